@@ -1,0 +1,2 @@
+// Package cutover is the one place that decides where traffic goes: phases, gate and rollback.
+package cutover

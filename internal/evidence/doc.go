@@ -1,0 +1,2 @@
+// Package evidence keeps what was seen: counters, mismatch samples, check results, the run's state and the audit log.
+package evidence

@@ -1,0 +1,140 @@
+package evidence
+
+import (
+	"encoding/json"
+	"time"
+
+	"paritygate/compare"
+)
+
+// Leg is what one backend answered in an exchange.
+type Leg struct {
+	Status int `json:"status"`
+	// Duration is from sending the request to the response's headers; zero if the backend was not asked.
+	Duration time.Duration       `json:"-"`
+	Error    string              `json:"error,omitempty"`
+	Header   map[string][]string `json:"headers,omitempty"`
+	Body     []byte              `json:"-"`
+}
+
+// Exchange is one eligible client request with both answers and its final verdict. It is read, never changed, by the store.
+type Exchange struct {
+	// Time is when the request arrived; it names the minute, and so the unit of evidence, that the exchange belongs to.
+	Time        time.Time
+	Route       string
+	Method      string
+	Target      string // escaped path and query, as the client sent it
+	Header      map[string][]string
+	Fingerprint uint64 // of method, target and body
+	Epoch       uint64
+	Verdict     compare.Verdict
+	Reason      compare.Reason
+	Differences []compare.Difference
+	Suppressed  map[int]int
+	Old, New    Leg
+}
+
+// Event is one line of the audit log. Hash covers the event and the hash before it.
+type Event struct {
+	Seq      int64           `json:"seq"`
+	Time     time.Time       `json:"time"`
+	Actor    string          `json:"actor"`
+	Kind     string          `json:"kind"`
+	From     string          `json:"from"`
+	To       string          `json:"to"`
+	Epoch    uint64          `json:"epoch"`
+	Reason   string          `json:"reason"`
+	Evidence json.RawMessage `json:"evidence"`
+	Hash     string          `json:"hash"`
+}
+
+// State is the run's state as the store keeps it; Body is cutover's own JSON, which the store does not read.
+type State struct {
+	Run   string
+	Phase string
+	Epoch uint64
+	Body  json.RawMessage
+}
+
+// Quantiles are latencies in seconds.
+type Quantiles struct {
+	P50 float64 `json:"p50"`
+	P99 float64 `json:"p99"`
+}
+
+// RouteStats is what was seen on one route since the window began.
+type RouteStats struct {
+	Route    string
+	Verdicts map[compare.Verdict]int64
+	Skipped  map[compare.Reason]int64
+	// NewAsked counts the exchanges in which new was asked, and NewErrors those in which it gave a 5xx or no answer.
+	NewAsked, NewErrors int64
+	// Samples counts compared exchanges whose authority answered 2xx.
+	Samples int64
+	// Units are the closed units of evidence (one request's fingerprint within a minute), and BadUnits those with a mismatch
+	// or a failure in them; LaggedUnits those that were lagged and not bad.
+	Units, BadUnits, LaggedUnits int64
+	// Distinct counts different requests with a 2xx among the compared, up to the bound that the store was given.
+	Distinct int64
+	Old, New Quantiles
+	// OldAt and NewAt are the latencies at the quantile that the gate asks for, in seconds.
+	OldAt, NewAt float64
+	Suppressed   map[int]int64
+}
+
+// Eligible is the sum of all verdicts.
+func (r *RouteStats) Eligible() int64 {
+	var n int64
+	for _, v := range r.Verdicts {
+		n += v
+	}
+	return n
+}
+
+// Group is the mismatches with one signature.
+type Group struct {
+	Signature   string               `json:"signature"`
+	Route       string               `json:"route"`
+	Count       int64                `json:"count"`
+	First       time.Time            `json:"first"`
+	Last        time.Time            `json:"last"`
+	ExampleID   string               `json:"example_id"`
+	Differences []compare.Difference `json:"-"`
+}
+
+// Sample is one stored mismatch, secrets already redacted.
+type Sample struct {
+	ID          string
+	Time        time.Time
+	Route       string
+	Verdict     compare.Verdict
+	Signature   string
+	Method      string
+	Target      string
+	Header      map[string][]string
+	Old, New    Leg
+	Differences []compare.Difference
+}
+
+// CheckResult is the outcome of one run of one check.
+type CheckResult struct {
+	Name            string          `json:"name"`
+	Type            string          `json:"type"`
+	Verdict         string          `json:"verdict"` // pass, fail or inconclusive
+	Variance        *float64        `json:"variance"`
+	Old             *string         `json:"old"`
+	New             *string         `json:"new"`
+	Tolerance       json.RawMessage `json:"tolerance"`
+	Differences     json.RawMessage `json:"differences"`
+	At              *time.Time      `json:"at"` // nil: never run
+	DurationSeconds float64         `json:"duration_seconds"`
+	Reason          string          `json:"reason"`
+}
+
+// Attestation is a statement by a person, with evidence, that the gate asks for.
+type Attestation struct {
+	Name     string    `json:"name"`
+	Actor    string    `json:"actor"`
+	Time     time.Time `json:"time"`
+	Evidence string    `json:"evidence"`
+}
