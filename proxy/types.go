@@ -25,8 +25,8 @@ type Role uint8
 
 // The roles of a backend in an exchange.
 const (
-	Authority    Role = iota // its answer goes to the client
-	ShadowRole              // its answer is compared, and goes nowhere
+	Authority  Role = iota // its answer goes to the client
+	ShadowRole             // its answer is compared, and goes nowhere
 )
 
 // String returns "authority" or "shadow".
