@@ -58,6 +58,8 @@ type State struct {
 	WindowReason string
 	// MirrorFraction is the fraction of the reads that is mirrored, 0 to 1.
 	MirrorFraction float64
+	// ConfiguredFraction is what the configuration said when MirrorFraction was last set from it.
+	ConfiguredFraction float64
 	// WritesOnNew counts the writes that new may have taken since the flip: what a rollback would leave behind.
 	WritesOnNew int64
 }

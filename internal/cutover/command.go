@@ -1,0 +1,119 @@
+package cutover
+
+import (
+	"fmt"
+	"time"
+)
+
+// CommandKind says what an operator asks for.
+type CommandKind string
+
+// The commands.
+const (
+	Flip     CommandKind = "cutover"
+	Rollback CommandKind = "rollback"
+	Resume   CommandKind = "resume"
+	Restart  CommandKind = "restart"
+	Mirror   CommandKind = "mirror"
+)
+
+// Command is a change that somebody asks for.
+type Command struct {
+	Kind   CommandKind
+	Actor  string
+	Reason string
+	// Epoch, if not 0, must be the run's.
+	Epoch uint64
+	// Fraction is Mirror's, 0 to 1.
+	Fraction float64
+	// Event is what the audit log calls a Restart that no operator asked for, such as `drift` or `gap`.
+	Event string
+	// Evidence is kept in the audit log: the gate's report.
+	Evidence any
+}
+
+// legal lists the phases in which each command is possible, and what to say in the others.
+var legal = map[CommandKind]struct {
+	in    []Phase
+	other string
+}{
+	Flip:     {[]Phase{Shadow}, "the cutover starts in phase shadow; after a rollback, `resume` comes first"},
+	Rollback: {[]Phase{Cutover, Live, RolledBack}, "old answers everything already, so there is nothing to roll back"},
+	Resume:   {[]Phase{RolledBack}, "`resume` leaves the phase rolled_back"},
+	Restart:  {[]Phase{Shadow, Live, RolledBack}, "the window cannot be restarted during a flip"},
+	Mirror:   {[]Phase{Shadow, Live, RolledBack}, "the mirror cannot be changed during a flip"},
+}
+
+func (m *model) onCommand(e event) []effect {
+	c := e.command
+	if c.Epoch != 0 && c.Epoch != m.state.Epoch {
+		return m.answer(e.waiter, fmt.Errorf("%w: it is %d, not %d; look at `paritygate status` and decide again", ErrEpoch, m.state.Epoch, c.Epoch))
+	}
+	if m.unsaved != nil && c.Kind != Rollback {
+		return m.answer(e.waiter, fmt.Errorf("%w: the store has not taken the rollback yet; `paritygate status` says why", ErrBusy))
+	}
+	rule := legal[c.Kind]
+	for _, phase := range rule.in {
+		if phase == m.state.Phase {
+			return m.begin(e)
+		}
+	}
+	return m.answer(e.waiter, fmt.Errorf("%w: this is phase %s: %s", ErrPhase, m.state.Phase, rule.other))
+}
+
+func (m *model) begin(e event) []effect {
+	switch e.command.Kind {
+	case Flip:
+		return m.beginFlip(e)
+	case Rollback:
+		return m.beginRollback(e, "rollback", e.command.Reason)
+	case Resume:
+		next := m.moved(e.now, Shadow, e.command)
+		next.WindowStart, next.WindowReason, next.WritesOnNew = e.now, "resumed after a rollback", 0
+		return m.record(e, "resume", next)
+	case Restart:
+		next := m.state
+		next.WindowStart, next.WindowReason = e.now, e.command.Reason
+		return m.record(e, restartKind(e.command), next)
+	case Mirror:
+		next := m.state
+		next.MirrorFraction = e.command.Fraction
+		return m.record(e, "mirror", next)
+	}
+	return nil
+}
+
+func restartKind(c Command) string {
+	if c.Event != "" {
+		return c.Event
+	}
+	return "restart"
+}
+
+// moved is the state after a change of phase.
+func (m *model) moved(now time.Time, to Phase, c Command) State {
+	next := m.state
+	next.Phase, next.Epoch, next.Since, next.Reason, next.Actor, next.Before = to, m.state.Epoch+1, now, c.Reason, c.Actor, ""
+	return next
+}
+
+// record stores a change that takes effect once it is stored.
+func (m *model) record(e event, kind string, next State) []effect {
+	m.stage, m.next, m.waiting = recording, next, e.waiter
+	return []effect{m.saving(next, m.transition(e, kind, next.Phase, next.Epoch, e.command.Reason))}
+}
+
+func (m *model) onRecorded(e event) []effect {
+	w := m.waiting
+	m.stage, m.waiting = steady, 0
+	if e.err != nil {
+		return m.answer(w, fmt.Errorf("%w, so nothing changed: %w", ErrStore, e.err))
+	}
+	before := m.state.Epoch
+	m.state, m.saved = m.next, m.next.Epoch
+	effects := []effect{m.published()}
+	if m.state.Epoch != before {
+		effects = append(effects, effect{kind: resetTriggers, epoch: m.state.Epoch})
+	}
+	return append(effects, m.answer(w, nil)...)
+}

@@ -1,0 +1,175 @@
+package cutover
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"go.uber.org/zap"
+)
+
+// do starts an effect. What takes time runs on a goroutine of its own and reports back with the effect's epoch.
+func (m *Machine) do(ctx context.Context, ef effect) {
+	switch ef.kind {
+	case publish:
+		m.publish(ef.plan)
+	case store:
+		m.saves <- ef
+	case mark:
+		m.report(ctx, ef, func() event { return event{kind: marked, err: m.leaveMarker(ef.state)} })
+	case unmark:
+		m.o.Marker.remove(m.o.Logger)
+	case drain:
+		m.report(ctx, ef, func() event { return event{kind: drained, left: m.drain(ctx, ef)} })
+	case abandon:
+		m.o.Traffic.Abandon(ef.side)
+	case strict:
+		m.report(ctx, ef, func() event { return event{kind: checked, err: m.strict(ctx, ef.timeout)} })
+	case release:
+		m.flow.Go(func() { m.o.Traffic.Release(ctx) })
+	case resetTriggers:
+		m.o.Traffic.ResetTriggers()
+	case readState:
+		m.report(ctx, ef, func() event { return m.readBack(ctx) })
+	case retryLater:
+		m.report(ctx, ef, func() event { wait(ctx, m.o.RetryEvery); return event{kind: retryTimer} })
+	case reply:
+		m.reply(ef.waiter, ef.err)
+	case progress:
+		m.progress(ef.waiter, ef.step)
+	}
+}
+
+func (m *Machine) report(ctx context.Context, ef effect, run func() event) {
+	m.flow.Go(func() {
+		e := run()
+		e.epoch = ef.epoch
+		m.send(ctx, e)
+	})
+}
+
+func (m *Machine) reply(w waiter, err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if c, ok := m.waiting[w]; ok {
+		c.done <- err
+		delete(m.waiting, w)
+	}
+}
+
+func (m *Machine) progress(w waiter, step string) {
+	m.mu.Lock()
+	c := m.waiting[w]
+	m.mu.Unlock()
+	if c != nil && c.progress != nil {
+		c.progress(step)
+	}
+}
+
+func (m *Machine) drain(ctx context.Context, ef effect) int {
+	if ef.side == Nobody {
+		return 0
+	}
+	ctx, cancel := context.WithTimeout(ctx, ef.timeout)
+	defer cancel()
+	return m.o.Traffic.Drain(ctx, ef.side)
+}
+
+// strictEvery is how long the strict checks rest before they are asked again.
+const strictEvery = 200 * time.Millisecond
+
+// strict asks until the checks agree or the time is up, and returns what they said last.
+func (m *Machine) strict(ctx context.Context, limit time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	last := errors.New("there was no time for them")
+	for ctx.Err() == nil {
+		err := m.o.Strict(ctx)
+		if err == nil {
+			return nil
+		}
+		if ctx.Err() == nil {
+			last = err
+		}
+		wait(ctx, strictEvery)
+	}
+	return fmt.Errorf("after %s: %w", limit.Round(time.Millisecond), last)
+}
+
+func (m *Machine) readBack(ctx context.Context) event {
+	ctx, cancel := context.WithTimeout(ctx, m.o.StoreFor)
+	defer cancel()
+	found, ok, err := m.o.Store.Load(ctx)
+	if err == nil && !ok {
+		err = errors.New("the store is empty")
+	}
+	return event{kind: readBack, found: found, err: err}
+}
+
+func (m *Machine) leaveMarker(s State) error {
+	err := m.o.Marker.write(s)
+	if err != nil {
+		m.o.Logger.Error("the rollback is in force, but neither the store nor its marker could be written", zap.Error(err))
+	}
+	return err
+}
+
+// save runs the store effects one after another. A rollback does not wait for a store that hangs: it is reported as failed
+// after StoreFor, and tried again.
+func (m *Machine) save(ctx context.Context) {
+	for {
+		select {
+		case ef := <-m.saves:
+			m.saveOne(ctx, ef)
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+func (m *Machine) saveOne(ctx context.Context, ef effect) {
+	done := make(chan error, 1)
+	m.flow.Go(func() { done <- m.commit(ctx, ef) })
+	var limit <-chan time.Time
+	if ef.overtake {
+		limit = time.After(m.o.StoreFor)
+	}
+	var err error
+	select {
+	case err = <-done:
+	case <-limit:
+		err = fmt.Errorf("the store did not answer within %s", m.o.StoreFor)
+	}
+	if err != nil {
+		m.o.Logger.Error("storing a change failed", zap.String("kind", ef.transition.Kind), zap.Uint64("epoch", ef.state.Epoch), zap.Error(err))
+	}
+	m.send(ctx, event{kind: stored, epoch: ef.epoch, err: err})
+}
+
+func (m *Machine) commit(ctx context.Context, ef effect) error {
+	s, expect := ef.state, ef.expect
+	if s.Phase == RolledBack {
+		s.WritesOnNew = m.writes.Load()
+	}
+	if ef.overtake {
+		found, _, err := m.o.Store.Load(ctx)
+		if err != nil {
+			return err
+		}
+		if found.Epoch == s.Epoch {
+			return nil // an earlier try was stored after all
+		}
+		expect = found.Epoch
+	}
+	return m.o.Store.Commit(ctx, expect, s, ef.transition)
+}
+
+func wait(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}

@@ -1,0 +1,231 @@
+package cutover
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go.uber.org/zap"
+)
+
+// Store keeps the state. Its methods may be called one at a time, and may block.
+type Store interface {
+	// Load returns the stored state; false if there is none.
+	Load(ctx context.Context) (State, bool, error)
+	// Commit stores the state and its line in the audit log, durably and together, if the store holds epoch expect.
+	Commit(ctx context.Context, expect uint64, s State, t Transition) error
+}
+
+// Traffic is the data plane as the machine drives it.
+type Traffic interface {
+	// Drain waits until no write that went to the side is in flight, or ctx ends; it returns how many are left.
+	Drain(ctx context.Context, of Side) int
+	// Abandon cancels the writes still in flight at the side.
+	Abandon(of Side)
+	// Release lets the held writes go, in order of arrival, to where the plan now says.
+	Release(ctx context.Context)
+	// ResetTriggers forgets what the triggers have seen.
+	ResetTriggers()
+}
+
+// Options wires a Machine.
+type Options struct {
+	Run     string
+	Store   Store
+	Traffic Traffic
+	// Strict runs the checks with tolerance 0 and returns why they do not agree; nil if none is configured.
+	Strict func(context.Context) error
+	// Marker is the file that stands in for a rollback which the store could not take.
+	Marker         Marker
+	MirrorFraction float64
+	// Fallback lets old answer a read that new failed, in live.
+	Fallback             bool
+	HoldMax, DrainMax    time.Duration
+	RollbackDrain        time.Duration
+	Logger               *zap.Logger
+	RolledBack           func(trigger string, took time.Duration) // told of every rollback, for metrics; may be nil
+	Now                  func() time.Time
+	RetryEvery, StoreFor time.Duration // how often a failed store is tried again, how long a rollback waits for it; 1s each if 0
+}
+
+// Machine owns the run's state. It is safe for concurrent use.
+type Machine struct {
+	o      Options
+	plan   atomic.Pointer[Plan]
+	state  atomic.Pointer[State]
+	unwell atomic.Pointer[string]
+	writes atomic.Int64 // that new may have taken since the flip
+
+	events chan event
+	saves  chan effect
+	flow   sync.WaitGroup // effects under way
+
+	mu       sync.Mutex
+	waiting  map[waiter]*call
+	lastCall waiter
+	model    model // of Run's goroutine
+}
+
+type call struct {
+	done     chan error
+	progress func(string)
+}
+
+// Open reads the state, decides what a crash left undecided, and publishes the plan. The caller runs Run next.
+func Open(ctx context.Context, o Options) (*Machine, error) {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.RetryEvery == 0 {
+		o.RetryEvery = time.Second
+	}
+	if o.StoreFor == 0 {
+		o.StoreFor = time.Second
+	}
+	m := &Machine{o: o, events: make(chan event, 64), saves: make(chan effect, 64), waiting: map[waiter]*call{}}
+	state, err := m.recover(ctx)
+	if err != nil {
+		return nil, err
+	}
+	m.model = model{
+		state: state, saved: state.Epoch, fallback: o.Fallback, holdMax: o.HoldMax, drainMax: o.DrainMax,
+		rollbackDrain: o.RollbackDrain, hasStrict: o.Strict != nil,
+	}
+	m.writes.Store(state.WritesOnNew)
+	m.publish(m.model.plan())
+	return m, nil
+}
+
+// Plan says where traffic goes now. It is one atomic load.
+func (m *Machine) Plan() *Plan { return m.plan.Load() }
+
+// State returns the run's state as it is in force.
+func (m *Machine) State() State {
+	s := *m.state.Load()
+	s.WritesOnNew = m.writes.Load()
+	return s
+}
+
+// Unwell says what is wrong with the machine itself, such as a rollback that is not stored yet; empty if nothing is.
+func (m *Machine) Unwell() string {
+	if s := m.unwell.Load(); s != nil {
+		return *s
+	}
+	return ""
+}
+
+// WriteToNew counts a write that is about to be sent to new.
+func (m *Machine) WriteToNew() { m.writes.Add(1) }
+
+// Trip hands in a trigger's finding. It does not block on the outcome. A trip from another epoch is ignored.
+func (m *Machine) Trip(ctx context.Context, epoch uint64, reason string) {
+	m.send(ctx, event{kind: tripped, epoch: epoch, reason: reason})
+}
+
+// Do asks for a change and waits until it took effect or was refused. Progress, if not nil, is told each step of a flip.
+// The errors wrap ErrPhase, ErrBusy, ErrEpoch, ErrFlip or ErrStore.
+func (m *Machine) Do(ctx context.Context, c Command, progress func(step string)) (State, error) {
+	ask := &call{done: make(chan error, 1), progress: progress}
+	m.mu.Lock()
+	m.lastCall++
+	id := m.lastCall
+	m.waiting[id] = ask
+	m.mu.Unlock()
+	m.send(ctx, event{kind: command, command: c, waiter: id})
+	select {
+	case err := <-ask.done:
+		return m.State(), err
+	case <-ctx.Done():
+		return m.State(), fmt.Errorf("waiting for %s, which goes on: %w", c.Kind, ctx.Err())
+	}
+}
+
+func (m *Machine) send(ctx context.Context, e event) {
+	select {
+	case m.events <- e:
+	case <-ctx.Done():
+	}
+}
+
+// stopFor bounds how long Run goes on after its context ended, to bring a change under way to an end.
+const stopFor = 5 * time.Second
+
+// Run owns the model until ctx ends and what was under way has come to an end.
+func (m *Machine) Run(ctx context.Context) error {
+	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	saver := make(chan struct{})
+	go func() { defer close(saver); m.save(work) }()
+	defer func() { cancel(); m.flow.Wait(); <-saver; m.refuseWaiting() }()
+
+	stop := ctx.Done()
+	var deadline <-chan time.Time
+	for {
+		select {
+		case e := <-m.events:
+			m.handle(work, e)
+		case <-stop:
+			stop, deadline = nil, time.After(stopFor)
+			m.handle(work, event{kind: stopping})
+		case <-deadline:
+			return errors.New("cutover: stopped in the middle of a change; the next start decides it")
+		}
+		if stop == nil && m.model.stage == steady {
+			return nil
+		}
+	}
+}
+
+func (m *Machine) refuseWaiting() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for id, c := range m.waiting {
+		c.done <- fmt.Errorf("%w: paritygate is stopping", ErrBusy)
+		delete(m.waiting, id)
+	}
+}
+
+func (m *Machine) handle(ctx context.Context, e event) {
+	e.now = m.o.Now().UTC()
+	before := m.model.state.Phase
+	effects := m.model.step(e)
+	state := m.model.state
+	m.state.Store(&state)
+	for _, ef := range effects {
+		m.do(ctx, ef)
+	}
+	if state.Phase == RolledBack && before != RolledBack && m.o.RolledBack != nil {
+		m.o.RolledBack(m.model.unsavedKind(), 0)
+	}
+	m.note()
+}
+
+func (m *model) unsavedKind() string {
+	if m.unsaved == nil {
+		return "rollback"
+	}
+	return m.unsaved.Kind
+}
+
+// note keeps what Unwell says up to date.
+func (m *Machine) note() {
+	var text string
+	switch {
+	case m.model.unsaved != nil && m.model.stage == steady:
+		text = "the store has not taken the rollback yet; it is in force, and tried again every " + m.o.RetryEvery.String()
+	case m.model.stage == uncertain:
+		text = "whether the cutover was committed is unknown; writes are refused until the store answers"
+	}
+	m.unwell.Store(&text)
+}
+
+func (m *Machine) publish(p Plan) {
+	if old := m.plan.Load(); p.Phase == Live && old != nil && old.Phase != Live || p.Phase == Shadow {
+		m.writes.Store(0)
+	}
+	state := m.model.state
+	m.state.Store(&state)
+	m.plan.Store(&p)
+}

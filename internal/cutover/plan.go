@@ -1,0 +1,48 @@
+package cutover
+
+// Side names a backend, or neither.
+type Side uint8
+
+// The sides.
+const (
+	Nobody Side = iota
+	Old
+	New
+)
+
+// Plan says where traffic goes in one epoch. It is published whole.
+type Plan struct {
+	Epoch         uint64
+	Phase         Phase
+	Reads, Shadow Side
+	// Fraction of the reads that is mirrored, 0 to 1.
+	Fraction float64
+	Writes   Side
+	// Hold makes writes wait; Refuse answers them 503.
+	Hold, Refuse bool
+	// Fallback lets old answer a read that new fails.
+	Fallback bool
+	// Stale: the shadow's data stands still, so that its answers prove nothing.
+	Stale bool
+}
+
+// plan derives where traffic goes from the phase and the stage.
+func (m *model) plan() Plan {
+	p := Plan{
+		Epoch: m.state.Epoch, Phase: m.state.Phase, Fraction: m.state.MirrorFraction,
+		Reads: Old, Shadow: New, Writes: Old,
+	}
+	if m.state.Phase == Live {
+		p.Reads, p.Shadow, p.Writes = New, Old, New
+		p.Stale = true // nothing carries new's writes back to old, so old stands still from the flip on
+		p.Fallback = m.fallback
+	}
+	switch m.stage {
+	case draining, checking, committing, retreating:
+		p.Hold = true
+	case uncertain:
+		p.Hold, p.Refuse = !m.refusing, m.refusing
+	case steady, recording, intending, aborting:
+	}
+	return p
+}
