@@ -42,11 +42,13 @@ type Options struct {
 	Marker         Marker
 	MirrorFraction float64
 	// Fallback lets old answer a read that new failed, in live.
-	Fallback             bool
-	HoldMax, DrainMax    time.Duration
-	RollbackDrain        time.Duration
-	Logger               *zap.Logger
-	RolledBack           func(trigger string, took time.Duration) // told of every rollback, for metrics; may be nil
+	Fallback          bool
+	HoldMax, DrainMax time.Duration
+	RollbackDrain     time.Duration
+	Logger            *zap.Logger
+	// RolledBack is told of every rollback once writes are at old again: who asked (an operator's name, or `trigger:NAME`) and
+	// how long it took. It may be nil.
+	RolledBack           func(actor string, took time.Duration)
 	Now                  func() time.Time
 	RetryEvery, StoreFor time.Duration // how often a failed store is tried again, how long a rollback waits for it; 1s each if 0
 }
@@ -120,9 +122,10 @@ func (m *Machine) Unwell() string {
 // WriteToNew counts a write that is about to be sent to new.
 func (m *Machine) WriteToNew() { m.writes.Add(1) }
 
-// Trip hands in a trigger's finding. It does not block on the outcome. A trip from another epoch is ignored.
-func (m *Machine) Trip(ctx context.Context, epoch uint64, reason string) {
-	m.send(ctx, event{kind: tripped, epoch: epoch, reason: reason})
+// Trip hands in what a trigger, such as `error_rate`, found. It does not wait for the outcome. A trip from another epoch is
+// ignored.
+func (m *Machine) Trip(ctx context.Context, epoch uint64, trigger, reason string) {
+	m.send(ctx, event{kind: tripped, epoch: epoch, command: Command{Kind: Rollback, Actor: "trigger:" + trigger, Reason: reason}})
 }
 
 // Do asks for a change and waits until it took effect or was refused. Progress, if not nil, is told each step of a flip.
@@ -189,24 +192,17 @@ func (m *Machine) refuseWaiting() {
 
 func (m *Machine) handle(ctx context.Context, e event) {
 	e.now = m.o.Now().UTC()
-	before := m.model.state.Phase
+	before := m.model.stage
 	effects := m.model.step(e)
 	state := m.model.state
 	m.state.Store(&state)
 	for _, ef := range effects {
 		m.do(ctx, ef)
 	}
-	if state.Phase == RolledBack && before != RolledBack && m.o.RolledBack != nil {
-		m.o.RolledBack(m.model.unsavedKind(), 0)
+	if before == retreating && m.model.stage == steady && m.o.RolledBack != nil {
+		m.o.RolledBack(state.Actor, e.now.Sub(state.Since))
 	}
 	m.note()
-}
-
-func (m *model) unsavedKind() string {
-	if m.unsaved == nil {
-		return "rollback"
-	}
-	return m.unsaved.Kind
 }
 
 // note keeps what Unwell says up to date.

@@ -7,8 +7,7 @@ func (m *model) onTrip(e event) []effect {
 	if m.state.Phase != Live {
 		return nil
 	}
-	e.command = Command{Kind: Rollback, Actor: "trigger", Reason: e.reason}
-	return m.beginRollback(e, "trigger", e.reason)
+	return m.beginRollback(e, "trigger", e.command.Reason)
 }
 
 // beginRollback moves reads to old at once and holds writes until those in flight at new have run out. It takes effect

@@ -50,10 +50,9 @@ type event struct {
 	command Command
 	waiter  waiter // who waits for the command's outcome
 
-	reason string // of a trip
-	err    error  // of an effect
-	left   int    // drained: writes still in flight
-	found  State  // readBack: what the store holds
+	err   error // of an effect
+	left  int   // drained: writes still in flight
+	found State // readBack: what the store holds
 }
 
 // waiter identifies the caller of a command; 0 is nobody.
