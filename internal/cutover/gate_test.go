@@ -1,0 +1,112 @@
+package cutover
+
+import (
+	"strings"
+	"testing"
+	"time"
+)
+
+var noon = time.Date(2026, 1, 3, 12, 0, 0, 0, time.UTC)
+
+func options() GateOptions {
+	return GateOptions{
+		Window: 48 * time.Hour, Confidence: 0.95, Tolerance: 0.01, MinSamples: 1000, MinSamplesPerRoute: 400,
+		MaxSkipped: 0.2, MaxLagged: 0.05, ErrorRate: 0.01, Latency: LatencyLimit{0.99, 1.5, 50 * time.Millisecond},
+		Attestations: []string{"backup-1"},
+	}
+}
+
+func good(route string) RouteFacts {
+	return RouteFacts{
+		Route: route, Declared: true, Wildcard: true, Tolerance: 0.01, Eligible: 2000, Samples: 2000, Distinct: 400, Units: 2000,
+		NewAsked: 2000, OldLatency: 0.1, NewLatency: 0.12, OldLatencies: 2000, NewLatencies: 2000,
+	}
+}
+
+func facts() Facts {
+	return Facts{
+		Now: noon, WindowStart: noon.Add(-49 * time.Hour), WindowReason: "the run began",
+		Total: good("_all"), Routes: []RouteFacts{good("product"), good("search")},
+		Checks:   []CheckFacts{{Name: "datasets", Verdict: Pass, At: noon.Add(-time.Minute), MaxAge: 15 * time.Minute}},
+		Attested: map[string]bool{"backup-1": true},
+	}
+}
+
+func TestTheGate(t *testing.T) {
+	for _, row := range []struct {
+		name      string
+		change    func(*GateOptions, *Facts)
+		criterion string // whose verdict is Verdict, and whose reason contains Reason; empty: the whole
+		verdict   Verdict
+		reason    string
+	}{
+		{"all is well", func(*GateOptions, *Facts) {}, "", Pass, ""},
+		{"nothing seen", func(_ *GateOptions, f *Facts) { *f = Facts{Now: noon} }, "", Inconclusive, ""},
+		{"the window is young", func(_ *GateOptions, f *Facts) { f.WindowStart = noon.Add(-47 * time.Hour) }, "window", Inconclusive, "47h0m0s of 48h0m0s"},
+		{"a clock that jumped back", func(_ *GateOptions, f *Facts) { f.WindowStart = noon.Add(time.Hour) }, "window", Inconclusive, "0s of"},
+		{"too many mismatches", func(_ *GateOptions, f *Facts) { f.Total.BadUnits = 100 }, "responses", Fail, "100 of 2000"},
+		{"a rare route hides in the average", func(_ *GateOptions, f *Facts) { f.Routes[1].Units, f.Routes[1].BadUnits = 200, 60 }, "responses", Fail, "route search"},
+		{"a few mismatches prove nothing yet", func(_ *GateOptions, f *Facts) { f.Routes[1].BadUnits = 18 }, "responses", Inconclusive, "route search"},
+		{"an optional route is not waited for", func(_ *GateOptions, f *Facts) {
+			f.Routes = append(f.Routes, RouteFacts{Route: "rare", Declared: true, Optional: true, Tolerance: 0.01})
+		}, "", Pass, ""},
+		{"an optional route still fails", func(_ *GateOptions, f *Facts) {
+			f.Routes = append(f.Routes, RouteFacts{Route: "rare", Declared: true, Optional: true, Tolerance: 0.01, Eligible: 50, Units: 50, BadUnits: 50})
+		}, "responses", Fail, "route rare"},
+		{"a declared route without traffic", func(_ *GateOptions, f *Facts) {
+			f.Routes = append(f.Routes, RouteFacts{Route: "rare", Declared: true, Tolerance: 0.01})
+		}, "coverage", Inconclusive, "route rare: 0 of 400"},
+		{"the built-in route without traffic is left out", func(_ *GateOptions, f *Facts) {
+			f.Routes = append(f.Routes, RouteFacts{Route: "read", Tolerance: 0.01})
+		}, "", Pass, ""},
+		{"few distinct requests", func(_ *GateOptions, f *Facts) { f.Routes[0].Distinct = 12 }, "coverage", Inconclusive, "12 of 400 distinct"},
+		{"too much skipped", func(_ *GateOptions, f *Facts) { f.Routes[0].Skipped = 500 }, "coverage", Fail, "500 of 2000"},
+		{"conditional answers are no gap", func(_ *GateOptions, f *Facts) { f.Routes[0].Conditional = 900 }, "", Pass, ""},
+		{"lag is no excuse", func(_ *GateOptions, f *Facts) { f.Routes[0].LaggedUnits = 400 }, "lagged", Fail, "route product"},
+		{"a check fails", func(_ *GateOptions, f *Facts) { f.Checks[0].Verdict, f.Checks[0].Reason = Fail, "5 and 6" }, "checks", Fail, "5 and 6"},
+		{"a check is stale", func(_ *GateOptions, f *Facts) { f.Checks[0].At = noon.Add(-16 * time.Minute) }, "checks", Inconclusive, "16m0s old"},
+		{"a check has not run", func(_ *GateOptions, f *Facts) { f.Checks[0].At = time.Time{} }, "checks", Inconclusive, "not run"},
+		{"a check could not be measured", func(_ *GateOptions, f *Facts) { f.Checks[0].Verdict = Inconclusive }, "checks", Inconclusive, "datasets"},
+		{"fail outweighs inconclusive", func(_ *GateOptions, f *Facts) { f.Checks[0].Verdict = Fail; f.WindowStart = noon }, "", Fail, ""},
+		{"new errs", func(_ *GateOptions, f *Facts) { f.Total.NewErrors = 21 }, "errors", Fail, "21 of 2000"},
+		{"new was hardly asked", func(_ *GateOptions, f *Facts) { f.Total.NewAsked = 10 }, "errors", Inconclusive, "10 of 1000"},
+		{"new is slow", func(_ *GateOptions, f *Facts) { f.Total.NewLatency = 0.151 }, "latency", Fail, "all routes"},
+		{"one route of new is slow", func(_ *GateOptions, f *Facts) { f.Routes[1].NewLatency = 0.9 }, "latency", Fail, "route search"},
+		{"slower, but under the floor", func(_ *GateOptions, f *Facts) { f.Total.OldLatency, f.Total.NewLatency = 0.001, 0.049 }, "", Pass, ""},
+		{"nobody vouches for the backup", func(_ *GateOptions, f *Facts) { f.Attested = nil }, "attestations", Inconclusive, "paritygate attest backup-1"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			o, f := options(), facts()
+			row.change(&o, &f)
+			report := Evaluate(o, f)
+			if row.criterion == "" {
+				if report.Verdict != row.verdict {
+					t.Fatalf("verdict is %s, want %s: %+v", report.Verdict, row.verdict, report.Criteria)
+				}
+				return
+			}
+			if report.Verdict == Pass {
+				t.Error("the gate passes")
+			}
+			for _, c := range report.Criteria {
+				if c.Name == row.criterion {
+					if c.Verdict != row.verdict || !strings.Contains(c.Reason, row.reason) {
+						t.Errorf("%+v, want %s with %q in the reason", c, row.verdict, row.reason)
+					}
+					return
+				}
+			}
+			t.Errorf("no criterion %s in %+v", row.criterion, report.Criteria)
+		})
+	}
+}
+
+func TestWhatIsNotConfiguredIsLeftOut(t *testing.T) {
+	o, f := options(), facts()
+	o.Attestations, f.Checks = nil, nil
+	for _, c := range Evaluate(o, f).Criteria {
+		if c.Name == "attestations" || c.Name == "checks" {
+			t.Errorf("criterion %s has nothing to judge", c.Name)
+		}
+	}
+}
