@@ -88,6 +88,8 @@ type Trip struct {
 	Reason string
 	// Failures, Requests and Distinct are what the window held.
 	Failures, Requests, Distinct int
+	// BothFail says that old fails alike: going back would not help, and is the receiver's decision.
+	BothFail bool
 }
 
 // Observer is told what happened. Its methods are called from many goroutines, must not block for long, and must not
