@@ -1,10 +1,19 @@
-// Package compare decides whether two captured answers say the same.
+// Package compare says whether two captured answers to one request mean the same. It is pure: two answers and the rules
+// in, a verdict and the differences out. It has no clock, no network and no log, so that stored evidence can be judged
+// again at any time.
 //
-// It is pure: two answers and a set of rules go in, a verdict and the differences come out. There is no network,
-// clock, logger, metric or database in it, so that a stored exchange can be judged again at any time.
+//	old, new Answer
+//	   │ status          another class: nothing else is looked at
+//	   │ chosen headers  in order, content-type by meaning
+//	   │ body ── equal bytes under one encoding: match
+//	   │    └─ decode (gzip; limits on output and ratio)
+//	   │          ├─ JSON: by meaning, rules decide at each place that differs
+//	   │          └─ else: by bytes
+//	   ▼
+//	Result: match, tolerated (only rules made it pass), mismatch, failed or skipped (with the reason)
 //
-//	old Answer ─┐
-//	            ├─► Comparer.Compare ─► Result{Verdict, Differences}
-//	new Answer ─┘        ▲
-//	                   Rules
+// What is not proven equal is never a match: a body that is too large, too deep or in an encoding that cannot be read is
+// skipped with its reason, unless something else already differs, which makes it a mismatch.
+//
+// The places of a body are named with JSONPath (RFC 9535; see [ParsePath] for the part that is understood).
 package compare

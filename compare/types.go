@@ -94,6 +94,8 @@ type Result struct {
 	Reason Reason
 	// Differences are those that count against parity, at most MaxDifferences of them.
 	Differences []Difference
+	// Dropped counts the differences beyond those.
+	Dropped int
 	// Suppressed counts per rule, by its index in Options.Rules, how many differences it forgave.
 	Suppressed map[int]int
 }

@@ -1,0 +1,29 @@
+// Package aggregate asks both databases the same question and says whether the two answers agree: the checks.
+//
+//	New ──► Run: each check every so often ─┐
+//	        RunNow, RunAll: on demand ──────┼─► both databases: connect, BEGIN REPEATABLE READ READ ONLY   (concurrently)
+//	                                        │   both databases: the one statement                          (at one moment)
+//	                                        └─► two exact values ──► variance, verdict, a sentence ──► Report, metrics
+//
+// What is asked must be a single SELECT; it runs in a read-only transaction with timeouts of its own, which is rolled back,
+// on a connection that is opened for it and closed after it. So no idle session stays on a production server, and
+// poolers in transaction mode (PgBouncer, Supabase, PlanetScale) serve as well as a server does: nothing is prepared by
+// name, and no setting outlives its transaction. When a context ends the statement is cancelled on the server.
+//
+// # Values
+//
+// Values are compared exactly, as the database writes them, in UTC:
+//
+//   - Numbers (smallint to numeric, and oid) are decimals of any size, never floating point: 0.3 equals 0.30, and 2^53+1 is
+//     not 2^53. A real or double precision value is the shortest decimal that stands for it, so that a double sum
+//     0.30000000000000004 is not the numeric 0.3: give such a check a relative tolerance.
+//   - All else is text, compared by bytes: the variance is 0 or 1, and the tolerance does not matter. A number on one side
+//     and a text on the other cannot be compared, and are inconclusive.
+//   - NULL is neither 0 nor the empty text. A statement without a row is NULL, as a scalar subquery is in SQL. NULL on one
+//     side is a fail with variance 1, on both it is inconclusive.
+//   - NaN and the infinities of the number types hide what they were computed from: the same on both sides is
+//     inconclusive, never a pass; otherwise a fail with variance 1.
+//   - A count of 0 on both sides is inconclusive. A scalar of 0 on both is a pass: no orphans here, none there.
+//
+// A database that cannot be reached, a timeout and an SQL error are inconclusive: nothing was measured.
+package aggregate

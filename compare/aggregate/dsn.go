@@ -1,0 +1,85 @@
+package aggregate
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// maxMessage bounds what one message of a server may make us hold, in bytes: a check is one value.
+const maxMessage = 1 << 20
+
+// connectTimeout bounds connecting where the DSN does not.
+const connectTimeout = 10 * time.Second
+
+var errMalformedDSN = errors.New("dsn: not a PostgreSQL connection string: want postgres://user:password@host:port/database, " +
+	"with characters such as @ : / ? # % in the password percent-encoded, or keyword=value pairs")
+
+// parseDSN reads a DSN. Its errors never quote the DSN: a password with an unescaped character in it ends up in any of its
+// parts, and in the messages of the parsers.
+func parseDSN(dsn string) (*pgconn.Config, error) {
+	if err := unescaped(dsn); err != nil {
+		return nil, err
+	}
+	config, err := pgconn.ParseConfig(dsn)
+	if err != nil {
+		var file *fs.PathError
+		switch {
+		case errors.As(err, &file):
+			return nil, fmt.Errorf("dsn: %w", file)
+		case strings.Contains(err.Error(), "sslmode is invalid"):
+			return nil, errors.New("dsn: sslmode is not one of disable, allow, prefer, require, verify-ca, verify-full")
+		}
+		return nil, errMalformedDSN
+	}
+	if config.ConnectTimeout == 0 {
+		config.ConnectTimeout = connectTimeout
+	}
+	config.RuntimeParams["application_name"] = "paritygate"
+	config.RuntimeParams["client_encoding"] = "UTF8"
+	config.MaxProtocolMessageBodyLen = maxMessage
+	return config, nil
+}
+
+// unescaped refuses a URL whose @ is not in its authority: a / ? or # in the password cut the authority short, and what
+// is before it would be taken for host and port, and shown.
+func unescaped(dsn string) error {
+	rest, isURL := strings.CutPrefix(dsn, "postgres://")
+	if !isURL {
+		rest, isURL = strings.CutPrefix(dsn, "postgresql://")
+	}
+	if !isURL {
+		return nil
+	}
+	end := strings.IndexAny(rest, "/?#")
+	if end > 0 && !strings.Contains(rest[:end], "@") && strings.Contains(rest[end:], "@") {
+		return errMalformedDSN
+	}
+	return nil
+}
+
+// redactor takes secrets out of a text that others wrote.
+type redactor struct{ secrets []string }
+
+// shortSecret is the length in bytes below which a password is not looked for: it would be found in ordinary words.
+const shortSecret = 4
+
+func newRedactor(dsn string, config *pgconn.Config) redactor {
+	r := redactor{secrets: []string{dsn}}
+	if len(config.Password) >= shortSecret {
+		r.secrets = append(r.secrets, config.Password, url.QueryEscape(config.Password), url.PathEscape(config.Password))
+	}
+	return r
+}
+
+func (r redactor) clean(text string) string {
+	for _, secret := range r.secrets {
+		text = strings.ReplaceAll(text, secret, "[redacted]")
+	}
+	return text
+}

@@ -1,0 +1,147 @@
+package aggregate
+
+import (
+	"fmt"
+	"math/big"
+	"unicode/utf8"
+
+	"paritygate/compare"
+)
+
+// maxShown bounds a value in a result, in bytes.
+const maxShown = 256
+
+// judge compares the two values and fills in what was found. It is pure.
+func judge(r *Result, t bounds, a, b value) {
+	r.Old, r.New = a.shown(), b.shown()
+	switch {
+	case a.null && b.null:
+		r.inconclusive("Both databases gave no value (NULL), so there is nothing to compare.")
+	case a.null:
+		r.differ(compare.KindExtra, fmt.Sprintf("Old gave no value (NULL) and new gave %s.", b.said()))
+	case b.null:
+		r.differ(compare.KindMissing, fmt.Sprintf("Old gave %s and new gave no value (NULL).", a.said()))
+	case a.number != b.number:
+		r.inconclusive(fmt.Sprintf("Old gave %s and new gave %s, one as a number and one not: cast one of them in the check's sql.",
+			a.said(), b.said()))
+	case !a.number && r.Type == Count:
+		r.inconclusive(fmt.Sprintf("A count must be a number, and the databases gave %s and %s.", a.said(), b.said()))
+	case !a.number:
+		judgeTexts(r, a, b)
+	default:
+		judgeNumbers(r, t, a, b)
+	}
+}
+
+func judgeTexts(r *Result, a, b value) {
+	if a.text != b.text {
+		r.differ(compare.KindValue, fmt.Sprintf("Old gave %s and new gave %s.", a.said(), b.said()))
+		return
+	}
+	r.Verdict, r.Variance = Pass, new(float64)
+	r.Reason = fmt.Sprintf("Both databases gave %s.", a.said())
+}
+
+func judgeNumbers(r *Result, t bounds, a, b value) {
+	x, xOK := new(big.Rat).SetString(a.text)
+	y, yOK := new(big.Rat).SetString(b.text)
+	switch {
+	case (!xOK || !yOK) && a.text == b.text:
+		r.inconclusive(fmt.Sprintf("Both databases gave %s, which hides the values that it was computed from.", a.text))
+		return
+	case !xOK || !yOK:
+		r.differ(compare.KindValue, fmt.Sprintf("Old gave %s and new gave %s.", a.said(), b.said()))
+		return
+	case r.Type == Count && x.Sign() == 0 && y.Sign() == 0:
+		r.inconclusive("Both sides are empty, so there is nothing to compare.")
+		return
+	}
+	d := measure(x, y)
+	variance := d.variance()
+	r.Variance = &variance
+	what := fmt.Sprintf("Old gave %s and new gave %s", a.said(), b.said())
+	if r.Type == Count {
+		what = fmt.Sprintf("Old has %s rows and new has %s", a.said(), b.said())
+	}
+	if d.distance.Sign() == 0 {
+		r.Verdict = Pass
+		r.Reason = what + ": no difference."
+		return
+	}
+	allowed := d.allowed(t)
+	what += fmt.Sprintf(": they differ by %s (%s), ", exact(d.distance), percent(d.ratio()))
+	switch {
+	case d.distance.Cmp(allowed) <= 0:
+		r.Verdict = Pass
+		r.Reason = what + fmt.Sprintf("within the %s allowed.", exact(allowed))
+		return
+	case allowed.Sign() == 0:
+		r.Reason = what + "and no difference is allowed."
+	default:
+		r.Reason = what + fmt.Sprintf("more than the %s allowed.", exact(allowed))
+	}
+	r.fail(compare.KindValue)
+}
+
+// differ is a fail of values that cannot be subtracted: as different as can be.
+func (r *Result) differ(kind compare.Kind, reason string) {
+	whole := 1.0
+	r.Variance, r.Reason = &whole, reason
+	r.fail(kind)
+}
+
+func (r *Result) fail(kind compare.Kind) {
+	r.Verdict = Fail
+	r.Differences = []Difference{{Kind: kind, Old: r.Old, New: r.New, Variance: r.Variance}}
+}
+
+func (r *Result) inconclusive(reason string) {
+	r.Verdict, r.Reason = Inconclusive, reason
+}
+
+// shown is the value for a result, nil for NULL.
+func (v value) shown() *string {
+	if v.null {
+		return nil
+	}
+	s := shorten(v.text)
+	return &s
+}
+
+// said is the value within a sentence.
+func (v value) said() string {
+	switch {
+	case v.null:
+		return "NULL"
+	case v.number && decimalText(v.text):
+		return shorten(grouped(v.text))
+	case v.number:
+		return v.text
+	case v.text == "":
+		return "an empty text"
+	}
+	return `"` + shorten(v.text) + `"`
+}
+
+// decimalText says whether a number is written without exponent, and is one.
+func decimalText(s string) bool {
+	for i, c := range s {
+		if (c < '0' || c > '9') && c != '.' && (c != '-' || i > 0) {
+			return false
+		}
+	}
+	return s != ""
+}
+
+// shorten cuts a text to maxShown bytes, at the border of a character.
+func shorten(s string) string {
+	if len(s) <= maxShown {
+		return s
+	}
+	const dots = "…"
+	end := maxShown - len(dots)
+	for end > 0 && !utf8.RuneStart(s[end]) {
+		end--
+	}
+	return s[:end] + dots
+}

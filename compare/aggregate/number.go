@@ -1,0 +1,120 @@
+package aggregate
+
+import (
+	"errors"
+	"math"
+	"math/big"
+	"regexp"
+	"strconv"
+	"strings"
+)
+
+// decimal is what a tolerance may look like. Exponents are left out: 1e999999999 is ten characters and a gigabyte.
+var decimal = regexp.MustCompile(`^[0-9]{1,40}(\.[0-9]{1,40})?$`)
+
+// bounds is a Tolerance that was understood.
+type bounds struct{ relative, absolute *big.Rat }
+
+func (t Tolerance) parse() (bounds, error) {
+	relative, err := parseBound(t.Relative)
+	if err != nil {
+		return bounds{}, errors.New("tolerance.relative: " + err.Error())
+	}
+	if relative.Cmp(big.NewRat(1, 1)) > 0 {
+		return bounds{}, errors.New("tolerance.relative: must be at most 1, which is 100 %")
+	}
+	absolute, err := parseBound(t.Absolute)
+	if err != nil {
+		return bounds{}, errors.New("tolerance.absolute: " + err.Error())
+	}
+	return bounds{relative: relative, absolute: absolute}, nil
+}
+
+func parseBound(s string) (*big.Rat, error) {
+	if s == "" {
+		return new(big.Rat), nil
+	}
+	if decimal.MatchString(s) {
+		if r, ok := new(big.Rat).SetString(s); ok {
+			return r, nil
+		}
+	}
+	return nil, errors.New("must be a decimal without sign or exponent, such as 0.01")
+}
+
+// apart is how far two numbers are from each other.
+type apart struct {
+	distance *big.Rat // |a−b|
+	larger   *big.Rat // max(|a|, |b|)
+}
+
+func measure(a, b *big.Rat) apart {
+	distance := new(big.Rat).Sub(a, b)
+	larger := new(big.Rat).Abs(a)
+	if other := new(big.Rat).Abs(b); other.Cmp(larger) > 0 {
+		larger = other
+	}
+	return apart{distance: distance.Abs(distance), larger: larger}
+}
+
+// allowed is the larger of the two bounds, as a distance.
+func (a apart) allowed(t bounds) *big.Rat {
+	allowed := new(big.Rat).Mul(t.relative, a.larger)
+	if t.absolute.Cmp(allowed) > 0 {
+		return t.absolute
+	}
+	return allowed
+}
+
+// ratio is the variance, exactly.
+func (a apart) ratio() *big.Rat {
+	if a.distance.Sign() == 0 {
+		return new(big.Rat)
+	}
+	return new(big.Rat).Quo(a.distance, a.larger)
+}
+
+// variance is the ratio for display: 0 only when the two are equal.
+func (a apart) variance() float64 {
+	v, _ := a.ratio().Float64()
+	if v == 0 && a.distance.Sign() != 0 {
+		return math.SmallestNonzeroFloat64
+	}
+	return v
+}
+
+// percent writes a ratio as a percentage for people: three digits that matter, and never 0 for a difference.
+func percent(r *big.Rat) string {
+	p, _ := new(big.Rat).Mul(r, big.NewRat(100, 1)).Float64()
+	if r.Sign() != 0 && p < 0.001 {
+		return "less than 0.001 %"
+	}
+	return strconv.FormatFloat(p, 'g', 3, 64) + " %"
+}
+
+// exact writes a number that came from decimals with all its digits.
+func exact(r *big.Rat) string {
+	digits, _ := r.FloatPrec()
+	return shorten(grouped(r.FloatString(digits)))
+}
+
+// grouped writes the thousands of a plain decimal apart, as 20,000.5.
+func grouped(s string) string {
+	whole, fraction, _ := strings.Cut(s, ".")
+	sign := ""
+	if strings.HasPrefix(whole, "-") {
+		sign, whole = "-", whole[1:]
+	}
+	var b strings.Builder
+	b.WriteString(sign)
+	for i, c := range whole {
+		if i > 0 && (len(whole)-i)%3 == 0 {
+			b.WriteByte(',')
+		}
+		b.WriteRune(c)
+	}
+	if fraction != "" {
+		b.WriteString("." + fraction)
+	}
+	return b.String()
+}

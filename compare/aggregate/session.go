@@ -1,0 +1,261 @@
+package aggregate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgconn/ctxwatch"
+	"github.com/jackc/pgx/v5/pgtype"
+)
+
+const (
+	// lockTimeout bounds the wait for a lock, such as behind a migration that rewrites the table.
+	lockTimeout = 5 * time.Second
+	// grace is what a statement gets beyond its timeout before the server is taken for dead.
+	grace = 5 * time.Second
+	// goodbye bounds ending a session; a server that hangs must not hold up a shutdown.
+	goodbye = 2 * time.Second
+)
+
+// database is one side: how to reach it, and how many connections may be open.
+type database struct {
+	side    string // old or new
+	config  *pgconn.Config
+	redact  redactor
+	timeout time.Duration
+	slots   chan struct{}
+}
+
+func newDatabase(side string, d Database) (*database, error) {
+	if d.DSN == "" {
+		return nil, fmt.Errorf("%s database: %w", side, ErrNoDatabase)
+	}
+	if d.MaxConnections < 0 || d.StatementTimeout < 0 {
+		return nil, fmt.Errorf("%s database: max_connections and statement_timeout must not be negative", side)
+	}
+	config, err := parseDSN(d.DSN)
+	if err != nil {
+		return nil, fmt.Errorf("%s database: %w", side, err)
+	}
+	config.BuildContextWatcherHandler = func(conn *pgconn.PgConn) ctxwatch.Handler {
+		return &pgconn.CancelRequestContextWatcherHandler{Conn: conn, DeadlineDelay: goodbye}
+	}
+	db := &database{side: side, config: config, redact: newRedactor(d.DSN, config), timeout: d.StatementTimeout}
+	if db.timeout == 0 {
+		db.timeout = 30 * time.Second
+	}
+	connections := d.MaxConnections
+	if connections == 0 {
+		connections = 2
+	}
+	db.slots = make(chan struct{}, connections)
+	return db, nil
+}
+
+// acquire takes the right to one connection.
+func (d *database) acquire(ctx context.Context) error {
+	select {
+	case d.slots <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("wait for a connection to %s: %w", d.side, context.Cause(ctx))
+	}
+}
+
+func (d *database) release() { <-d.slots }
+
+// session is a connection in a read-only transaction whose snapshot is not yet taken.
+type session struct {
+	db   *database
+	conn *pgconn.PgConn
+}
+
+// open connects and begins. The transaction's settings are local to it, so that a pooler's connection stays as it was.
+func (d *database) open(ctx context.Context) (*session, error) {
+	ctx, cancel := context.WithTimeout(ctx, d.timeout+grace)
+	defer cancel()
+	conn, err := pgconn.ConnectConfig(ctx, d.config)
+	if err != nil {
+		return nil, d.failure("connect to", err)
+	}
+	s := &session{db: d, conn: conn}
+	if _, err := conn.Exec(ctx, d.begin()).ReadAll(); err != nil {
+		s.close()
+		return nil, d.failure("begin a transaction on", err)
+	}
+	return s, nil
+}
+
+func (d *database) begin() string {
+	ms := d.timeout.Milliseconds()
+	settings := []string{
+		"BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY",
+		fmt.Sprintf("SET LOCAL statement_timeout = %d", ms),
+		fmt.Sprintf("SET LOCAL lock_timeout = %d", min(lockTimeout.Milliseconds(), ms)),
+		fmt.Sprintf("SET LOCAL idle_in_transaction_session_timeout = %d", ms+grace.Milliseconds()),
+		// Both sides must write the same value the same way.
+		"SET LOCAL timezone = 'UTC'", "SET LOCAL datestyle = 'ISO, YMD'", "SET LOCAL intervalstyle = 'iso_8601'",
+		"SET LOCAL extra_float_digits = 3", "SET LOCAL bytea_output = 'hex'",
+	}
+	return strings.Join(settings, "; ")
+}
+
+// close rolls back, since a pooler takes a client that leaves within a transaction for a crash, and disconnects.
+func (s *session) close() {
+	ctx, cancel := context.WithTimeout(context.Background(), goodbye)
+	defer cancel()
+	// The connection is not used again: what goes wrong here is the server's to clean up, which it does when it sees the
+	// connection end.
+	if !s.conn.IsClosed() {
+		_, _ = s.conn.Exec(ctx, "ROLLBACK").ReadAll()
+	}
+	_ = s.conn.Close(ctx)
+	select {
+	case <-s.conn.CleanupDone():
+	case <-ctx.Done():
+	}
+}
+
+// value is one value as the database wrote it.
+type value struct {
+	text   string
+	null   bool
+	number bool // of one of the number types
+}
+
+var errShape = errors.New("the statement must give one row with one column")
+
+// ask runs a statement and reads its one value. The extended protocol takes a single statement, and the unnamed prepared
+// statement that it uses does not outlive it.
+func (s *session) ask(ctx context.Context, sql string) (value, error) {
+	ctx, cancel := context.WithTimeout(ctx, s.db.timeout+grace)
+	defer cancel()
+	rows := s.conn.ExecParams(ctx, sql, nil, nil, nil, nil)
+	v, shape := readValue(rows)
+	if shape != nil {
+		cancel() // what is left of a large answer is not fetched
+	}
+	_, err := rows.Close()
+	if shape != nil {
+		return value{}, fmt.Errorf("%s: %w", s.db.side, shape)
+	}
+	if err != nil {
+		return value{}, s.db.failure("ask", err)
+	}
+	return v, nil
+}
+
+func readValue(rows *pgconn.ResultReader) (value, error) {
+	v := value{null: true}
+	for n := 0; rows.NextRow(); n++ {
+		if n > 0 {
+			return value{}, fmt.Errorf("%w: there is more than one row", errShape)
+		}
+		columns := rows.FieldDescriptions()
+		if len(columns) != 1 {
+			return value{}, fmt.Errorf("%w: there are %d columns", errShape, len(columns))
+		}
+		if raw := rows.Values()[0]; raw != nil {
+			v = value{text: string(raw)}
+		}
+		v.number = isNumber(columns[0].DataTypeOID)
+	}
+	return v, nil
+}
+
+func isNumber(oid uint32) bool {
+	switch oid {
+	case pgtype.Int2OID, pgtype.Int4OID, pgtype.Int8OID, pgtype.NumericOID, pgtype.Float4OID, pgtype.Float8OID, pgtype.OIDOID:
+		return true
+	}
+	return false
+}
+
+// probe connects and asks for nothing but an answer.
+func (d *database) probe(ctx context.Context) error {
+	if err := d.acquire(ctx); err != nil {
+		return err
+	}
+	defer d.release()
+	s, err := d.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	_, err = s.ask(ctx, "SELECT 1")
+	return err
+}
+
+// failure says in plain words what a database did, without any secret. It keeps the original for errors.Is and As only
+// where that holds none.
+func (d *database) failure(doing string, err error) error {
+	var server *pgconn.PgError
+	if errors.As(err, &server) {
+		return fmt.Errorf("%s %s: %s (SQLSTATE %s)", doing, d.side, d.redact.clean(d.explain(server)), server.Code)
+	}
+	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
+		cause := context.DeadlineExceeded
+		if errors.Is(err, context.Canceled) {
+			cause = context.Canceled
+		}
+		return fmt.Errorf("%s %s (%s): no answer: %w", doing, d.side, d.address(), cause)
+	}
+	var connect *pgconn.ConnectError
+	if errors.As(err, &connect) {
+		err = errors.Unwrap(connect)
+	}
+	return fmt.Errorf("%s %s: %s", doing, d.side, d.redact.clean(strings.Join(strings.Fields(err.Error()), " ")))
+}
+
+func (d *database) address() string {
+	return d.redact.clean(fmt.Sprintf("%s port %d", d.config.Host, d.config.Port))
+}
+
+// explain puts what operators meet most into words, and leaves the rest to the server's own.
+func (d *database) explain(e *pgconn.PgError) string {
+	switch e.Code {
+	case "57014":
+		return fmt.Sprintf("the statement was cancelled; its limit (statement_timeout) is %s: %s", d.timeout, e.Message)
+	case "55P03":
+		return fmt.Sprintf("the table was locked by another session for longer than %s: %s", min(lockTimeout, d.timeout), e.Message)
+	case "25006":
+		return "the statement tried to write, and checks are read-only: " + e.Message
+	case "28P01", "28000":
+		return "the login was refused; look at the user and password in the DSN: " + e.Message
+	}
+	return e.Message
+}
+
+// onSides runs a function for both sides at once, and returns their errors joined. When one fails the other is cancelled:
+// half a comparison is none.
+func onSides(ctx context.Context, f func(ctx context.Context, i int) error) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var errs [2]error
+	done := make(chan struct{})
+	run := func(i int) {
+		if errs[i] = f(ctx, i); errs[i] != nil {
+			cancel()
+		}
+	}
+	go func() {
+		defer close(done)
+		run(1)
+	}()
+	run(0)
+	<-done
+	// The side that was cancelled has nothing to add to the side that failed.
+	if errs[0] != nil && errs[1] != nil {
+		for i, err := range errs {
+			if errors.Is(err, context.Canceled) && !errors.Is(errs[1-i], context.Canceled) {
+				return errs[1-i]
+			}
+		}
+	}
+	return errors.Join(errs[0], errs[1])
+}
+

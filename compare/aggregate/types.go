@@ -1,0 +1,151 @@
+package aggregate
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"paritygate/compare"
+)
+
+// Type says what a check asks.
+type Type string
+
+// The types of check.
+const (
+	Count  Type = "count"  // the rows of a table, or a statement that counts
+	Scalar Type = "scalar" // a statement that gives one value
+)
+
+// Types lists every type of check.
+var Types = []Type{Count, Scalar}
+
+// Check is one question to both databases.
+type Check struct {
+	Name     string
+	Type     Type
+	Old, New Side
+	// Tolerance is how far apart numbers may be; the zero value wants them equal.
+	Tolerance Tolerance
+	// Every is the time from one run to the next; 5 minutes if zero.
+	Every time.Duration
+	// MaxAge is how old a pass may be to count; three times Every if zero. It is for whoever judges results, not used here.
+	MaxAge time.Duration
+	// Strict makes the check one of those that run again at the cutover.
+	Strict bool
+}
+
+// Side is what one database is asked: a table or a statement, not both.
+type Side struct {
+	// Table is a table's name, as `table` or `schema.table`, exactly as it is stored: case counts, and a name with a dot
+	// in it is put in double quotes.
+	Table string
+	// SQL is one SELECT (or WITH, VALUES, TABLE) that gives one row with one column.
+	SQL string
+}
+
+// Tolerance is how far apart two numbers may be: the larger of the two bounds, itself included. Both are exact, plain
+// decimals without a sign; empty is 0.
+type Tolerance struct {
+	Relative string `json:"relative"` // of the larger magnitude; 0 to 1
+	Absolute string `json:"absolute"`
+}
+
+// Database is one of the two databases.
+type Database struct {
+	// DSN is a PostgreSQL connection URL or keyword/value string. It is never shown.
+	DSN string
+	// MaxConnections bounds the connections that are open at once; 2 if zero.
+	MaxConnections int
+	// StatementTimeout bounds one statement; 30 seconds if zero.
+	StatementTimeout time.Duration
+}
+
+// Options are what a Runner is made of.
+type Options struct {
+	Old, New Database
+	Checks   []Check
+	// Report takes each result of Run, and of RunNow and RunAll unless they are strict. It is called by one goroutine at a
+	// time, and no check runs meanwhile. Nil: nobody is told.
+	Report func(Result)
+	// Registerer takes the metrics; nil: there are none.
+	Registerer prometheus.Registerer
+}
+
+// Mode says how a check is run on demand.
+type Mode struct {
+	// Strict allows no difference at all, does not wait for checks that are under way, and keeps the result from Report
+	// and the metrics, which speak of the check as it is declared.
+	Strict bool
+}
+
+// Verdict is what is said of one run of a check.
+type Verdict string
+
+// The verdicts of a check. Fail outweighs Inconclusive, which outweighs Pass.
+const (
+	Pass         Verdict = "pass"
+	Fail         Verdict = "fail"
+	Inconclusive Verdict = "inconclusive"
+)
+
+// Result is the outcome of one run of one check.
+type Result struct {
+	Name    string
+	Type    Type
+	Verdict Verdict
+	// Variance is |old−new| / max(|old|, |new|), a ratio; nil when nothing was measured.
+	Variance *float64
+	// Old and New are the values as the databases wrote them; nil for NULL and where nothing was measured.
+	Old, New *string
+	// Tolerance is what was allowed: that of the check, or nothing when it was strict.
+	Tolerance Tolerance
+	// Differences names what differs; empty on a pass.
+	Differences []Difference
+	// At is when the databases were asked, and Duration how long the answer took.
+	At       time.Time
+	Duration time.Duration
+	// Reason is a sentence that says why the verdict is what it is. It holds no secret.
+	Reason string
+	Strict bool
+}
+
+// Difference is one place where the two databases differ.
+type Difference struct {
+	// Key names the place within the check; empty for a check of one value.
+	Key      string       `json:"key"`
+	Kind     compare.Kind `json:"kind"`
+	Old      *string      `json:"old"`
+	New      *string      `json:"new"`
+	Variance *float64     `json:"variance"`
+}
+
+// Worst is the verdict on several results; of none it is Inconclusive.
+func Worst(results []Result) Verdict {
+	worst := Pass
+	for _, r := range results {
+		if r.Verdict == Fail {
+			return Fail
+		}
+		if r.Verdict == Inconclusive {
+			worst = Inconclusive
+		}
+	}
+	if len(results) == 0 {
+		return Inconclusive
+	}
+	return worst
+}
+
+// ErrClosed is returned by a Runner that was closed.
+var ErrClosed = errors.New("the checks are shut down")
+
+// ErrNoDatabase says that a side has no DSN.
+var ErrNoDatabase = errors.New("no dsn is configured")
+
+// UnknownCheckError says that there is no check of a name.
+type UnknownCheckError struct{ Name string }
+
+func (e *UnknownCheckError) Error() string { return fmt.Sprintf("there is no check %q", e.Name) }

@@ -1,0 +1,121 @@
+package compare
+
+import (
+	"mime"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// comparedHeader is a header that is compared.
+type comparedHeader struct {
+	canonical string // the key in Answer.Header
+	path      string // the name in a Difference
+	rule      int    // the rule that ignores it, or none
+}
+
+func itoa(n int) string { return strconv.Itoa(n) }
+
+func lower(s string) string { return strings.ToLower(s) }
+
+// isToken reports whether s can be a header's name.
+func isToken(s string) bool {
+	for _, c := range []byte(s) {
+		alphanumeric := '0' <= c && c <= '9' || 'a' <= c|0x20 && c|0x20 <= 'z'
+		if !alphanumeric && !strings.ContainsRune("!#$%&'*+-.^_`|~", rune(c)) {
+			return false
+		}
+	}
+	return s != ""
+}
+
+// canonical writes a header's name as net/http does: `content-type` becomes `Content-Type`.
+func canonical(name string) string {
+	b := []byte(lower(name))
+	for i := range b {
+		if (i == 0 || b[i-1] == '-') && 'a' <= b[i] && b[i] <= 'z' {
+			b[i] -= 'a' - 'A'
+		}
+	}
+	return string(b)
+}
+
+func (c *Comparer) setHeaders(names []string) {
+	for _, name := range names {
+		h := comparedHeader{canonical: canonical(name), path: lower(name), rule: none}
+		if slices.ContainsFunc(c.headers, func(o comparedHeader) bool { return o.path == h.path }) {
+			continue
+		}
+		h.rule = slices.IndexFunc(c.rules.rules, func(r rule) bool { return r.header == h.path })
+		c.headers = append(c.headers, h)
+	}
+}
+
+// compareHeaders compares the chosen headers: repeated values in their order, content-type by meaning.
+func (c *Comparer) compareHeaders(old, new *Answer, rec *recorder) {
+	for i := range c.headers {
+		h := &c.headers[i]
+		a, b := old.Header[h.canonical], new.Header[h.canonical]
+		if slices.Equal(a, b) {
+			continue
+		}
+		d := Difference{Location: InHeader, Path: h.path, Kind: KindValue, Old: headerText(a), New: headerText(b)}
+		switch {
+		case len(b) == 0:
+			d.Kind = KindMissing
+		case len(a) == 0:
+			d.Kind = KindExtra
+		case slices.EqualFunc(a, b, headerEqual(h.canonical)):
+			continue
+		}
+		if h.rule != none {
+			mode := c.rules.rules[h.rule].ignore
+			if mode == IgnoreAll || mode == IgnoreValue && d.Kind == KindValue {
+				rec.forgive(h.rule, len(c.rules.rules))
+				continue
+			}
+		}
+		rec.add(d)
+	}
+}
+
+func headerText(values []string) string { return shorten(strings.Join(values, ", ")) }
+
+// headerEqual returns how two values of a header are compared.
+func headerEqual(name string) func(a, b string) bool {
+	if name == "Content-Type" {
+		return sameMediaType
+	}
+	return func(a, b string) bool { return strings.Trim(a, " \t") == strings.Trim(b, " \t") }
+}
+
+// sameMediaType compares two media types: the case of type, parameter names and charset does not count, nor does the order of
+// the parameters. A parameter that only one has is a difference, `charset=utf-8` too.
+func sameMediaType(a, b string) bool {
+	typeA, parametersA, errA := mime.ParseMediaType(a)
+	typeB, parametersB, errB := mime.ParseMediaType(b)
+	if errA != nil || errB != nil {
+		return strings.Trim(a, " \t") == strings.Trim(b, " \t")
+	}
+	if typeA != typeB || len(parametersA) != len(parametersB) {
+		return false
+	}
+	for name, x := range parametersA {
+		y, ok := parametersB[name]
+		if !ok || x != y && (name != "charset" || !strings.EqualFold(x, y)) {
+			return false
+		}
+	}
+	return true
+}
+
+// claimsJSON reports whether the answer's Content-Type says that its body is JSON.
+func (a *Answer) claimsJSON() bool {
+	values := a.Header["Content-Type"]
+	if len(values) == 0 {
+		return false
+	}
+	media, _, _ := strings.Cut(values[0], ";")
+	media = lower(strings.Trim(media, " \t"))
+	return media == "application/json" || media == "text/json" || strings.HasSuffix(media, "+json")
+}

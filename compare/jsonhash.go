@@ -1,0 +1,103 @@
+package compare
+
+import (
+	"encoding/binary"
+
+	"github.com/zeebo/xxh3"
+)
+
+// hash returns a number that is equal for all values that the comparison at this place would let pass as equal; others may
+// share it. It leaves out what rules ignore, keeps only the type of what has a tolerance, and ignores the order of members.
+func (w *walker) hash(d *document, i uint32) uint64 {
+	n := &d.nodes[i]
+	if !w.spend(1 + int(n.end-n.start)>>8) {
+		return 0
+	}
+	rules := w.rules.decide(&w.at)
+	timed := rules[familyValue] != none && w.rules.rules[rules[familyValue]].time
+	scalar := n.kind != jsonObject && n.kind != jsonArray
+	mode := w.rules.ignores(rules)
+	switch {
+	case mode == IgnoreAll:
+		return 0
+	case timed && scalar:
+		return 1 // a time rule may equate a string with a number
+	case mode == IgnoreValue:
+		return mix(2, uint64(n.kind))
+	}
+	seed := mix(3, uint64(n.kind))
+	switch n.kind {
+	case jsonObject:
+		return mix(seed, w.hashMembers(d, i))
+	case jsonArray:
+		return mix(seed, w.hashElements(d, i, rules[familyStructure] != none))
+	case jsonNumber:
+		if rules[familyValue] != none {
+			return seed
+		}
+		return mix(seed, parseDecimal(d.raw(i)).hash())
+	case jsonString:
+		return mix(seed, xxh3.Hash(d.string(i)))
+	default:
+		return mix(seed, xxh3.Hash(d.raw(i)))
+	}
+}
+
+func (w *walker) hashMembers(d *document, i uint32) uint64 {
+	var sum uint64
+	for c := i + 1; c < d.nodes[i].next; c = d.nodes[c].next {
+		w.at.name(d.name(c))
+		if w.rules.ignores(w.rules.decide(&w.at)) != IgnoreAll {
+			name := xxh3.Hash(d.name(c))
+			sum += mix(name, w.hash(d, c))
+		}
+		w.at.pop()
+	}
+	return sum
+}
+
+func (w *walker) hashElements(d *document, i uint32, unordered bool) uint64 {
+	var sum uint64
+	index := 0
+	for c := i + 1; c < d.nodes[i].next; c = d.nodes[c].next {
+		if unordered {
+			w.at.element()
+		} else {
+			w.at.index(index)
+		}
+		if w.rules.ignores(w.rules.decide(&w.at)) != IgnoreAll {
+			place := uint64(0)
+			if !unordered {
+				place = uint64(index)
+			}
+			sum += mix(place+1, w.hash(d, c))
+		}
+		w.at.pop()
+		index++
+	}
+	return sum
+}
+
+// hash is equal for equal numbers.
+func (d decimal) hash() uint64 {
+	h := xxh3.Hash(d.digits)
+	if d.negative {
+		h = ^h
+	}
+	if d.huge != nil {
+		return h
+	}
+	// A number with a huge exponent can equal one whose exponent is not, if only just: both then have 18 digits.
+	if d.exponent > 1e17 || d.exponent < -1e17 {
+		return h
+	}
+	return mix(h, uint64(d.exponent))
+}
+
+// mix joins two numbers into one that depends on their order.
+func mix(a, b uint64) uint64 {
+	var buf [16]byte
+	binary.LittleEndian.PutUint64(buf[:8], a)
+	binary.LittleEndian.PutUint64(buf[8:], b)
+	return xxh3.Hash(buf[:])
+}

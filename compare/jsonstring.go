@@ -1,0 +1,107 @@
+package compare
+
+import (
+	"bytes"
+	"unicode/utf16"
+	"unicode/utf8"
+)
+
+// name returns a member's name without escapes. It is valid until the next call.
+func (d *document) name(i uint32) []byte { return d.nameIn(i, &d.keyBuf) }
+
+// nameIn is name with a buffer of the caller's.
+func (d *document) nameIn(i uint32, buf *[]byte) []byte {
+	n := &d.nodes[i]
+	raw := d.src[n.key:n.keyEnd]
+	if !n.keyEscaped {
+		return raw
+	}
+	*buf = appendUnescaped((*buf)[:0], raw)
+	return *buf
+}
+
+// string returns a string without quotes and escapes. It is valid until the next call.
+func (d *document) string(i uint32) []byte {
+	n := &d.nodes[i]
+	raw := d.src[n.start+1 : n.end-1]
+	if !n.escaped {
+		return raw
+	}
+	d.stringBuf = appendUnescaped(d.stringBuf[:0], raw)
+	return d.stringBuf
+}
+
+// raw returns a value as it is written.
+func (d *document) raw(i uint32) []byte { return d.src[d.nodes[i].start:d.nodes[i].end] }
+
+// sameName reports whether two members have one name.
+func sameName(a *document, i uint32, b *document, j uint32) bool {
+	return bytes.Equal(a.name(i), b.name(j))
+}
+
+// appendUnescaped appends valid string content with its escapes undone. A surrogate that stands alone becomes the three bytes
+// that would encode it; those are not valid UTF-8, so nothing else can be equal to it.
+func appendUnescaped(out, raw []byte) []byte {
+	for {
+		i := bytes.IndexByte(raw, '\\')
+		if i < 0 {
+			return append(out, raw...)
+		}
+		out = append(out, raw[:i]...)
+		c := raw[i+1]
+		raw = raw[i+2:]
+		switch c {
+		case 'b':
+			out = append(out, '\b')
+		case 'f':
+			out = append(out, '\f')
+		case 'n':
+			out = append(out, '\n')
+		case 'r':
+			out = append(out, '\r')
+		case 't':
+			out = append(out, '\t')
+		case 'u':
+			out, raw = appendUnit(out, raw)
+		default:
+			out = append(out, c)
+		}
+	}
+}
+
+// appendUnit appends what the four digits at the beginning of raw stand for, with the escape behind them if the two are a
+// pair, and returns what follows.
+func appendUnit(out, raw []byte) (rest, left []byte) {
+	unit, _ := hex4(raw[:4])
+	raw = raw[4:]
+	if !utf16.IsSurrogate(unit) {
+		return utf8.AppendRune(out, unit), raw
+	}
+	if len(raw) >= 6 && raw[0] == '\\' && raw[1] == 'u' {
+		low, _ := hex4(raw[2:6])
+		if r := utf16.DecodeRune(unit, low); r != utf8.RuneError {
+			return utf8.AppendRune(out, r), raw[6:]
+		}
+	}
+	return append(out, 0xE0|byte(unit>>12), 0x80|byte(unit>>6)&0x3F, 0x80|byte(unit)&0x3F), raw
+}
+
+// hex4 reads four hexadecimal digits.
+func hex4[T string | []byte](s T) (rune, bool) {
+	var r rune
+	for i := range 4 {
+		c := s[i]
+		switch {
+		case '0' <= c && c <= '9':
+			c -= '0'
+		case 'a' <= c && c <= 'f':
+			c -= 'a' - 10
+		case 'A' <= c && c <= 'F':
+			c -= 'A' - 10
+		default:
+			return 0, false
+		}
+		r = r<<4 | rune(c)
+	}
+	return r, true
+}

@@ -1,0 +1,196 @@
+package compare
+
+import "bytes"
+
+// maxWork bounds the steps of one comparison. Only documents made for it, or huge arrays without order, come near.
+const maxWork = 1 << 23
+
+// absent stands for the node that a side does not have; 0 is the root, which no container holds.
+const absent = 0
+
+// walker compares two parsed documents. Its methods are called with the cursor and the path at the place in question.
+type walker struct {
+	old, new document
+	rules    *ruleset
+	rec      *recorder
+	at       cursor
+	path     []step
+	work     int // steps that are left; below 0 a limit was passed and nothing more is found
+
+	index  memberIndex
+	joined []joint
+}
+
+// step is one step of the path to a place: to a member if document is set, else to an element.
+type step struct {
+	document *document
+	node     uint32 // the member
+	index    int
+}
+
+// spend counts steps, and reports whether the walk goes on.
+func (w *walker) spend(n int) bool {
+	w.work -= n
+	return w.work >= 0 && !w.rec.done()
+}
+
+// stopped reports whether the walk is over.
+func (w *walker) stopped() bool { return w.work < 0 || w.rec.done() }
+
+// pair compares two values at the place.
+func (w *walker) pair(o, n uint32) {
+	oldRaw, newRaw := w.old.raw(o), w.new.raw(n)
+	if bytes.Equal(oldRaw, newRaw) || !w.spend(1+(len(oldRaw)+len(newRaw))>>8) {
+		return
+	}
+	d := w.rules.decide(&w.at)
+	oldKind, newKind := w.old.nodes[o].kind, w.new.nodes[n].kind
+	if mode := w.rules.ignores(d); mode == IgnoreAll || mode == IgnoreValue && oldKind == newKind {
+		if !w.same(o, n) {
+			w.forgive(d[familySuppress])
+		}
+		return
+	}
+	switch {
+	case oldKind == newKind && oldKind == jsonObject:
+		w.objects(o, n)
+	case oldKind == newKind && oldKind == jsonArray && d[familyStructure] != none:
+		w.unordered(o, n, d[familyStructure])
+	case oldKind == newKind && oldKind == jsonArray:
+		w.arrays(o, n)
+	case w.sameScalar(o, n):
+	case d[familyValue] != none && w.tolerates(&w.rules.rules[d[familyValue]], o, n):
+		w.forgive(d[familyValue])
+	case oldKind != newKind:
+		w.differ(KindType, o, n)
+	default:
+		w.differ(KindValue, o, n)
+	}
+}
+
+// lone handles a value that only one side has; the other one is absent.
+func (w *walker) lone(o, n uint32) {
+	if !w.spend(1) {
+		return
+	}
+	d := w.rules.decide(&w.at)
+	switch {
+	case w.rules.ignores(d) == IgnoreAll:
+		w.forgive(d[familySuppress])
+	case n == absent:
+		w.differ(KindMissing, o, absent)
+	default:
+		w.differ(KindExtra, absent, n)
+	}
+}
+
+func (w *walker) forgive(rule int) {
+	if !w.stopped() {
+		w.rec.forgive(rule, len(w.rules.rules))
+	}
+}
+
+// differ records a difference at the place.
+func (w *walker) differ(kind Kind, o, n uint32) {
+	if w.stopped() {
+		return
+	}
+	d := Difference{Location: InBody, Kind: kind}
+	if w.rec.keeps() {
+		d.Path = w.place()
+		if kind != KindExtra {
+			d.Old = shorten(w.old.raw(o))
+		}
+		if kind != KindMissing {
+			d.New = shorten(w.new.raw(n))
+		}
+	}
+	w.rec.add(d)
+}
+
+// place writes the path.
+func (w *walker) place() string {
+	out := append(make([]byte, 0, 64), '$')
+	for _, s := range w.path {
+		if s.document != nil {
+			out = appendName(out, s.document.name(s.node))
+		} else {
+			out = appendIndex(out, s.index)
+		}
+	}
+	return string(out)
+}
+
+// enterMember steps to the member i of d; leave takes it back.
+func (w *walker) enterMember(d *document, i uint32) {
+	w.path = append(w.path, step{document: d, node: i})
+	w.at.name(d.name(i))
+}
+
+// enterElement steps to an element.
+func (w *walker) enterElement(index int) {
+	w.path = append(w.path, step{index: index})
+	w.at.index(index)
+}
+
+func (w *walker) leave() {
+	w.path = w.path[:len(w.path)-1]
+	w.at.pop()
+}
+
+// try compares two values at the place, up to so many differences, and leaves no trace.
+func (w *walker) try(o, n uint32, stop int) recorder {
+	saved := w.rec
+	tried := recorder{stop: stop}
+	w.rec = &tried
+	w.pair(o, n)
+	w.rec = saved
+	return tried
+}
+
+// same reports whether two values are equal with no rule applied.
+func (w *walker) same(o, n uint32) bool {
+	w.at.forget()
+	r := w.try(o, n, 1)
+	w.at.pop()
+	return r.found == 0 && w.work >= 0
+}
+
+// sameScalar reports whether two values are equal, neither of them an object or array.
+func (w *walker) sameScalar(o, n uint32) bool {
+	a, b := &w.old.nodes[o], &w.new.nodes[n]
+	switch {
+	case a.kind != b.kind:
+		return false
+	case a.kind == jsonNumber:
+		return parseDecimal(w.old.raw(o)).equal(parseDecimal(w.new.raw(n)))
+	case a.kind == jsonString && (a.escaped || b.escaped):
+		return bytes.Equal(w.old.string(o), w.new.string(n))
+	}
+	return false // the bytes are known to differ
+}
+
+// tolerates reports whether a rule for values allows the two at hand.
+func (w *walker) tolerates(r *rule, o, n uint32) bool {
+	if r.time {
+		a, ok1 := w.old.instant(o)
+		b, ok2 := w.new.instant(n)
+		return ok1 && ok2 && a.within(b, r.skew)
+	}
+	if w.old.nodes[o].kind != jsonNumber || w.new.nodes[n].kind != jsonNumber {
+		return false
+	}
+	return parseDecimal(w.old.raw(o)).within(parseDecimal(w.new.raw(n)), r.absolute, r.relative)
+}
+
+// instant reads a string or a number as a point in time.
+func (d *document) instant(i uint32) (instant, bool) {
+	switch d.nodes[i].kind {
+	case jsonString:
+		return parseInstant(d.string(i))
+	case jsonNumber:
+		return unixInstant(parseDecimal(d.raw(i)))
+	default:
+		return instant{}, false
+	}
+}

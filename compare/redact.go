@@ -1,0 +1,190 @@
+package compare
+
+import (
+	"errors"
+	"slices"
+	"sync"
+)
+
+// What stands in the place of a redacted value, and of a whole body that cannot be searched for values to redact.
+const (
+	redacted        = `"[redacted]"`
+	redactedShown   = "[redacted]"
+	redactedInvalid = `"[redacted: not readable as JSON]"`
+)
+
+// Redactor takes values out of JSON. It is safe for concurrent use.
+type Redactor struct {
+	paths     []*Path
+	documents sync.Pool
+}
+
+// NewRedactor returns a Redactor for the values at the JSONPaths, as ParsePath reads them. The error joins a *PathError for each
+// path that is wrong.
+func NewRedactor(paths []string) (*Redactor, error) {
+	r := &Redactor{documents: sync.Pool{New: func() any { return new(document) }}}
+	var errs []error
+	for _, text := range paths {
+		p, err := ParsePath(text)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		r.paths = append(r.paths, p)
+	}
+	if len(errs) > 0 {
+		return nil, errors.Join(errs...)
+	}
+	return r, nil
+}
+
+// JSON returns body with the values at the paths replaced by "[redacted]". A body that is not valid JSON cannot be searched: in
+// its place comes a JSON string that says so, unless there are no paths. The result may be body itself, which is not changed.
+func (r *Redactor) JSON(body []byte) []byte {
+	if len(r.paths) == 0 || len(body) == 0 {
+		return body
+	}
+	var c cursor
+	c.start(r.paths)
+	out, ok := r.replace(&c, body)
+	if !ok {
+		return []byte(redactedInvalid)
+	}
+	return out
+}
+
+// Body returns an answer's body as it may be stored: without its Content-Encoding if that is gzip, and redacted if it is
+// JSON or begins like JSON. The result may be the answer's Body, which is not changed.
+func (r *Redactor) Body(a *Answer) []byte {
+	if len(a.Body) == 0 {
+		return a.Body
+	}
+	d, err := decode(a.Body, a.encoding(), defaultMaxDecoded)
+	defer d.release()
+	switch {
+	case err != nil && a.claimsJSON() && len(r.paths) > 0:
+		return []byte(redactedInvalid)
+	case err != nil:
+		return a.Body
+	}
+	body := d.body
+	if a.claimsJSON() || looksJSON(body) {
+		body = r.JSON(body)
+	}
+	if d.gunzip != nil {
+		body = slices.Clone(body) // the decoder's memory is used again
+	}
+	return body
+}
+
+// Covers reports whether the value at a difference's path is, lies in, or may hold a redacted place. Since `$..password` may lie
+// in any object, that is true of most paths; Difference looks at the values, and takes out no more than it must.
+func (r *Redactor) Covers(path string) bool {
+	c, covered := r.walk(path)
+	return covered || c.alive()
+}
+
+// walk follows a difference's path, and reports whether it leads into a redacted place. A path that cannot be read does.
+func (r *Redactor) walk(path string) (c *cursor, covered bool) {
+	c = new(cursor)
+	c.start(r.paths)
+	if path == "" || len(r.paths) == 0 {
+		path = "$"
+	}
+	p, err := ParsePath(path)
+	if err != nil {
+		return c, true
+	}
+	covered = c.matched()
+	for _, s := range p.segments {
+		switch s.selector {
+		case byName:
+			c.name([]byte(s.name))
+		case byIndex:
+			c.index(s.index)
+		default:
+			return c, true
+		}
+		covered = covered || c.matched()
+	}
+	return c, covered
+}
+
+// Difference returns d with its values redacted as far as they are, lie in, or hold a redacted place.
+func (r *Redactor) Difference(d Difference) Difference {
+	if d.Location != InBody || d.Path == "" || len(r.paths) == 0 {
+		return d
+	}
+	c, covered := r.walk(d.Path)
+	hide := func(text string) string {
+		switch {
+		case text == "":
+			return ""
+		case covered:
+			return redactedShown
+		case !c.alive():
+			return text
+		}
+		if out, ok := r.replace(c, []byte(text)); ok {
+			return string(out)
+		}
+		// What was cut short or is no JSON cannot be searched. Only a string in a valid document holds no places.
+		if text[0] == '"' && d.Path != "$" {
+			return text
+		}
+		return redactedShown
+	}
+	d.Old, d.New = hide(d.Old), hide(d.New)
+	return d
+}
+
+// replace replaces what the cursor's paths match in a JSON text; false if it is not valid. The cursor comes back to its place.
+func (r *Redactor) replace(c *cursor, text []byte) ([]byte, bool) {
+	d := r.documents.Get().(*document)
+	defer func() {
+		d.src = nil
+		if cap(d.nodes) <= maxPooled {
+			r.documents.Put(d)
+		}
+	}()
+	if err := d.parse(text, defaultMaxNodes); err != nil {
+		return nil, false
+	}
+	e := editor{document: d, at: c}
+	e.visit(0)
+	if e.copied == 0 {
+		return text, true
+	}
+	return append(e.out, text[e.copied:]...), true
+}
+
+// editor copies a document but for what is replaced.
+type editor struct {
+	*document
+	at     *cursor
+	out    []byte
+	copied int // how much of the text is in out, or replaced
+}
+
+func (e *editor) visit(i uint32) {
+	n := e.nodes[i]
+	if e.at.matched() {
+		e.out = append(append(e.out, e.src[e.copied:n.start]...), redacted...)
+		e.copied = int(n.end)
+		return
+	}
+	if n.kind != jsonObject && n.kind != jsonArray || !e.at.alive() {
+		return
+	}
+	index := 0
+	for c := i + 1; c < n.next; c = e.nodes[c].next {
+		if n.kind == jsonObject {
+			e.at.name(e.name(c))
+		} else {
+			e.at.index(index)
+		}
+		e.visit(c)
+		e.at.pop()
+		index++
+	}
+}
