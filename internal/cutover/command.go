@@ -24,10 +24,13 @@ type Command struct {
 	Reason string
 	// Epoch, if not 0, must be the run's.
 	Epoch uint64
-	// Fraction is Mirror's, 0 to 1.
-	Fraction float64
+	// Fraction is Mirror's, 0 to 1; Configured says that the configuration asks for it.
+	Fraction   float64
+	Configured bool
 	// Event is what the audit log calls a Restart that no operator asked for, such as `drift` or `gap`.
 	Event string
+	// Checksum, if not empty, is that of a Restart's configuration that is not the one before.
+	Checksum string
 	// Evidence is kept in the audit log: the gate's report.
 	Evidence any
 }
@@ -74,10 +77,16 @@ func (m *model) begin(e event) []effect {
 	case Restart:
 		next := m.state
 		next.WindowStart, next.WindowReason = e.now, e.command.Reason
+		if e.command.Checksum != "" {
+			next.ConfigChecksum, next.Drift = e.command.Checksum, true
+		}
 		return m.record(e, restartKind(e.command), next)
 	case Mirror:
 		next := m.state
 		next.MirrorFraction = e.command.Fraction
+		if e.command.Configured {
+			next.ConfiguredFraction = e.command.Fraction
+		}
 		return m.record(e, "mirror", next)
 	}
 	return nil

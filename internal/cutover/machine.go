@@ -41,6 +41,8 @@ type Options struct {
 	// Marker is the file that stands in for a rollback which the store could not take.
 	Marker         Marker
 	MirrorFraction float64
+	// ConfigChecksum is noted when the run begins.
+	ConfigChecksum string
 	// Fallback lets old answer a read that new failed, in live.
 	Fallback          bool
 	HoldMax, DrainMax time.Duration
@@ -145,6 +147,9 @@ func (m *Machine) Do(ctx context.Context, c Command, progress func(step string))
 		return m.State(), fmt.Errorf("waiting for %s, which goes on: %w", c.Kind, ctx.Err())
 	}
 }
+
+// Settle abandons a flip that has not reached its commit, because the process is about to stop.
+func (m *Machine) Settle(ctx context.Context) { m.send(ctx, event{kind: stopping}) }
 
 func (m *Machine) send(ctx context.Context, e event) {
 	select {

@@ -34,6 +34,7 @@ func (m *Machine) recover(ctx context.Context) (State, error) {
 			Run: m.o.Run, Phase: Shadow, Epoch: 1, Since: now, Reason: "the run began", Actor: "paritygate",
 			WindowStart: now, WindowReason: "the run began",
 			MirrorFraction: m.o.MirrorFraction, ConfiguredFraction: m.o.MirrorFraction,
+			ConfigChecksum: m.o.ConfigChecksum,
 		}
 		t.Kind, t.Reason = "start", state.Reason
 	case state.Phase == Cutover:

@@ -60,6 +60,10 @@ type State struct {
 	MirrorFraction float64
 	// ConfiguredFraction is what the configuration said when MirrorFraction was last set from it.
 	ConfiguredFraction float64
+	// ConfigChecksum identifies the configuration that the window's evidence was gathered under; Drift says that it is not
+	// the one that the run began with.
+	ConfigChecksum string
+	Drift          bool
 	// WritesOnNew counts the writes that new may have taken since the flip: what a rollback would leave behind.
 	WritesOnNew int64
 }

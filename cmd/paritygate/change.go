@@ -1,0 +1,240 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"paritygate/internal/admin"
+)
+
+// change is what every command that changes the run has in common: it names the run and the epoch that it means to change,
+// and asks for confirmation on a terminal.
+type change struct {
+	o      *options
+	yes    bool
+	reason string
+}
+
+func (c *change) flags(cmd *cobra.Command, withReason bool) {
+	cmd.Flags().BoolVarP(&c.yes, "yes", "y", false, "do not ask for confirmation")
+	if withReason {
+		cmd.Flags().StringVar(&c.reason, "reason", "", "why, for the audit log")
+	}
+}
+
+// do asks the run's status, has the person confirm, and makes the change in the epoch that was shown.
+func (c *change) do(ctx context.Context, what string, act func(context.Context, *admin.Client, admin.Status) (admin.Status, error)) error {
+	client, err := c.o.client()
+	if err != nil {
+		return err
+	}
+	before, err := client.Status(ctx)
+	if err != nil {
+		return err
+	}
+	if err := c.confirm(fmt.Sprintf("run %s, phase %s, epoch %d: %s", before.Run, before.Phase, before.Epoch, what)); err != nil {
+		return err
+	}
+	after, err := act(ctx, client, before)
+	if err != nil {
+		return err
+	}
+	return c.o.print(after, func(p *printer) { printStatus(p, after) })
+}
+
+// in is the change, in the epoch that was shown.
+func (c *change) in(s admin.Status) admin.Change {
+	return admin.Change{Reason: c.reason, Epoch: &s.Epoch}
+}
+
+// confirm asks on a terminal; a script says --yes, and one that does not is refused.
+func (c *change) confirm(question string) error {
+	if c.yes {
+		return nil
+	}
+	if !isTerminal(c.o.sys.in) {
+		return exit(exitUsage, "%s: this is no terminal to confirm it on; add --yes", question)
+	}
+	fmt.Fprintf(c.o.sys.err, "%s. Go on? [y/N] ", question)
+	answer, err := bufio.NewReader(c.o.sys.in).ReadString('\n')
+	if text := strings.ToLower(strings.TrimSpace(answer)); err != nil || text != "y" && text != "yes" {
+		return exit(exitRefused, "not confirmed, nothing was changed")
+	}
+	return nil
+}
+
+func (c *change) needReason() error {
+	if strings.TrimSpace(c.reason) == "" {
+		return exit(exitUsage, "say why with --reason TEXT; it goes into the audit log")
+	}
+	return nil
+}
+
+func newMirror(o *options) *cobra.Command {
+	c := &change{o: o}
+	cmd := &cobra.Command{
+		Use: "mirror FRACTION", Short: "Change the fraction of the reads that is mirrored, such as 25%", Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			fraction, err := parseFraction(args[0])
+			if err != nil {
+				return err
+			}
+			return c.do(cmd.Context(), "mirror "+percent(fraction)+" of the reads",
+				func(ctx context.Context, client *admin.Client, s admin.Status) (admin.Status, error) {
+					return client.SetMirror(ctx, c.in(s), fraction)
+				})
+		},
+	}
+	c.flags(cmd, false)
+	return cmd
+}
+
+func newAttest(o *options) *cobra.Command {
+	c := &change{o: o}
+	var evidence string
+	cmd := &cobra.Command{
+		Use: "attest NAME --evidence TEXT", Short: "Record that you vouch for something the gate asks for", Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if strings.TrimSpace(evidence) == "" {
+				return exit(exitUsage, "say with --evidence TEXT what you saw, such as where the backup is and how its restore was checked")
+			}
+			return c.do(cmd.Context(), "attest "+args[0], func(ctx context.Context, client *admin.Client, s admin.Status) (admin.Status, error) {
+				return client.Attest(ctx, c.in(s), args[0], evidence)
+			})
+		},
+	}
+	cmd.Flags().StringVar(&evidence, "evidence", "", "what was seen, and where")
+	c.flags(cmd, false)
+	return cmd
+}
+
+func newRestart(o *options) *cobra.Command {
+	c := &change{o: o}
+	cmd := &cobra.Command{
+		Use: "restart --reason TEXT", Short: "Begin the window of evidence anew, after a fix of new was deployed", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := c.needReason(); err != nil {
+				return err
+			}
+			return c.do(cmd.Context(), "begin the window of evidence anew", func(ctx context.Context, client *admin.Client, s admin.Status) (admin.Status, error) {
+				return client.Restart(ctx, c.in(s))
+			})
+		},
+	}
+	c.flags(cmd, true)
+	return cmd
+}
+
+func newCutover(o *options) *cobra.Command {
+	c := &change{o: o}
+	var dryRun, force bool
+	cmd := &cobra.Command{
+		Use: "cutover", Short: "Flip the writes to new, if the gate passes", Args: cobra.NoArgs,
+		Long: "Holds the writes, lets those in flight at old run out, runs the strict checks, commits, and releases the writes to new.\n" +
+			"Any failure before the commit gives the held writes to old. Refused unless the gate passes; --force skips the gate alone.",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if force {
+				if err := c.needReason(); err != nil {
+					return err
+				}
+			}
+			if dryRun {
+				return c.dryRun(cmd.Context(), force)
+			}
+			return c.do(cmd.Context(), "flip reads and writes to new", func(ctx context.Context, client *admin.Client, s admin.Status) (admin.Status, error) {
+				result, err := client.Cutover(ctx, c.in(s), false, force)
+				c.explain(err)
+				return result.Status, err
+			})
+		},
+	}
+	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "judge every precondition and change nothing")
+	cmd.Flags().BoolVar(&force, "force", false, "skip the gate; needs --reason, and is recorded")
+	c.flags(cmd, true)
+	return cmd
+}
+
+func (c *change) dryRun(ctx context.Context, force bool) error {
+	client, err := c.o.client()
+	if err != nil {
+		return err
+	}
+	result, err := client.Cutover(ctx, admin.Change{Reason: c.reason}, true, force)
+	if err != nil {
+		c.explain(err)
+		return err
+	}
+	return c.o.print(result, func(p *printer) {
+		printGate(p, result.Report)
+		for _, w := range result.Warnings {
+			p.linef("warning: %s", w)
+		}
+		p.line("the cutover would begin; nothing was changed")
+	})
+}
+
+// explain shows the gate's report that came with a refusal.
+func (c *change) explain(err error) {
+	if e, ok := errors.AsType[*admin.Error](err); ok && e.Report != nil {
+		_ = c.o.print(e.Report, func(p *printer) { printGate(p, *e.Report) }) // the refusal itself is what counts
+	}
+}
+
+func newRollback(o *options) *cobra.Command {
+	c := &change{o: o}
+	cmd := &cobra.Command{
+		Use: "rollback --reason TEXT", Short: "Send reads and writes back to old, now", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := c.needReason(); err != nil {
+				return err
+			}
+			return c.do(cmd.Context(), "send reads and writes back to old", func(ctx context.Context, client *admin.Client, _ admin.Status) (admin.Status, error) {
+				return client.Rollback(ctx, admin.Change{Reason: c.reason})
+			})
+		},
+	}
+	c.flags(cmd, true)
+	return cmd
+}
+
+func newResume(o *options) *cobra.Command {
+	c := &change{o: o}
+	var discard bool
+	cmd := &cobra.Command{
+		Use: "resume", Short: "Go from rolled_back to shadow again", Args: cobra.NoArgs,
+		Long: "Goes from rolled_back to shadow, with a new window of evidence. Refused while writes that new accepted are unreplayed:\n" +
+			"carry them over to old, then say --discard --reason TEXT.",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if discard {
+				if err := c.needReason(); err != nil {
+					return err
+				}
+			}
+			return c.do(cmd.Context(), "go back to shadow", func(ctx context.Context, client *admin.Client, s admin.Status) (admin.Status, error) {
+				return client.Resume(ctx, c.in(s), discard)
+			})
+		},
+	}
+	cmd.Flags().BoolVar(&discard, "discard", false, "give up the writes that new accepted and old does not have; needs --reason")
+	c.flags(cmd, true)
+	return cmd
+}
+
+// parseFraction reads `25%` or `0.25`.
+func parseFraction(text string) (float64, error) {
+	number, scale := text, 1.0
+	if cut, ok := strings.CutSuffix(text, "%"); ok {
+		number, scale = cut, 100
+	}
+	f, err := strconv.ParseFloat(strings.TrimSpace(number), 64)
+	if f /= scale; err != nil || !(f >= 0 && f <= 1) {
+		return 0, exit(exitUsage, "the fraction must be between 0%% and 100%%, such as 25%% or 0.25; got %q", text)
+	}
+	return f, nil
+}

@@ -1,0 +1,230 @@
+package main
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+
+	"paritygate/compare"
+	"paritygate/compare/aggregate"
+	"paritygate/config"
+	"paritygate/proxy"
+)
+
+// compiled is a configuration whose parts have been handed to the packages that use them: what they refused is a problem
+// at its place in the file.
+type compiled struct {
+	config   *config.Config
+	table    proxy.Table
+	old, new proxy.BackendOptions
+	redactor *compare.Redactor
+	checks   []aggregate.Check
+}
+
+// load reads the file and compiles it. The error is config.Problems.
+func load(path string, lookup func(string) (string, bool)) (*compiled, error) {
+	c, err := config.Load(path, lookup)
+	if err != nil {
+		return nil, err
+	}
+	return compile(c)
+}
+
+func compile(c *config.Config) (*compiled, error) {
+	b := &compiler{c: c}
+	out := &compiled{config: c}
+	out.table = b.table()
+	out.old = b.backend("backends.old", c.Backends.Old)
+	out.new = b.backend("backends.new", c.Backends.New)
+	out.redactor = b.redactor()
+	out.checks = b.checks()
+	b.certificate()
+	if len(b.problems) > 0 {
+		return nil, b.problems
+	}
+	return out, nil
+}
+
+// compiler collects what is wrong on the way.
+type compiler struct {
+	c        *config.Config
+	problems config.Problems
+}
+
+func (b *compiler) problem(path, format string, args ...any) {
+	b.problems = append(b.problems, b.c.Problem(path, format, args...))
+}
+
+func (b *compiler) table() proxy.Table {
+	c := b.c
+	t := proxy.Table{
+		Comparer: b.comparer(c.Compare.Headers, nil, ""), MaxBody: c.Compare.MaxBody,
+		Key: c.Mirror.Key, ShadowTimeout: c.Mirror.Timeout, MaxRPS: c.Mirror.MaxRPS,
+		Recheck: proxy.RecheckOptions{
+			Attempts: c.Mirror.Recheck.Attempts, Delay: c.Mirror.Recheck.Delay,
+			MaxDelay: c.Mirror.Recheck.MaxDelay, MaxRPS: c.Mirror.Recheck.MaxRPS,
+		},
+		TrustedProxies: c.Listen.TrustedProxies,
+	}
+	for i, r := range c.Routes {
+		t.Routes = append(t.Routes, b.route(fmt.Sprintf("routes[%d]", i), r))
+	}
+	return t
+}
+
+var kinds = map[string]proxy.Kind{config.Read: proxy.Read, config.Write: proxy.Write, config.Bypass: proxy.Bypass}
+
+func (b *compiler) route(path string, r config.Route) proxy.Route {
+	if r.Match.Path != "" {
+		if pattern, err := proxy.ParsePattern(r.Match.Path); err != nil {
+			b.problem(path+".match.path", "%v", err)
+		} else if err := pattern.CheckRewrite(r.New.Path); r.New.Path != "" && err != nil {
+			b.problem(path+".new.path", "%v", err)
+		}
+	}
+	out := proxy.Route{
+		Name: r.Name, Methods: r.Match.Methods, Path: r.Match.Path, Host: r.Match.Host, Headers: r.Match.Headers,
+		Kind: kinds[r.Kind], Mirror: r.Mirror, NewPath: r.New.Path, NewQuery: r.New.Query,
+	}
+	if r.Compare.Headers != nil || len(r.Compare.Rules) > 0 {
+		headers := r.Compare.Headers
+		if headers == nil {
+			headers = b.c.Compare.Headers
+		}
+		out.Comparer = b.comparer(headers, r.Compare.Rules, path+".compare.rules")
+	}
+	return out
+}
+
+// comparer compiles the rules: those of a route go before the global ones.
+func (b *compiler) comparer(headers []string, own []config.Rule, path string) *compare.Comparer {
+	global := b.c.Compare.Rules
+	rules := make([]compare.Rule, 0, len(own)+len(global))
+	for _, r := range own {
+		rules = append(rules, rule(r))
+	}
+	for _, r := range global {
+		rules = append(rules, rule(r))
+	}
+	comparer, err := compare.New(compare.Options{Headers: headers, Rules: rules})
+	for _, e := range ruleErrors(err) {
+		at := fmt.Sprintf("%s[%d]", path, e.Index)
+		if e.Index >= len(own) {
+			if path != "" {
+				continue // said once, for the global rules themselves
+			}
+			at = fmt.Sprintf("compare.rules[%d]", e.Index-len(own))
+		}
+		if e.Field != "" {
+			at += "." + e.Field
+		}
+		b.problem(at, "%v", e.Err)
+	}
+	return comparer
+}
+
+func ruleErrors(err error) []*compare.RuleError {
+	joined, ok := err.(interface{ Unwrap() []error }) //nolint:errorlint // errors.Join is what New documents
+	if !ok {
+		return nil
+	}
+	var out []*compare.RuleError
+	for _, e := range joined.Unwrap() {
+		if r, ok := errors.AsType[*compare.RuleError](e); ok {
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
+func rule(r config.Rule) compare.Rule {
+	out := compare.Rule{Path: r.Path, Header: r.Header, Unordered: r.Unordered}
+	switch r.Ignore {
+	case config.IgnoreAll:
+		out.Ignore = compare.IgnoreAll
+	case config.IgnoreValue:
+		out.Ignore = compare.IgnoreValue
+	}
+	if r.Number != nil {
+		out.Number = &compare.Number{Absolute: string(r.Number.Absolute), Relative: string(r.Number.Relative)}
+	}
+	if r.Time != nil {
+		out.Time = &compare.Time{Skew: r.Time.Skew}
+	}
+	return out
+}
+
+func (b *compiler) backend(path string, k config.Backend) proxy.BackendOptions {
+	out := proxy.BackendOptions{
+		URL: k.URL, Timeout: k.Timeout, ClientHost: k.Host == config.HostClient, Set: http.Header{}, Remove: k.Headers.Remove,
+	}
+	for name, value := range k.Headers.Set {
+		out.Set.Set(name, value.Reveal())
+	}
+	if k.TLS.CA == "" && k.TLS.ServerName == "" {
+		return out
+	}
+	out.TLS = &tls.Config{ServerName: k.TLS.ServerName, MinVersion: tls.VersionTLS12}
+	if k.TLS.CA != "" {
+		pool, err := certificates(k.TLS.CA)
+		if err != nil {
+			b.problem(path+".tls.ca", "%v", err)
+		}
+		out.TLS.RootCAs = pool
+	}
+	return out
+}
+
+func certificates(path string) (*x509.CertPool, error) {
+	pem, err := os.ReadFile(path) //nolint:gosec // a path of the operator's own configuration
+	if err != nil {
+		return nil, err
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(pem) {
+		return nil, fmt.Errorf("%s holds no certificate in PEM form", path)
+	}
+	return pool, nil
+}
+
+func (b *compiler) certificate() {
+	if t := b.c.Listen.TLS; t != nil {
+		if _, err := tls.LoadX509KeyPair(t.Certificate, t.Key); err != nil {
+			b.problem("listen.tls", "%v", err)
+		}
+	}
+}
+
+func (b *compiler) redactor() *compare.Redactor {
+	for i, path := range b.c.Redact.JSON {
+		if _, err := compare.ParsePath(path); err != nil {
+			b.problem(fmt.Sprintf("redact.json[%d]", i), "%v", err)
+			return nil
+		}
+	}
+	redactor, err := compare.NewRedactor(b.c.Redact.JSON)
+	if err != nil {
+		b.problem("redact.json", "%v", err)
+	}
+	return redactor
+}
+
+func (b *compiler) checks() []aggregate.Check {
+	var out []aggregate.Check
+	for i, k := range b.c.Checks {
+		check := aggregate.Check{
+			Name: k.Name, Type: aggregate.Type(k.Type),
+			Old: aggregate.Side{Table: k.Old.Table, SQL: k.Old.SQL}, New: aggregate.Side{Table: k.New.Table, SQL: k.New.SQL},
+			Tolerance: aggregate.Tolerance{Relative: string(k.Tolerance.Relative), Absolute: string(k.Tolerance.Absolute)},
+			Every:     k.Every, MaxAge: k.MaxAge, Strict: k.StrictAtCutover,
+		}
+		if err := check.Validate(); err != nil {
+			b.problem(fmt.Sprintf("checks[%d]", i), "%v", err)
+		}
+		out = append(out, check)
+	}
+	return out
+}
