@@ -78,14 +78,14 @@ type session struct {
 func (d *database) open(ctx context.Context) (*session, error) {
 	ctx, cancel := context.WithTimeout(ctx, d.timeout+grace)
 	defer cancel()
-	conn, err := pgconn.ConnectConfig(ctx, d.config)
+	conn, err := pgconn.ConnectConfig(ctx, d.config.Copy())
 	if err != nil {
-		return nil, d.failure("connect to", err)
+		return nil, d.failure(ctx, "connect to", err)
 	}
 	s := &session{db: d, conn: conn}
 	if _, err := conn.Exec(ctx, d.begin()).ReadAll(); err != nil {
 		s.close()
-		return nil, d.failure("begin a transaction on", err)
+		return nil, d.failure(ctx, "begin a transaction on", err)
 	}
 	return s, nil
 }
@@ -144,7 +144,7 @@ func (s *session) ask(ctx context.Context, sql string) (value, error) {
 		return value{}, fmt.Errorf("%s: %w", s.db.side, shape)
 	}
 	if err != nil {
-		return value{}, s.db.failure("ask", err)
+		return value{}, s.db.failure(ctx, "ask", err)
 	}
 	return v, nil
 }
@@ -190,19 +190,16 @@ func (d *database) probe(ctx context.Context) error {
 	return err
 }
 
-// failure says in plain words what a database did, without any secret. It keeps the original for errors.Is and As only
-// where that holds none.
-func (d *database) failure(doing string, err error) error {
+// failure says in plain words what a database did, without any secret. Of the original errors only those of the context
+// stay wrapped: the driver's may quote the connection string.
+func (d *database) failure(ctx context.Context, doing string, err error) error {
+	// A statement that is cancelled ends with an error of the server's, which would hide why.
+	if ctx.Err() != nil {
+		return fmt.Errorf("%s %s (%s): no answer: %w", doing, d.side, d.address(), ctx.Err())
+	}
 	var server *pgconn.PgError
 	if errors.As(err, &server) {
 		return fmt.Errorf("%s %s: %s (SQLSTATE %s)", doing, d.side, d.redact.clean(d.explain(server)), server.Code)
-	}
-	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
-		cause := context.DeadlineExceeded
-		if errors.Is(err, context.Canceled) {
-			cause = context.Canceled
-		}
-		return fmt.Errorf("%s %s (%s): no answer: %w", doing, d.side, d.address(), cause)
 	}
 	var connect *pgconn.ConnectError
 	if errors.As(err, &connect) {
@@ -229,33 +226,3 @@ func (d *database) explain(e *pgconn.PgError) string {
 	}
 	return e.Message
 }
-
-// onSides runs a function for both sides at once, and returns their errors joined. When one fails the other is cancelled:
-// half a comparison is none.
-func onSides(ctx context.Context, f func(ctx context.Context, i int) error) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	var errs [2]error
-	done := make(chan struct{})
-	run := func(i int) {
-		if errs[i] = f(ctx, i); errs[i] != nil {
-			cancel()
-		}
-	}
-	go func() {
-		defer close(done)
-		run(1)
-	}()
-	run(0)
-	<-done
-	// The side that was cancelled has nothing to add to the side that failed.
-	if errs[0] != nil && errs[1] != nil {
-		for i, err := range errs {
-			if errors.Is(err, context.Canceled) && !errors.Is(errs[1-i], context.Canceled) {
-				return errs[1-i]
-			}
-		}
-	}
-	return errors.Join(errs[0], errs[1])
-}
-

@@ -1,0 +1,80 @@
+package aggregate
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"time"
+)
+
+// jitter is the part of a check's interval by which it may be early or late, so that checks, and replicas, drift apart.
+const jitter = 0.1
+
+// Run runs each check at once and then every so often, one at a time, until the context ends or the Runner is closed, and
+// then returns nil. A check that takes longer than its interval runs again when the others had their turn.
+func (r *Runner) Run(ctx context.Context) error {
+	due := map[*plan]time.Time{}
+	for {
+		p, at := r.next(due)
+		if p == nil || time.Until(at) > 0 {
+			if !r.rest(ctx, p, at) {
+				return nil
+			}
+			continue // the checks may have changed
+		}
+		// What came of it is reported; the next turn is due all the same.
+		_, err := r.run(ctx, p, Mode{})
+		if ctx.Err() != nil || errors.Is(err, ErrClosed) {
+			return nil
+		}
+		due[p] = time.Now().Add(spread(p.check.Every))
+	}
+}
+
+// next is the check that is due first; one that never ran is due now. It forgets the times of checks that are no more.
+func (r *Runner) next(due map[*plan]time.Time) (first *plan, at time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	now := time.Now()
+	known := make(map[*plan]bool, len(r.plans))
+	for _, p := range r.plans {
+		known[p] = true
+		if _, ran := due[p]; !ran {
+			due[p] = now
+		}
+		if first == nil || due[p].Before(at) {
+			first, at = p, due[p]
+		}
+	}
+	for p := range due {
+		if !known[p] {
+			delete(due, p)
+		}
+	}
+	return first, at
+}
+
+// rest waits until the time, or for ever when there is no check, and returns early when the checks change. It reports
+// whether to go on.
+func (r *Runner) rest(ctx context.Context, p *plan, until time.Time) bool {
+	var due <-chan time.Time
+	if p != nil {
+		timer := time.NewTimer(time.Until(until))
+		defer timer.Stop()
+		due = timer.C
+	}
+	select {
+	case <-ctx.Done():
+		return false
+	case <-r.life.Done():
+		return false
+	case <-r.changed:
+		return true
+	case <-due:
+		return true
+	}
+}
+
+func spread(every time.Duration) time.Duration {
+	return time.Duration(float64(every) * (1 - jitter + 2*jitter*rand.Float64()))
+}
