@@ -1,0 +1,63 @@
+# The targets are listed, with what they do, by `make help`.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+GO ?= go
+CONFIG ?= paritygate.yaml
+FUZZTIME ?= 10s
+BENCHTIME ?= 1s
+
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+COMMIT ?= $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
+LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
+
+# The linter is built from the Go module pinned in tools/lint, a module of its own that keeps the linter's dependencies out
+# of the program's. It must be built with the Go version that it reads, hence the version in its name.
+LINTER = .cache/bin/golangci-lint-$(shell $(GO) env GOVERSION)
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  %-8s %s\n", $$1, $$2}' Makefile
+
+.PHONY: build
+build: ## build the static binary bin/paritygate
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/paritygate ./cmd/paritygate
+
+.PHONY: test
+test: deps ## install what the tests need, then run all of them with the race detector
+	$(GO) test -race -timeout 15m ./...
+
+.PHONY: lint
+lint: ## run golangci-lint (the first run builds it from its pinned module)
+	@$(MAKE) --no-print-directory $(LINTER)
+	$(LINTER) run ./...
+	$(LINTER) fmt --diff
+
+.cache/bin/golangci-lint-%: tools/lint/go.mod tools/lint/go.sum
+	cd tools/lint && nice $(GO) build -trimpath -o ../../$@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+
+.PHONY: bench
+bench: ## run the Go benchmarks (BENCHTIME=1s)
+	$(GO) test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) ./...
+
+.PHONY: fuzz
+fuzz: ## run every fuzz target for FUZZTIME=10s
+	GO='$(GO)' FUZZTIME='$(FUZZTIME)' tools/fuzz
+
+.PHONY: e2e
+e2e: deps ## run the whole program against two real httpbins and two Postgres servers
+	$(GO) test -race -timeout 15m -tags e2e -run TestE2E -v ./cmd/paritygate/
+
+.PHONY: demo
+demo: ## watch a migration in a minute: mismatches, gate, cutover, rollback
+	$(GO) run ./cmd/paritygate demo
+
+.PHONY: run
+run: ## serve with CONFIG=paritygate.yaml
+	$(GO) run ./cmd/paritygate serve --config $(CONFIG)
+
+.PHONY: deps
+deps: ## install what the tests need from Debian, or say what to install
+	@tools/deps
