@@ -41,8 +41,10 @@ type Options struct {
 	// Marker is the file that stands in for a rollback which the store could not take.
 	Marker         Marker
 	MirrorFraction float64
-	// ConfigChecksum is noted when the run begins.
+	// ConfigChecksum identifies the configuration: another one than before restarts the window, and in live is refused
+	// with ErrDrift unless AllowDrift is set.
 	ConfigChecksum string
+	AllowDrift     bool
 	// Fallback lets old answer a read that new failed, in live.
 	Fallback          bool
 	HoldMax, DrainMax time.Duration

@@ -522,3 +522,24 @@ func TestStoppingDuringAFlipGivesTheWritesBack(t *testing.T) {
 		}
 	})
 }
+
+func TestAnEditedConfigurationRestartsTheWindow(t *testing.T) {
+	at := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	synctest.Test(t, func(t *testing.T) {
+		store := &memory{state: State{Run: "run", Phase: Shadow, Epoch: 3, WindowStart: at.Add(-time.Hour), ConfigChecksum: "a"}, has: true}
+		b := start(t, store, func(o *Options) { o.ConfigChecksum = "b" })
+		defer b.end(t)
+		if s := b.State(); !s.Drift || s.ConfigChecksum != "b" || !s.WindowStart.Equal(time.Now().UTC()) {
+			t.Errorf("state: %+v", s)
+		}
+	})
+	live := &memory{state: State{Run: "run", Phase: Live, Epoch: 3, ConfigChecksum: "a"}, has: true}
+	o := Options{Run: "run", Store: live, Marker: Marker(filepath.Join(t.TempDir(), "m")), ConfigChecksum: "b", Logger: zap.NewNop()}
+	if _, err := Open(t.Context(), o); !errors.Is(err, ErrDrift) {
+		t.Errorf("an edit in live: %v", err)
+	}
+	o.AllowDrift = true
+	if _, err := Open(t.Context(), o); err != nil {
+		t.Errorf("an edit in live that is allowed: %v", err)
+	}
+}

@@ -45,13 +45,35 @@ func (m *Machine) recover(ctx context.Context) (State, error) {
 		state.MirrorFraction, state.ConfiguredFraction = m.o.MirrorFraction, m.o.MirrorFraction
 		t.Kind, t.Reason = "mirror", "the configuration says another fraction"
 	default:
-		return state, nil
+		return m.drift(ctx, state)
 	}
 	t.To, t.Epoch = state.Phase, state.Epoch
 	if err := m.o.Store.Commit(ctx, before, state, t); err != nil {
 		return State{}, fmt.Errorf("storing the run's state at the start: %w", err)
 	}
 	m.o.Marker.remove(m.o.Logger)
+	return m.drift(ctx, state)
+}
+
+// drift compares the configuration with the one that the evidence was gathered under. What was proven under other rules
+// proves nothing under these: the window begins anew. In live it needs to be allowed.
+func (m *Machine) drift(ctx context.Context, state State) (State, error) {
+	if state.ConfigChecksum == m.o.ConfigChecksum {
+		return state, nil
+	}
+	if state.Phase == Live && !m.o.AllowDrift {
+		return State{}, ErrDrift
+	}
+	now := m.o.Now().UTC()
+	state.WindowStart, state.WindowReason, state.ConfigChecksum, state.Drift = now, "the configuration was edited", m.o.ConfigChecksum, true
+	t := Transition{
+		Time: now, Actor: "paritygate", Kind: "drift", From: state.Phase, To: state.Phase, Epoch: state.Epoch,
+		Reason: "the configuration was edited: its checksum is now " + m.o.ConfigChecksum,
+	}
+	if err := m.o.Store.Commit(ctx, state.Epoch, state, t); err != nil {
+		return State{}, fmt.Errorf("storing the drift of the configuration: %w", err)
+	}
+	m.o.Logger.Warn("the configuration was edited: the window of evidence begins anew")
 	return state, nil
 }
 

@@ -1,0 +1,114 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"paritygate/internal/cutover"
+	"paritygate/internal/evidence"
+	"paritygate/proxy"
+)
+
+// The packages know nothing of each other; these types let them meet.
+
+// router lets the proxy ask the cutover machine where traffic goes.
+type router struct{ machine *cutover.Machine }
+
+func (r router) Plan() proxy.Plan {
+	p := r.machine.Plan()
+	return proxy.Plan{
+		Epoch: p.Epoch, Reads: backendOf(p.Reads), Shadow: backendOf(p.Shadow), Fraction: p.Fraction,
+		Writes: backendOf(p.Writes), Hold: p.Hold, Refuse: p.Refuse, Fallback: p.Fallback, Stale: p.Stale,
+	}
+}
+
+func backendOf(s cutover.Side) proxy.Backend {
+	return [...]proxy.Backend{cutover.Nobody: proxy.None, cutover.Old: proxy.Old, cutover.New: proxy.New}[s]
+}
+
+// traffic lets the cutover machine drive the proxy.
+type traffic struct{ program *Program }
+
+func (t traffic) Drain(ctx context.Context, of cutover.Side) int {
+	return t.program.proxy.Drain(ctx, backendOf(of))
+}
+func (t traffic) Abandon(of cutover.Side)     { t.program.proxy.Abandon(backendOf(of)) }
+func (t traffic) Release(ctx context.Context) { t.program.proxy.Release(ctx) }
+func (t traffic) ResetTriggers()              { t.program.proxy.ResetBreakers() }
+
+// observer tells the evidence and the machine what the proxy saw.
+type observer struct{ program *Program }
+
+func (o observer) Begin(arrived time.Time) { o.program.store.Begin(arrived) }
+
+func (o observer) Finish(x *proxy.Exchange) {
+	e := evidence.Exchange{
+		Time: x.Arrived, Route: x.Route, Method: x.Method, Target: x.Target, Header: x.Header, Fingerprint: x.Fingerprint,
+		Epoch: x.Epoch, Verdict: x.Result.Verdict, Reason: x.Result.Reason, Differences: x.Result.Differences,
+		Suppressed: x.Result.Suppressed, Old: legOf(x.Old), New: legOf(x.New), Authority: x.Authority.String(),
+	}
+	o.program.store.Finish(&e)
+}
+
+func legOf(l proxy.Leg) evidence.Leg {
+	out := evidence.Leg{Status: l.Status, Duration: l.Duration}
+	if l.Err != nil {
+		out.Error = l.Err.Error()
+	}
+	if l.Answer != nil {
+		out.Header, out.Body = l.Answer.Header, l.Answer.Body
+	}
+	return out
+}
+
+func (o observer) WriteToNew(uint64) {
+	o.program.machine.WriteToNew()
+}
+
+// Tripped hands a trip to the machine, unless both backends fail alike: then going back would help nobody.
+func (o observer) Tripped(t proxy.Trip) {
+	p := o.program
+	if t.BothFail {
+		p.log.Error("new fails as the authority, and old fails alike: not rolling back", tripFields(t)...)
+		p.audit(context.Background(), evidence.Event{Actor: "trigger:error_rate", Kind: "alert", Epoch: t.Epoch, Reason: "both backends fail alike: " + t.Reason})
+		return
+	}
+	p.log.Error("new fails as the authority: rolling back", tripFields(t)...)
+	p.machine.Trip(context.Background(), t.Epoch, "error_rate", t.Reason)
+}
+
+// stateStore lets the cutover machine keep its state in the evidence store.
+type stateStore struct{ store *evidence.Store }
+
+func (s stateStore) Load(ctx context.Context) (cutover.State, bool, error) {
+	var out cutover.State
+	stored, ok, err := s.store.State(ctx)
+	if err != nil || !ok {
+		return out, false, err
+	}
+	err = json.Unmarshal(stored.Body, &out)
+	return out, true, err
+}
+
+// Commit stores the state with its line of the audit log, and then moves the window of the evidence along.
+func (s stateStore) Commit(ctx context.Context, expect uint64, st cutover.State, t cutover.Transition) error {
+	body, err := json.Marshal(st)
+	if err != nil {
+		return err
+	}
+	basis, err := json.Marshal(t.Evidence)
+	if err != nil {
+		return err
+	}
+	_, err = s.store.Commit(ctx, expect,
+		evidence.State{Run: st.Run, Phase: string(st.Phase), Epoch: st.Epoch, Body: body},
+		evidence.Event{
+			Time: t.Time, Actor: t.Actor, Kind: t.Kind, From: string(t.From), To: string(t.To), Epoch: t.Epoch,
+			Reason: t.Reason, Evidence: basis,
+		})
+	if err != nil {
+		return err
+	}
+	return s.store.RestartWindow(ctx, st.WindowStart)
+}

@@ -1,0 +1,195 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/spf13/cobra"
+	"go.uber.org/zap"
+
+	"paritygate/compare/aggregate"
+	"paritygate/internal/admin"
+	"paritygate/internal/evidence"
+)
+
+func newRunner(c *compiled, registry prometheus.Registerer, report func(aggregate.Result)) (*aggregate.Runner, error) {
+	d := c.config.Databases
+	return aggregate.New(aggregate.Options{
+		Old: aggregate.Database{
+			DSN: d.Old.DSN.Reveal(), MaxConnections: d.Old.MaxConnections, StatementTimeout: d.Old.StatementTimeout,
+		},
+		New: aggregate.Database{
+			DSN: d.New.DSN.Reveal(), MaxConnections: d.New.MaxConnections, StatementTimeout: d.New.StatementTimeout,
+		},
+		Checks: c.checks, Report: report, Registerer: registry,
+	})
+}
+
+func strictChecks(c *compiled) int {
+	n := 0
+	for _, k := range c.checks {
+		if k.Strict {
+			n++
+		}
+	}
+	return n
+}
+
+// strictChecks runs the checks that are strict at the cutover with tolerance 0, and says which do not agree.
+func (p *Program) strictChecks(ctx context.Context) error {
+	var names []string
+	for _, k := range p.current.Load().checks {
+		if k.Strict {
+			names = append(names, k.Name)
+		}
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	results, err := p.checks.RunAll(ctx, names, aggregate.Mode{Strict: true})
+	if err != nil {
+		return err
+	}
+	var disagree []string
+	for _, r := range results {
+		if r.Verdict != aggregate.Pass {
+			disagree = append(disagree, r.Name+": "+r.Reason)
+		}
+	}
+	if len(disagree) > 0 {
+		return errors.New(strings.Join(disagree, "; "))
+	}
+	return nil
+}
+
+// checked stores a result of the schedule or of an operator's run.
+func (p *Program) checked(r aggregate.Result) {
+	if err := p.store.SaveCheck(context.Background(), resultOf(r)); err != nil {
+		p.log.Error("storing a check's result", zap.String("check", r.Name), zap.Error(err))
+	}
+	if r.Verdict != aggregate.Pass {
+		p.log.Warn("check", zap.String("check", r.Name), zap.String("verdict", string(r.Verdict)), zap.String("reason", r.Reason))
+	}
+}
+
+func resultOf(r aggregate.Result) evidence.CheckResult {
+	tolerance, _ := json.Marshal(r.Tolerance)     // strings alone
+	differences, _ := json.Marshal(r.Differences) // strings alone
+	at := r.At.UTC()
+	return evidence.CheckResult{
+		Name: r.Name, Type: string(r.Type), Verdict: string(r.Verdict), Variance: r.Variance, Old: r.Old, New: r.New,
+		Tolerance: tolerance, Differences: differences, At: &at, DurationSeconds: r.Duration.Seconds(), Reason: r.Reason,
+	}
+}
+
+// checkResults lists every configured check, in order, with its latest result or with the news that it has none.
+func (p *Program) checkResults(ctx context.Context) ([]evidence.CheckResult, error) {
+	stored, err := p.store.Checks(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("reading the results of the checks: %w", err)
+	}
+	latest := map[string]evidence.CheckResult{}
+	for _, r := range stored {
+		latest[r.Name] = r
+	}
+	window := p.machine.State().WindowStart
+	out := []evidence.CheckResult{}
+	for _, k := range p.current.Load().checks {
+		r, ok := latest[k.Name]
+		if !ok || r.At == nil || r.At.Before(window) {
+			tolerance, _ := json.Marshal(k.Tolerance) // strings alone
+			r = evidence.CheckResult{
+				Name: k.Name, Type: string(k.Type), Verdict: string(aggregate.Inconclusive), Tolerance: tolerance,
+				Differences: json.RawMessage("[]"), Reason: "it has not run since the window of evidence began",
+			}
+		}
+		out = append(out, r)
+	}
+	return out, nil
+}
+
+func (s *service) Checks(ctx context.Context) ([]evidence.CheckResult, error) {
+	return s.checkResults(ctx)
+}
+
+func (s *service) RunCheck(ctx context.Context, name string) (evidence.CheckResult, error) {
+	if s.checks == nil {
+		return evidence.CheckResult{}, admin.Errorf(admin.CodeNotFound, "no check %q: none are configured", name)
+	}
+	r, err := s.checks.RunNow(ctx, name, aggregate.Mode{})
+	if errors.Is(err, aggregate.ErrUnknownCheck) {
+		return evidence.CheckResult{}, admin.Errorf(admin.CodeNotFound, "%w", err)
+	}
+	if err != nil {
+		return evidence.CheckResult{}, admin.Errorf(admin.CodeUnavailable, "%w", err)
+	}
+	return resultOf(r), nil
+}
+
+func newCheck(o *options) *cobra.Command {
+	var strict bool
+	cmd := &cobra.Command{
+		Use: "check [NAME…]", Short: "Run the aggregate checks now, without the proxy",
+		Long: "Asks both databases, directly and read-only, and prints what differs.\n" +
+			"Ends in 3 if a check fails, else in 4 if one is inconclusive.",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c, err := load(o.config, o.sys.lookup)
+			if err != nil {
+				return err
+			}
+			if len(c.checks) == 0 {
+				return exit(exitUsage, "%s configures no checks", o.config)
+			}
+			runner, err := newRunner(c, nil, nil)
+			if err != nil {
+				return exit(exitUsage, "%w", err)
+			}
+			defer runner.Close()
+			results, err := runner.RunAll(cmd.Context(), args, aggregate.Mode{Strict: strict})
+			if errors.Is(err, aggregate.ErrUnknownCheck) {
+				return exit(exitUsage, "%w", err)
+			}
+			if err != nil {
+				return err
+			}
+			return o.showChecks(results)
+		},
+	}
+	cmd.Flags().BoolVar(&strict, "strict", false, "with tolerance 0, as at the cutover")
+	return cmd
+}
+
+func (o *options) showChecks(results []aggregate.Result) error {
+	rows := make([]evidence.CheckResult, 0, len(results))
+	code := exitDone
+	for _, r := range results {
+		rows = append(rows, resultOf(r))
+		switch {
+		case r.Verdict == aggregate.Fail:
+			code = exitGate
+		case r.Verdict == aggregate.Inconclusive && code == exitDone:
+			code = exitInconclusive
+		}
+	}
+	if err := o.print(map[string]any{"checks": rows}, func(p *printer) { printChecks(p, rows) }); err != nil || code == exitDone {
+		return err
+	}
+	return &exitError{code: code}
+}
+
+// probeDatabases asks both databases for a sign of life.
+func probeDatabases(ctx context.Context, c *compiled) (oldErr, newErr error) {
+	runner, err := newRunner(c, nil, nil)
+	if err != nil {
+		return err, err
+	}
+	defer runner.Close()
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	return runner.Probe(ctx)
+}

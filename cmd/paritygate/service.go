@@ -1,0 +1,253 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"go.uber.org/zap"
+
+	"paritygate/internal/admin"
+	"paritygate/internal/cutover"
+	"paritygate/internal/evidence"
+)
+
+// service is the run behind the admin API.
+type service struct{ *Program }
+
+func (s *service) Status(context.Context) (admin.Status, error) {
+	state, c := s.machine.State(), s.current.Load().config
+	plan := s.machine.Plan()
+	total := s.store.Total()
+	bound := cutover.Bound{Confidence: c.Gate.Confidence}
+	now := time.Now()
+	status := admin.Status{
+		Run: state.Run, Phase: state.Phase, Epoch: state.Epoch, Since: state.Since, Reason: state.Reason, Actor: state.Actor,
+		Mirror: admin.Fraction{Fraction: plan.Fraction},
+		Config: admin.Config{Checksum: c.Checksum(), Drift: state.Drift},
+		Window: admin.Window{
+			Start: state.WindowStart, Reason: state.WindowReason,
+			Seconds: max(now.Sub(state.WindowStart), 0).Seconds(), RequiredSeconds: c.Run.Window.Seconds(),
+		},
+		Parity: admin.Parity{
+			Eligible: total.Eligible(), Compared: compared(&total), MismatchRate: mismatchRate(&total),
+			UpperBound: bound.Upper(total.Units, total.BadUnits), Tolerance: c.Compare.Tolerance,
+		},
+		Rollback:   rollbackSafety(state),
+		HeldWrites: int64(s.proxy.Held()), Unwell: s.health.unwell(), Version: buildInfo().Version,
+		Warnings: s.warnings(state), UptimeSeconds: now.Sub(s.started).Seconds(),
+	}
+	return status, nil
+}
+
+// rollbackSafety is honest about what a rollback would leave behind: without a journal, writes that new took are on new only.
+func rollbackSafety(state cutover.State) admin.Rollback {
+	r := admin.Rollback{Safe: true, UnreplayedWrites: state.WritesOnNew, Armed: state.Phase == cutover.Live}
+	switch state.Phase {
+	case cutover.Live:
+		r.Safe = false
+		r.Reason = fmt.Sprintf("this version keeps no journal of writes: a rollback would leave %d writes on new", state.WritesOnNew)
+	case cutover.RolledBack:
+		if state.WritesOnNew > 0 {
+			r.Safe = false
+			r.Reason = fmt.Sprintf("%d writes that new may have taken are not on old; carry them over before `resume --discard`", state.WritesOnNew)
+		}
+	case cutover.Shadow, cutover.Cutover:
+	}
+	return r
+}
+
+func (s *service) warnings(state cutover.State) []string {
+	c := s.current.Load()
+	warnings := []string{}
+	if state.Phase == cutover.Shadow && strictChecks(c) == 0 {
+		warnings = append(warnings, "no check is strict_at_cutover: the flip will not compare the data while writes are held")
+	}
+	if state.Phase == cutover.Live {
+		warnings = append(warnings, "old stands still since the flip: reverse comparisons are skipped as stale")
+	}
+	return warnings
+}
+
+func (s *service) Gate(ctx context.Context) (cutover.Report, error) { return s.gate(ctx) }
+
+func (s *service) Routes(_ context.Context, all bool) ([]admin.Route, error) {
+	stats := s.store.Routes()
+	if all {
+		stats = s.store.RoutesAll()
+	}
+	bound := cutover.Bound{Confidence: s.current.Load().config.Gate.Confidence}
+	kinds := map[string]string{}
+	for _, r := range routesOf(s.current.Load()) {
+		kinds[r.name] = r.kind.String()
+	}
+	out := make([]admin.Route, 0, len(stats))
+	for i := range stats {
+		r := &stats[i]
+		out = append(out, admin.Route{
+			Route: r.Route, Kind: kinds[r.Route], Eligible: r.Eligible(), Verdicts: r.Verdicts, Skipped: r.Skipped,
+			MismatchRate: mismatchRate(r), UpperBound: bound.Upper(r.Units, r.BadUnits), Latency: admin.Latency{Old: r.Old, New: r.New},
+		})
+	}
+	return out, nil
+}
+
+func (s *service) Mismatches(ctx context.Context, q admin.MismatchQuery) ([]evidence.Group, []evidence.Sample, error) {
+	return s.store.Mismatches(ctx, evidence.Filter{Route: q.Route, Signature: q.Signature, Verdict: q.Verdict, Limit: q.Limit})
+}
+
+func (s *service) Mismatch(ctx context.Context, id string) (evidence.Sample, error) {
+	sample, ok, err := s.store.Mismatch(ctx, id)
+	if err == nil && !ok {
+		err = admin.Errorf(admin.CodeNotFound, "no mismatch %q is kept", id)
+	}
+	return sample, err
+}
+
+func (s *service) Events(ctx context.Context, after int64, limit int) ([]evidence.Event, error) {
+	return s.store.Events(ctx, after, limit)
+}
+
+func (s *service) SetMirror(ctx context.Context, change admin.Change, fraction float64) error {
+	return s.do(ctx, change, cutover.Command{Kind: cutover.Mirror, Fraction: fraction, Reason: "the fraction was set to " + percent(fraction)})
+}
+
+func (s *service) Attest(ctx context.Context, change admin.Change, name, text string) error {
+	if err := s.sameEpoch(change); err != nil {
+		return err
+	}
+	now := time.Now().UTC()
+	if err := s.store.Attest(ctx, evidence.Attestation{Name: name, Actor: change.Actor, Time: now, Evidence: text}); err != nil {
+		return admin.Errorf(admin.CodeUnavailable, "the attestation was not stored: %w", err)
+	}
+	state := s.machine.State()
+	s.audit(ctx, evidence.Event{Time: now, Actor: change.Actor, Kind: "attest", From: string(state.Phase), To: string(state.Phase), Epoch: state.Epoch, Reason: name + ": " + text})
+	return nil
+}
+
+func (s *service) sameEpoch(change admin.Change) error {
+	if epoch := s.machine.State().Epoch; change.Epoch != nil && *change.Epoch != epoch {
+		return admin.Errorf(admin.CodeWrongEpoch, "the run is in epoch %d, not %d; look at `paritygate status` and decide again", epoch, *change.Epoch)
+	}
+	return nil
+}
+
+// Cutover judges the gate and, unless it is a dry run, flips.
+func (s *service) Cutover(ctx context.Context, change admin.Change, dryRun, force bool) (cutover.Report, error) {
+	state := s.machine.State()
+	if err := s.sameEpoch(change); err != nil {
+		return cutover.Report{}, err
+	}
+	if state.Phase != cutover.Shadow {
+		return cutover.Report{}, admin.Errorf(admin.CodeWrongPhase, "the cutover starts in phase shadow; this is phase %s", state.Phase)
+	}
+	report, err := s.gate(ctx)
+	if err != nil {
+		return report, err
+	}
+	if !force {
+		if err := refusal(report); err != nil {
+			return report, err
+		}
+	}
+	if dryRun {
+		return report, s.rehearse(ctx)
+	}
+	reason := change.Reason
+	if force {
+		reason = "forced past the gate (" + string(report.Verdict) + "): " + reason
+	}
+	command := cutover.Command{Kind: cutover.Flip, Reason: reason, Evidence: report}
+	change.Epoch = &state.Epoch // what was judged is what is flipped
+	return report, s.do(ctx, change, command)
+}
+
+func refusal(report cutover.Report) error {
+	var code admin.Code
+	switch report.Verdict {
+	case cutover.Pass:
+		return nil
+	case cutover.Fail:
+		code = admin.CodeGateFailed
+	case cutover.Inconclusive:
+		code = admin.CodeGateInconclusive
+	}
+	err := admin.Errorf(code, "the gate does not pass: it is %s; `paritygate gate` says why", report.Verdict)
+	err.Report = &report
+	return err
+}
+
+// rehearse runs what a flip would run after the gate, without holding a write.
+func (s *service) rehearse(ctx context.Context) error {
+	if strictChecks(s.current.Load()) == 0 {
+		return nil
+	}
+	began := time.Now()
+	if err := s.strictChecks(ctx); err != nil {
+		return admin.Errorf(admin.CodeConflict, "the flip would be abandoned: the strict checks do not agree (writes go on meanwhile, so they may agree once those are held): %w", err)
+	}
+	if took, hold := time.Since(began), s.current.Load().config.Cutover.Hold.Max; took > hold/2 {
+		return admin.Errorf(admin.CodeConflict, "the strict checks took %s, more than half of cutover.hold.max (%s)", took.Round(time.Millisecond), hold)
+	}
+	return nil
+}
+
+func (s *service) Rollback(ctx context.Context, change admin.Change) error {
+	change.Epoch = nil // a rollback is never refused for it
+	return s.do(ctx, change, cutover.Command{Kind: cutover.Rollback, Reason: change.Reason})
+}
+
+func (s *service) Restart(ctx context.Context, change admin.Change) error {
+	return s.do(ctx, change, cutover.Command{Kind: cutover.Restart, Reason: change.Reason})
+}
+
+func (s *service) Resume(ctx context.Context, change admin.Change, discard bool) error {
+	state := s.machine.State()
+	if state.Phase == cutover.RolledBack && state.WritesOnNew > 0 && !discard {
+		return admin.Errorf(admin.CodeConflict, "%d writes that new may have taken are not on old: carry them over, then resume with --discard --reason TEXT", state.WritesOnNew)
+	}
+	reason := change.Reason
+	if discard {
+		reason = fmt.Sprintf("%d writes on new were given up: %s", state.WritesOnNew, reason)
+	}
+	return s.do(ctx, change, cutover.Command{Kind: cutover.Resume, Reason: reason})
+}
+
+// do makes a change and says its refusal in the API's words.
+func (s *service) do(ctx context.Context, change admin.Change, command cutover.Command) error {
+	command.Actor = change.Actor
+	if change.Epoch != nil {
+		command.Epoch = *change.Epoch
+	}
+	_, err := s.machine.Do(ctx, command, func(step string) {
+		s.log.Info("cutover", zap.String("step", step))
+	})
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, cutover.ErrPhase):
+		return admin.Errorf(admin.CodeWrongPhase, "%w", err)
+	case errors.Is(err, cutover.ErrEpoch):
+		return admin.Errorf(admin.CodeWrongEpoch, "%w", err)
+	case errors.Is(err, cutover.ErrBusy), errors.Is(err, cutover.ErrFlip):
+		return admin.Errorf(admin.CodeConflict, "%w", err)
+	case errors.Is(err, cutover.ErrStore):
+		return admin.Errorf(admin.CodeUnavailable, "%w", err)
+	}
+	return err
+}
+
+// audit writes a line that is no change of state; one that cannot be stored is logged.
+func (p *Program) audit(ctx context.Context, e evidence.Event) {
+	if e.Time.IsZero() {
+		e.Time = time.Now().UTC()
+	}
+	if _, err := p.store.Append(ctx, e); err != nil {
+		p.log.Error("the audit log did not take an event", zap.String("kind", e.Kind), zap.String("reason", e.Reason), zap.Error(err))
+	}
+}
+
+func (s *service) Readiness() admin.Readiness {
+	return admin.Readiness{State: s.life.Load().(admin.State), Unwell: s.health.unwell()} //nolint:forcetypeassert // stored by newProgram
+}
