@@ -1,0 +1,194 @@
+package admin
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"paritygate/compare"
+	"paritygate/internal/cutover"
+	"paritygate/internal/evidence"
+)
+
+// overviewData is what the first page shows besides the status.
+type overviewData struct {
+	Gate  cutover.Report
+	Steps []step
+}
+
+// Passed counts the criteria that pass.
+func (d overviewData) Passed() int {
+	n := 0
+	for _, c := range d.Gate.Criteria {
+		if c.Verdict == cutover.Pass {
+			n++
+		}
+	}
+	return n
+}
+
+// step is one rung of the ladder of phases.
+type step struct {
+	Phase   cutover.Phase
+	Note    string
+	Current bool
+	Done    bool
+}
+
+var phaseNotes = map[cutover.Phase]string{
+	cutover.Shadow:     "Old answers. Reads are mirrored to new and compared.",
+	cutover.Cutover:    "Writes are held while they move to new.",
+	cutover.Live:       "New answers. Reads are mirrored back to old.",
+	cutover.RolledBack: "Old answers again, until an operator resumes.",
+}
+
+func ladder(current cutover.Phase) []step {
+	steps := make([]step, len(cutover.Phases))
+	at := slices.Index(cutover.Phases, current)
+	for i, p := range cutover.Phases {
+		steps[i] = step{Phase: p, Note: phaseNotes[p], Current: i == at, Done: i < at && current != cutover.RolledBack}
+	}
+	return steps
+}
+
+func (s *server) overview(r *http.Request) (view, error) {
+	report, err := s.gate(r)
+	if err != nil {
+		return view{}, err
+	}
+	status, err := s.status(r)
+	if err != nil {
+		return view{}, err
+	}
+	return view{Page: "overview", Title: "Overview", Data: overviewData{report, ladder(status.Phase)}}, nil
+}
+
+func (s *server) routesPage(r *http.Request) (view, error) {
+	routes, err := s.service.Routes(r.Context(), false)
+	return view{Page: "routes", Title: "Routes", Data: tidyRoutes(routes)}, err
+}
+
+// mismatchesData is the list of mismatches with the filter that made it.
+type mismatchesData struct {
+	Mismatches
+	Query  MismatchQuery
+	Routes []string
+	// Here is the page's own address, so that a refresh keeps the filter.
+	Here string
+}
+
+// Verdicts are the verdicts that samples can have.
+func (mismatchesData) Verdicts() []compare.Verdict {
+	return []compare.Verdict{compare.Mismatch, compare.Failed}
+}
+
+func (s *server) mismatchesPage(r *http.Request) (view, error) {
+	q := readQuery(r.URL, "route", "signature", "verdict", "limit")
+	query := q.mismatches()
+	if q.err != nil {
+		return view{}, q.err
+	}
+	found, err := s.mismatches(r, query)
+	if err != nil {
+		return view{}, err
+	}
+	routes, err := s.service.Routes(r.Context(), false)
+	if err != nil {
+		return view{}, err
+	}
+	data := mismatchesData{Mismatches: found, Query: query, Here: r.URL.RequestURI()}
+	for _, route := range routes {
+		data.Routes = append(data.Routes, route.Route)
+	}
+	if query.Route != "" && !slices.Contains(data.Routes, query.Route) {
+		data.Routes = append(data.Routes, query.Route)
+	}
+	return view{Page: "mismatches", Title: "Mismatches", Data: data}, nil
+}
+
+func (s *server) mismatchPage(r *http.Request) (view, error) {
+	sample, err := s.service.Mismatch(r.Context(), r.PathValue("id"))
+	if err != nil {
+		return view{}, err
+	}
+	return view{Page: "mismatch", Title: "Mismatch", Data: newSampleData(sample)}, nil
+}
+
+// checkRow is a check with its differences made readable.
+type checkRow struct {
+	evidence.CheckResult
+	Notes []string
+	// More counts the differences that are not shown.
+	More int
+}
+
+// maxNotes is how many differences of a check the console shows.
+const maxNotes = 5
+
+func (s *server) checksPage(r *http.Request) (view, error) {
+	checks, err := s.service.Checks(r.Context())
+	rows := make([]checkRow, len(checks))
+	for i, c := range tidyChecks(checks) {
+		rows[i] = checkRow{CheckResult: c}
+		var differences []any
+		if json.Unmarshal(c.Differences, &differences) != nil {
+			continue // not a list: the page shows the figures alone
+		}
+		for _, d := range differences[:min(len(differences), maxNotes)] {
+			rows[i].Notes = append(rows[i].Notes, flat(d))
+		}
+		rows[i].More = len(differences) - len(rows[i].Notes)
+	}
+	return view{Page: "checks", Title: "Checks", Data: rows}, err
+}
+
+// flat writes a JSON value in one line without its punctuation.
+func flat(value any) string {
+	object, ok := value.(map[string]any)
+	if !ok {
+		return fmt.Sprint(value)
+	}
+	parts := make([]string, 0, len(object))
+	for name, v := range object {
+		parts = append(parts, name+" "+fmt.Sprint(v))
+	}
+	slices.Sort(parts)
+	return strings.Join(parts, ", ")
+}
+
+// eventsData is a stretch of the audit log, the newest first.
+type eventsData struct {
+	Events []evidence.Event
+	Here   string
+	// Older and Newer are the addresses of the neighbouring stretches; empty where there is none.
+	Older, Newer string
+}
+
+func (s *server) eventsPage(r *http.Request) (view, error) {
+	q := readQuery(r.URL, "after", "limit")
+	after, limit := q.number("after", -1, 0, 1<<62), q.limit()
+	if q.err != nil {
+		return view{}, q.err
+	}
+	events, err := s.service.Events(r.Context(), after, limit)
+	if err != nil {
+		return view{}, err
+	}
+	data := eventsData{Events: tidyEvents(events), Here: r.URL.RequestURI()}
+	address := func(after int64) string {
+		return "/events?" + url.Values{"after": {fmt.Sprint(after)}, "limit": {fmt.Sprint(limit)}}.Encode()
+	}
+	if n := len(events); n > 0 {
+		if first := events[0].Seq; first > 1 {
+			data.Older = address(max(0, first-1-int64(limit)))
+		}
+		if after >= 0 && n == limit {
+			data.Newer = address(events[n-1].Seq)
+		}
+	}
+	slices.Reverse(data.Events)
+	return view{Page: "events", Title: "Events", Data: data}, nil
+}

@@ -1,0 +1,204 @@
+package admin
+
+import (
+	"encoding/json"
+	"time"
+
+	"paritygate/compare"
+	"paritygate/internal/cutover"
+	"paritygate/internal/evidence"
+)
+
+// Status is a run at a glance. Rates are ratios, durations are seconds.
+type Status struct {
+	Run   string        `json:"run"`
+	Phase cutover.Phase `json:"phase"`
+	Epoch uint64        `json:"epoch"`
+	// Since, Reason and Actor say when, why and by whom the phase was entered.
+	Since    time.Time `json:"since"`
+	Reason   string    `json:"reason"`
+	Actor    string    `json:"actor"`
+	Mirror   Fraction  `json:"mirror"`
+	Canary   Fraction  `json:"canary"`
+	Config   Config    `json:"config"`
+	Rollback Rollback  `json:"rollback"`
+	Window   Window    `json:"window"`
+	Parity   Parity    `json:"parity"`
+	// HeldWrites counts the writes that wait for a flip or a rollback.
+	HeldWrites int64 `json:"held_writes"`
+	// Unwell lists the parts that do not work as they should, Warnings what a person should know besides.
+	Unwell        []Unwell `json:"unwell"`
+	Warnings      []string `json:"warnings"`
+	Version       string   `json:"version"`
+	UptimeSeconds float64  `json:"uptime_seconds"`
+}
+
+// Fraction is a share of the reads, 0 to 1.
+type Fraction struct {
+	Fraction float64 `json:"fraction"`
+}
+
+// Config identifies the configuration in force.
+type Config struct {
+	Checksum string `json:"checksum"`
+	// Drift says that the rules changed since the run began, which restarted the window.
+	Drift bool `json:"drift"`
+}
+
+// Rollback says what going back would mean.
+type Rollback struct {
+	// Safe says that a rollback would leave nothing behind on new.
+	Safe bool `json:"safe"`
+	// UnreplayedWrites counts the writes that new may have taken and old does not have.
+	UnreplayedWrites int64 `json:"unreplayed_writes"`
+	// Armed says that triggers would roll back by themselves.
+	Armed bool `json:"armed"`
+	// Reason says why it is not safe; empty if it is.
+	Reason string `json:"reason"`
+}
+
+// Window is the time that the gate's evidence covers.
+type Window struct {
+	Start           time.Time `json:"start"`
+	Reason          string    `json:"reason"`
+	Seconds         float64   `json:"seconds"`
+	RequiredSeconds float64   `json:"required_seconds"`
+}
+
+// Parity sums up all routes since the window began.
+type Parity struct {
+	Eligible int64 `json:"eligible"`
+	// Compared is the eligible without the skipped.
+	Compared     int64   `json:"compared"`
+	MismatchRate float64 `json:"mismatch_rate"`
+	// UpperBound is the bound on the true rate; 1 if nothing was seen.
+	UpperBound float64 `json:"upper_bound"`
+	Tolerance  float64 `json:"tolerance"`
+}
+
+// Route is what was seen on one route.
+type Route struct {
+	Route string `json:"route"`
+	Kind  string `json:"kind"`
+	// Eligible is the sum of Verdicts, which has every verdict as a key.
+	Eligible     int64                     `json:"eligible"`
+	Verdicts     map[compare.Verdict]int64 `json:"verdicts"`
+	Skipped      map[compare.Reason]int64  `json:"skipped"`
+	MismatchRate float64                   `json:"mismatch_rate"`
+	UpperBound   float64                   `json:"upper_bound"`
+	Latency      Latency                   `json:"latency"`
+}
+
+// Latency is the latencies of both backends, in seconds.
+type Latency struct {
+	Old evidence.Quantiles `json:"old"`
+	New evidence.Quantiles `json:"new"`
+}
+
+// Mismatches is the answer of GET /v1/mismatches.
+type Mismatches struct {
+	Groups     []Group    `json:"groups"`
+	Mismatches []Mismatch `json:"mismatches"`
+}
+
+// Group is the mismatches with one signature.
+type Group struct {
+	evidence.Group
+	Verdict     compare.Verdict `json:"verdict"`
+	Differences []Place         `json:"differences"`
+}
+
+// Place is a difference without its values.
+type Place struct {
+	Location compare.Location `json:"location"`
+	Path     string           `json:"path"`
+	Kind     compare.Kind     `json:"kind"`
+}
+
+// Mismatch is one stored exchange that counts against parity. In a list, headers and bodies are left out.
+type Mismatch struct {
+	ID          string               `json:"id"`
+	Time        time.Time            `json:"time"`
+	Route       string               `json:"route"`
+	Verdict     compare.Verdict      `json:"verdict"`
+	Signature   string               `json:"signature"`
+	Request     Request              `json:"request"`
+	Old         Leg                  `json:"old"`
+	New         Leg                  `json:"new"`
+	Differences []compare.Difference `json:"differences"`
+}
+
+// Request is the client's request.
+type Request struct {
+	Method string `json:"method"`
+	// Path is the escaped path with the query, as the client sent it.
+	Path    string              `json:"path"`
+	Headers map[string][]string `json:"headers,omitempty"`
+}
+
+// Leg is the answer of one backend.
+type Leg struct {
+	Status int    `json:"status"`
+	Error  string `json:"error,omitempty"`
+	*Captured
+}
+
+// Captured is what was kept of an answer, secrets redacted.
+type Captured struct {
+	DurationSeconds float64             `json:"duration_seconds"`
+	Headers         map[string][]string `json:"headers"`
+	Body            string              `json:"body"`
+	// Encoding is how Body is written: EncodingText or EncodingBase64.
+	Encoding string `json:"encoding"`
+	// Note says what in Body is not as it was on the wire: decoded, shortened or withheld, and why.
+	Note string `json:"note,omitempty"`
+}
+
+// How a captured body is written.
+const (
+	EncodingText   = "utf-8"
+	EncodingBase64 = "base64"
+)
+
+// CutoverResult is the answer to a cutover that was done, or to a dry run that would have been.
+type CutoverResult struct {
+	Status
+	DryRun bool           `json:"dry_run"`
+	Report cutover.Report `json:"report"`
+}
+
+// The wrappers of lists.
+type (
+	routesBody struct {
+		Routes []Route `json:"routes"`
+	}
+	checksBody struct {
+		Checks []evidence.CheckResult `json:"checks"`
+	}
+	eventsBody struct {
+		Events []evidence.Event `json:"events"`
+	}
+)
+
+// The bodies of requests; the server decodes them by the same names.
+type (
+	changeBody struct {
+		Reason string  `json:"reason,omitempty"`
+		Epoch  *uint64 `json:"epoch,omitempty"`
+	}
+	mirrorBody struct {
+		Fraction json.Number `json:"fraction"`
+		Epoch    *uint64     `json:"epoch,omitempty"`
+	}
+	attestBody struct {
+		Name     string  `json:"name"`
+		Evidence string  `json:"evidence"`
+		Epoch    *uint64 `json:"epoch,omitempty"`
+	}
+	cutoverBody struct {
+		Reason string  `json:"reason,omitempty"`
+		DryRun bool    `json:"dry_run,omitempty"`
+		Force  bool    `json:"force,omitempty"`
+		Epoch  *uint64 `json:"epoch,omitempty"`
+	}
+)

@@ -1,0 +1,128 @@
+package admin
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"time"
+	"unicode/utf8"
+
+	"paritygate/compare"
+	"paritygate/internal/cutover"
+	"paritygate/internal/evidence"
+)
+
+// The functions of this file turn what the Service returns into what goes over the wire: times in UTC, arrays and objects
+// where there is nothing, never null.
+
+func filled[T any](list []T) []T {
+	if list == nil {
+		return []T{}
+	}
+	return list
+}
+
+func tidyStatus(s Status) Status {
+	s.Since, s.Window.Start = s.Since.UTC(), s.Window.Start.UTC()
+	s.Unwell, s.Warnings = filled(s.Unwell), filled(s.Warnings)
+	return s
+}
+
+func tidyReport(r cutover.Report) cutover.Report {
+	r.At, r.Criteria = r.At.UTC(), filled(r.Criteria)
+	return r
+}
+
+func tidyRoutes(routes []Route) []Route {
+	out := make([]Route, len(routes))
+	for i, r := range routes {
+		verdicts := make(map[compare.Verdict]int64, len(compare.Verdicts))
+		for _, v := range compare.Verdicts {
+			verdicts[v] = r.Verdicts[v]
+		}
+		r.Verdicts = verdicts
+		if r.Skipped == nil {
+			r.Skipped = map[compare.Reason]int64{}
+		}
+		out[i] = r
+	}
+	return out
+}
+
+func tidyChecks(checks []evidence.CheckResult) []evidence.CheckResult {
+	out := make([]evidence.CheckResult, len(checks))
+	for i, c := range checks {
+		if c.At != nil {
+			at := c.At.UTC()
+			c.At = &at
+		}
+		c.Tolerance, c.Differences = orElse(c.Tolerance, "{}"), orElse(c.Differences, "[]")
+		out[i] = c
+	}
+	return out
+}
+
+func orElse(raw json.RawMessage, absent string) json.RawMessage {
+	if trimmed := bytes.TrimSpace(raw); len(trimmed) == 0 || string(trimmed) == "null" {
+		return json.RawMessage(absent)
+	}
+	return raw
+}
+
+func tidyEvents(events []evidence.Event) []evidence.Event {
+	out := make([]evidence.Event, len(events))
+	for i, e := range events {
+		e.Time, e.Evidence = e.Time.UTC(), orElse(e.Evidence, "{}")
+		out[i] = e
+	}
+	return out
+}
+
+func viewMismatches(groups []evidence.Group, samples []evidence.Sample) Mismatches {
+	view := Mismatches{Groups: make([]Group, len(groups)), Mismatches: make([]Mismatch, len(samples))}
+	for i, g := range groups {
+		g.First, g.Last = g.First.UTC(), g.Last.UTC()
+		view.Groups[i] = Group{Group: g, Verdict: g.Verdict, Differences: places(g.Differences)}
+	}
+	for i, s := range samples {
+		m := viewSample(s)
+		m.Request.Headers, m.Old.Captured, m.New.Captured = nil, nil, nil
+		view.Mismatches[i] = m
+	}
+	return view
+}
+
+func places(differences []compare.Difference) []Place {
+	out := make([]Place, len(differences))
+	for i, d := range differences {
+		out[i] = Place{d.Location, d.Path, d.Kind}
+	}
+	return out
+}
+
+func viewSample(s evidence.Sample) Mismatch {
+	return Mismatch{
+		ID: s.ID, Time: s.Time.UTC(), Route: s.Route, Verdict: s.Verdict, Signature: s.Signature,
+		Request:     Request{Method: s.Method, Path: s.Target, Headers: s.Header},
+		Old:         viewLeg(s.Old),
+		New:         viewLeg(s.New),
+		Differences: filled(s.Differences),
+	}
+}
+
+func viewLeg(l evidence.Leg) Leg {
+	captured := &Captured{
+		DurationSeconds: l.Duration.Round(time.Microsecond).Seconds(),
+		Headers:         l.Header,
+		Body:            string(l.Body),
+		Encoding:        EncodingText,
+		Note:            l.Note,
+	}
+	if captured.Headers == nil {
+		captured.Headers = map[string][]string{}
+	}
+	if !utf8.Valid(l.Body) {
+		captured.Body, captured.Encoding = base64.StdEncoding.EncodeToString(l.Body), EncodingBase64
+	}
+	return Leg{Status: l.Status, Error: l.Error, Captured: captured}
+}
