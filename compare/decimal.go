@@ -130,13 +130,16 @@ func (d decimal) within(o, absolute, relative decimal) bool {
 	return distance.compareSize(absolute) <= 0 || distance.compareSize(relative.times(d)) <= 0
 }
 
-// minus returns |d−o|, where |d| ≥ |o|. If o is more than maxDigits places below d's last digit, the result is rounded up
-// there, so that a tolerance is never stretched.
+// minus returns |d−o|, where |d| ≥ |o|. If o is more than maxDigits places below d's last digit, the result is rounded up,
+// so that a tolerance is never stretched.
 func (d decimal) minus(o decimal) decimal {
 	if len(o.digits) == 0 {
 		return d
 	}
 	if floor := d.exponent - maxDigits; o.magnitude() < floor {
+		if d.negative == o.negative {
+			return d
+		}
 		o = decimal{negative: !d.negative, digits: []byte{'1'}, exponent: floor}
 	}
 	exponent := min(d.exponent, o.exponent)

@@ -18,7 +18,7 @@ const maxMessage = 1 << 20
 const connectTimeout = 10 * time.Second
 
 var errMalformedDSN = errors.New("dsn: not a PostgreSQL connection string: want postgres://user:password@host:port/database, " +
-	"with characters such as @ : / ? # % in the password percent-encoded, or keyword=value pairs")
+	"with @ : / % and other odd characters in the password percent-encoded, or keyword=value pairs")
 
 // parseDSN reads a DSN. Its errors never quote the DSN: a password with an unescaped character in it ends up in any of its
 // parts, and in the messages of the parsers.
@@ -46,8 +46,8 @@ func parseDSN(dsn string) (*pgconn.Config, error) {
 	return config, nil
 }
 
-// unescaped refuses a URL whose @ is not in its authority: a / ? or # in the password cut the authority short, and what
-// is before it would be taken for host and port, and shown.
+// unescaped refuses a URL with an @ or a / in its password. As libpq does, the driver takes the first @ before a / for the
+// end of the password; what is left of the password would be taken for host, port or database, and shown.
 func unescaped(dsn string) error {
 	rest, isURL := strings.CutPrefix(dsn, "postgres://")
 	if !isURL {
@@ -56,8 +56,13 @@ func unescaped(dsn string) error {
 	if !isURL {
 		return nil
 	}
-	end := strings.IndexAny(rest, "/?#")
-	if end > 0 && !strings.Contains(rest[:end], "@") && strings.Contains(rest[end:], "@") {
+	credentials := false
+	if i := strings.IndexAny(rest, "@/"); i >= 0 && rest[i] == '@' {
+		credentials, rest = true, rest[i+1:]
+	}
+	place, query, _ := strings.Cut(rest, "?")
+	host, _, _ := strings.Cut(place, "/")
+	if strings.Contains(place, "@") || !credentials && host != "" && strings.Contains(query, "@") {
 		return errMalformedDSN
 	}
 	return nil
@@ -72,7 +77,8 @@ const shortSecret = 4
 func newRedactor(dsn string, config *pgconn.Config) redactor {
 	r := redactor{secrets: []string{dsn}}
 	if len(config.Password) >= shortSecret {
-		r.secrets = append(r.secrets, config.Password, url.QueryEscape(config.Password), url.PathEscape(config.Password))
+		r.secrets = append(r.secrets, config.Password, url.QueryEscape(config.Password), url.PathEscape(config.Password),
+			strings.TrimPrefix(url.UserPassword("", config.Password).String(), ":"))
 	}
 	return r
 }

@@ -94,8 +94,10 @@ func cutIdentifier(s string) (part, rest string, err error) {
 // readsOnly refuses what does not begin as a query. It is there for a clear message at load; what keeps the data safe is
 // the read-only transaction, and the protocol, which takes one statement.
 func readsOnly(sql string) error {
-	word := strings.TrimLeft(skipComments(sql), "( \t\r\n")
-	word = skipComments(word)
+	word := skipComments(sql)
+	for strings.HasPrefix(word, "(") {
+		word = skipComments(word[1:])
+	}
 	end := 0
 	for end < len(word) && (word[end]|0x20 >= 'a' && word[end]|0x20 <= 'z') {
 		end++
