@@ -87,6 +87,11 @@ func resultOf(r aggregate.Result) evidence.CheckResult {
 	}
 }
 
+func unknownCheck(err error) bool {
+	_, ok := errors.AsType[*aggregate.UnknownCheckError](err)
+	return ok
+}
+
 // checkResults lists every configured check, in order, with its latest result or with the news that it has none.
 func (p *Program) checkResults(ctx context.Context) ([]evidence.CheckResult, error) {
 	stored, err := p.store.Checks(ctx)
@@ -122,7 +127,7 @@ func (s *service) RunCheck(ctx context.Context, name string) (evidence.CheckResu
 		return evidence.CheckResult{}, admin.Errorf(admin.CodeNotFound, "no check %q: none are configured", name)
 	}
 	r, err := s.checks.RunNow(ctx, name, aggregate.Mode{})
-	if errors.Is(err, aggregate.ErrUnknownCheck) {
+	if unknownCheck(err) {
 		return evidence.CheckResult{}, admin.Errorf(admin.CodeNotFound, "%w", err)
 	}
 	if err != nil {
@@ -151,7 +156,7 @@ func newCheck(o *options) *cobra.Command {
 			}
 			defer runner.Close()
 			results, err := runner.RunAll(cmd.Context(), args, aggregate.Mode{Strict: strict})
-			if errors.Is(err, aggregate.ErrUnknownCheck) {
+			if unknownCheck(err) {
 				return exit(exitUsage, "%w", err)
 			}
 			if err != nil {

@@ -7,8 +7,10 @@ import (
 )
 
 func newDashboards(o *options) *cobra.Command {
-	cmd := &cobra.Command{Use: "dashboards", Short: "The Grafana dashboards and Prometheus rules that come with this version", Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
+	cmd := &cobra.Command{
+		Use: "dashboards", Short: "The Grafana dashboards and Prometheus rules that come with this version", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
 	cmd.AddCommand(&cobra.Command{
 		Use: "export DIR", Short: "Write the dashboards and rules into a directory", Args: cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {

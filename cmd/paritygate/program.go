@@ -36,6 +36,7 @@ type Program struct {
 	proxy   *proxy.Proxy
 	checks  *aggregate.Runner // nil: none are configured
 	health  *health
+	history *admin.History
 
 	front, adminServer     *http.Server
 	frontListen, adminList net.Listener
@@ -151,8 +152,9 @@ func (p *Program) openAdmin(_ context.Context, c *compiled) error {
 	for _, u := range c.config.Admin.Users {
 		users = append(users, admin.User{Name: u.Name, Role: admin.Role(u.Role), Token: u.Token.Reveal()})
 	}
+	p.history = admin.NewHistory(&service{p})
 	handler, err := admin.Handler(admin.Options{
-		Service: &service{p}, Users: users, Gatherer: p.registry, Address: c.config.Admin.Address, Logger: p.log,
+		Service: &service{p}, Users: users, Gatherer: p.registry, Listen: c.config.Admin.Address, History: p.history, Logger: p.log,
 	})
 	p.adminServer = &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second, ErrorLog: zap.NewStdLog(p.log)}
 	return err
@@ -204,6 +206,7 @@ func (p *Program) run(ctx context.Context) error {
 		parts.start(ctx, "checks", p.checks.Run)
 	}
 	parts.start(ctx, "watch", p.watch)
+	parts.start(ctx, "history", p.history.Run)
 	parts.start(ctx, "admin", func(ctx context.Context) error { return serveUntil(ctx, p.adminServer, p.adminList, time.Second) })
 	failed := parts.failed()
 	frontErr := make(chan error, 1)

@@ -473,11 +473,13 @@ func TestWhatACrashLeaves(t *testing.T) {
 		{"live stays live", State{Run: "run", Phase: Live, Epoch: 6, Since: at}, nil, Live},
 		{"a rollback stays", State{Run: "run", Phase: RolledBack, Epoch: 7, Since: at}, nil, RolledBack},
 		{
-			"a marker beyond the store is a rollback", State{Run: "run", Phase: Live, Epoch: 6, Since: at},
+			"a marker beyond the store is a rollback",
+			State{Run: "run", Phase: Live, Epoch: 6, Since: at},
 			&State{Run: "run", Phase: RolledBack, Epoch: 7}, RolledBack,
 		},
 		{
-			"a marker that the store has overtaken is nothing", State{Run: "run", Phase: Shadow, Epoch: 9, Since: at},
+			"a marker that the store has overtaken is nothing",
+			State{Run: "run", Phase: Shadow, Epoch: 9, Since: at},
 			&State{Run: "run", Phase: RolledBack, Epoch: 7}, Shadow,
 		},
 	} {

@@ -106,7 +106,7 @@ func (p Marker) write(s State) error {
 }
 
 func syncDir(dir string) error {
-	d, err := os.Open(dir) //nolint:gosec // the directory of the store, from the configuration
+	d, err := os.Open(dir)
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,195 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"paritygate/internal/admin"
+	"paritygate/internal/cutover"
+	"paritygate/internal/demo"
+)
+
+// cutOver flips the writes under load, and holds what clients were told against what lies in the databases.
+func (d *demonstration) cutOver(ctx context.Context) error {
+	d.screen.heading("Cutover under load: the writes move to new")
+	if err := d.rehearse(ctx); err != nil {
+		return err
+	}
+	before := d.traffic.Tally()
+	begin := time.Now()
+	result, err := d.client.Cutover(ctx, admin.Change{Reason: "the demo's gate passed"}, false, false)
+	if err != nil {
+		return fmt.Errorf("cutover: %w", err)
+	}
+	end := time.Now()
+	d.flippedAt = end
+	d.screen.step("paritygate cutover: phase %s, epoch %d, after %s", result.Phase, result.Epoch, span(end.Sub(begin)))
+	if err := d.shops.StopSync(ctx); err != nil {
+		return err
+	}
+	if err := until(ctx, "new takes writes", 10*time.Second, 50*time.Millisecond, func() (bool, error) {
+		return len(d.shops.New.Writes()) >= 40, nil
+	}); err != nil {
+		return err
+	}
+	if err := pause(ctx, 2*time.Second); err != nil {
+		return err
+	}
+	held, longest := heldDuring(d.traffic.Sent(), begin, end)
+	d.screen.good("%d writes arrived during the flip; the longest waited %s, then was answered", held, span(longest))
+	seen := d.traffic.Tally().Since(before)
+	if err := d.tellFailures("since then", seen); err != nil {
+		return err
+	}
+	account, err := d.shops.Account(ctx, d.traffic.Sent(), time.Time{})
+	if err != nil {
+		return err
+	}
+	return d.tellAccount(account)
+}
+
+// rehearse is the dry run; the data moves while it looks, so it may ask a few times.
+func (d *demonstration) rehearse(ctx context.Context) error {
+	var last error
+	err := until(ctx, "the dry run passes", 20*time.Second, 300*time.Millisecond, func() (bool, error) {
+		_, last = d.client.Cutover(ctx, admin.Change{Reason: "rehearsal"}, true, false)
+		var refused *admin.Error
+		if errors.As(last, &refused) && refused.Code != admin.CodeUnavailable {
+			return false, nil // the gate or the strict checks say no for now; the last word is told below
+		}
+		return last == nil, last
+	})
+	if err != nil {
+		return errors.Join(err, last)
+	}
+	d.screen.step("paritygate cutover --dry-run: the gate passes, and the strict checks agree")
+	return nil
+}
+
+// heldDuring counts the writes that were under way at some moment of the flip, and how long the slowest took.
+func heldDuring(sent []demo.SentWrite, begin, end time.Time) (n int, longest time.Duration) {
+	for _, w := range sent {
+		if w.Started.Before(end) && w.Started.Add(w.Duration).After(begin) {
+			n++
+			longest = max(longest, w.Duration)
+		}
+	}
+	return n, longest
+}
+
+// tellFailures says what clients saw; in the flip nothing may fail.
+func (d *demonstration) tellFailures(since string, seen demo.Tally) error {
+	failed := demo.Failed(seen.FailedReads) + demo.Failed(seen.FailedWrites)
+	d.screen.good("clients %s: %s reads and %s writes, %d failed; half of the reads within %s, 99%% within %s", since,
+		number(seen.Reads), number(seen.Writes), failed, span(seen.ReadQuantile(.5)), span(seen.ReadQuantile(.99)))
+	if failed > 0 {
+		return fmt.Errorf("the flip made requests fail: reads %s, writes %s", kindsText(seen.FailedReads), kindsText(seen.FailedWrites))
+	}
+	return nil
+}
+
+func kindsText(kinds map[string]int64) string {
+	var words []string
+	for _, k := range slices.Sorted(maps.Keys(kinds)) {
+		words = append(words, fmt.Sprintf("%d× %s", kinds[k], k))
+	}
+	if len(words) == 0 {
+		return "none"
+	}
+	return strings.Join(words, ", ")
+}
+
+func (d *demonstration) tellAccount(a demo.Account) error {
+	d.screen.good("%s writes were accepted since the start: %s are on old, %s on new; %d lost, %d doubled, %d to old after the "+
+		"first to new", number(a.Accepted), number(a.OnOld), number(a.OnNew), len(a.Lost), len(a.Doubled), len(a.Strays))
+	if !a.Clean() {
+		return fmt.Errorf("the account of the writes is not clean: lost %v, doubled %v, astray %v", a.Lost, a.Doubled, a.Strays)
+	}
+	return nil
+}
+
+// killNew lets new die, and watches how clients get back to old.
+func (d *demonstration) killNew(ctx context.Context) error {
+	d.screen.heading("New dies: its connections are reset, all at once, and so is every further one")
+	before, visits := d.traffic.Tally(), d.shops.New.Visits()
+	d.killedAt = time.Now()
+	d.shops.New.Kill()
+	d.screen.step("killed; nobody does anything")
+	var status admin.Status
+	err := until(ctx, "paritygate rolls back by itself", 20*time.Second, 10*time.Millisecond, func() (bool, error) {
+		var err error
+		status, err = d.client.Status(ctx)
+		return err == nil && status.Phase == cutover.RolledBack, err
+	})
+	if err != nil {
+		return err
+	}
+	d.backAt = time.Now()
+	d.screen.step("phase %s, epoch %d, by %s", status.Phase, status.Epoch, status.Actor)
+	d.screen.detail("%s", status.Reason)
+	if err := pause(ctx, 3*time.Second); err != nil {
+		return err
+	}
+	after, seen := d.shops.New.Visits(), d.traffic.Tally().Since(before)
+	last := after.Last.Sub(d.killedAt)
+	d.screen.good("new was asked for %s more client requests; the last one %s after its death", number(after.Clients-visits.Clients), span(max(last, 0)))
+	d.screen.good("clients since the kill: %s reads, of which old answered %s at once in new's stead; failed: %s",
+		number(seen.Reads), number(seen.Fallbacks), kindsText(withoutNotFound(seen.FailedReads)))
+	d.screen.good("%s writes; failed: %s", number(seen.Writes), kindsText(seen.FailedWrites))
+	if n := seen.FailedReads["status 404"]; n > 0 {
+		d.screen.bad("%d reads asked for orders that only new has: old says 404", n)
+	}
+	return nil
+}
+
+// withoutNotFound leaves out what is told apart: orders that old never had.
+func withoutNotFound(kinds map[string]int64) map[string]int64 {
+	out := maps.Clone(kinds)
+	delete(out, "status 404")
+	return out
+}
+
+// conclude settles the accounts and says what a person should look at next.
+func (d *demonstration) conclude(ctx context.Context, took time.Duration) error {
+	d.screen.heading("What it came to")
+	account, err := d.shops.Account(ctx, d.traffic.Sent(), d.killedAt)
+	if err != nil {
+		return err
+	}
+	if err := d.tellAccount(account); err != nil {
+		return err
+	}
+	status, err := d.client.Status(ctx)
+	if err != nil {
+		return err
+	}
+	if status.Phase != cutover.RolledBack {
+		return fmt.Errorf("the run must stay in rolled_back until an operator resumes it; it is in %s", status.Phase)
+	}
+	if account.Unnoticed > 0 {
+		d.screen.bad("%d writes were taken although their clients were told nothing, or that they had failed", account.Unnoticed)
+	}
+	d.screen.bad("%d writes are on new only, and paritygate counts %d: they wait for a person, and `resume` is refused until then",
+		account.OnNew, status.Rollback.UnreplayedWrites)
+	if _, err := d.client.Resume(ctx, admin.Change{Reason: "the demo tries"}); err == nil {
+		return errors.New("resume must be refused while writes on new are not carried over")
+	}
+	d.screen.say("")
+	d.screen.say("All of it took %s. In front of a production backend a person would look at these next (--admin %s):", span(took), d.program.adminURL())
+	d.screen.facts(
+		"paritygate status", "where the run is, why, and what a rollback left behind",
+		"paritygate mismatches", "each difference with both answers, secrets redacted",
+		"paritygate gate", "what the evidence says, criterion by criterion",
+		"paritygate events", "the audit log: who changed what, when and why",
+	)
+	if !d.hold {
+		d.screen.say("`paritygate demo --hold` keeps it running, with the console. For your own backends: `paritygate validate`, then " +
+			"`paritygate serve`.")
+	}
+	return nil
+}
