@@ -24,7 +24,7 @@ func (r *Runner) measure(ctx context.Context, p *plan, strict bool) Result {
 		result.Tolerance = Tolerance{}
 		allowed, _ = result.Tolerance.parse() // the empty tolerance is always good
 	}
-	values, err := r.askBoth(ctx, p.statements)
+	values, err := r.ask(ctx, p.statements)
 	result.Duration = time.Since(result.At)
 	if err != nil {
 		result.inconclusive("The check could not be measured: " + strings.ReplaceAll(err.Error(), "\n", "; ") + ".")

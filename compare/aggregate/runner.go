@@ -19,8 +19,10 @@ var sides = [2]string{"old", "new"}
 type Runner struct {
 	databases [2]*database // old, new; nil when there are no checks and no DSNs
 	missing   error        // why databases are nil
-	report    func(Result)
-	metrics   *metrics
+	// ask is askBoth, but in tests of time, which have no sockets.
+	ask     func(ctx context.Context, statements [2]string) ([2]value, error)
+	report  func(Result)
+	metrics *metrics
 
 	// turn is held by the check that runs: one at a time is what production is asked to bear. Strict runs go past it.
 	turn chan struct{}
@@ -40,6 +42,7 @@ type Runner struct {
 // DSNs may be empty.
 func New(o Options) (*Runner, error) {
 	r := &Runner{report: o.Report, turn: make(chan struct{}, 1), changed: make(chan struct{}, 1)}
+	r.ask = r.askBoth
 	var errs []error
 	var err error
 	for i, d := range []Database{o.Old, o.New} {
