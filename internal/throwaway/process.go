@@ -54,8 +54,8 @@ func (p *process) wait(ctx context.Context) error {
 	select {
 	case <-p.done:
 	case <-ctx.Done():
-		if err := p.cmd.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
-			return fmt.Errorf("kill %s: %w", p.cmd.Path, err)
+		if err := p.signal(os.Kill); err != nil {
+			return err
 		}
 		<-p.done
 		return fmt.Errorf("%s: %w", p.cmd.Path, ctx.Err())
@@ -70,16 +70,16 @@ func (p *process) failure() error {
 	return fmt.Errorf("%s: %w: %s", p.cmd.Path, p.err, p.output.String())
 }
 
+// patience is how long a server gets for a fast shutdown, which has little to do: nothing is synced.
+const patience = 10 * time.Second
+
 // stop ends a postmaster: a fast shutdown, then an immediate one, then a kill, each with its time.
-func (p *process) stop() error {
-	for _, step := range []struct {
-		signal   os.Signal
-		patience time.Duration
-	}{{syscall.SIGINT, 10 * time.Second}, {syscall.SIGQUIT, 5 * time.Second}, {os.Kill, 5 * time.Second}} {
-		if err := p.cmd.Process.Signal(step.signal); err != nil && !errors.Is(err, os.ErrProcessDone) {
-			return fmt.Errorf("stop PostgreSQL (pid %d): %w", p.cmd.Process.Pid, err)
+func (p *process) stop(patience time.Duration) error {
+	for _, signal := range []os.Signal{syscall.SIGINT, syscall.SIGQUIT} {
+		if err := p.signal(signal); err != nil {
+			return err
 		}
-		timer := time.NewTimer(step.patience)
+		timer := time.NewTimer(patience)
 		select {
 		case <-p.done:
 			timer.Stop()
@@ -87,7 +87,18 @@ func (p *process) stop() error {
 		case <-timer.C:
 		}
 	}
-	return fmt.Errorf("stop PostgreSQL (pid %d): it is still there after SIGKILL", p.cmd.Process.Pid)
+	err := p.signal(os.Kill)
+	if err == nil {
+		<-p.done
+	}
+	return err
+}
+
+func (p *process) signal(signal os.Signal) error {
+	if err := p.cmd.Process.Signal(signal); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return fmt.Errorf("send %s to PostgreSQL (pid %d): %w", signal, p.cmd.Process.Pid, err)
+	}
+	return nil
 }
 
 // tail keeps the last few kilobytes of what is written to it.

@@ -114,7 +114,7 @@ func (s *Server) Start(ctx context.Context) error {
 		return err
 	}
 	if err := s.ready(ctx, p); err != nil {
-		return errors.Join(err, p.stop())
+		return errors.Join(err, p.stop(patience))
 	}
 	s.process = p
 	return nil
@@ -174,7 +174,7 @@ func (s *Server) stop() error {
 	if s.process == nil {
 		return nil
 	}
-	err := s.process.stop()
+	err := s.process.stop(patience)
 	s.process = nil
 	return err
 }
