@@ -1,7 +1,11 @@
 package compare
 
-// maxLeftovers bounds the elements of either side among which pairs are sought one by one.
-const maxLeftovers = 64
+// maxLeftovers bounds the elements of either side that are the same as none of the other, and for which partners are sought
+// one by one; each such try costs tryWork, since its result is kept.
+const (
+	maxLeftovers = 64
+	tryWork      = 32
+)
 
 // unpaired says that an element has no partner.
 const unpaired = -1
@@ -131,19 +135,16 @@ func (m *multiset) pairTolerated() {
 	}
 }
 
-// match finds the largest set of pairs between elements of old and of new, by augmenting paths. Pairs that exist may be
-// changed, unless there are too many elements.
+// match finds the largest set of pairs between elements of old and of new, by augmenting paths: elements that are the same
+// may be given other partners if that leaves fewer without one.
 func (m *multiset) match(old, new []int) {
-	left := free(old, m.toNew)
-	if len(left) == 0 || len(free(new, m.toOld)) == 0 {
+	left, leftNew := free(old, m.toNew), free(new, m.toOld)
+	if len(left) == 0 || len(leftNew) == 0 {
 		return
 	}
-	if len(old) > maxLeftovers || len(new) > maxLeftovers {
-		new = free(new, m.toOld)
-		if len(left) > maxLeftovers || len(new) > maxLeftovers {
-			m.w.work = -1
-			return
-		}
+	if len(left) > maxLeftovers || len(leftNew) > maxLeftovers {
+		m.w.work = -1
+		return
 	}
 	for _, o := range left {
 		m.augment(o, new, make(map[int]bool, len(new)))
@@ -166,6 +167,9 @@ func free(elements, partner []int) []int {
 
 // augment finds o a partner, moving others to another one where that is needed.
 func (m *multiset) augment(o int, new []int, seen map[int]bool) bool {
+	if !m.w.spend(len(new)) {
+		return false
+	}
 	// First one that is free, at the same index at best.
 	if o < len(m.toOld) && m.toOld[o] == unpaired && m.compatible(o, o) {
 		m.join(o, o)
@@ -193,11 +197,11 @@ func (m *multiset) augment(o int, new []int, seen map[int]bool) bool {
 // compatible reports whether the rules let two elements pass as equal.
 func (m *multiset) compatible(o, n int) bool {
 	r, ok := m.tried[[2]int{o, n}]
-	if !ok {
+	if !ok && m.w.spend(tryWork) {
 		r = m.w.try(m.old[o], m.new[n], 1)
 		m.tried[[2]int{o, n}] = r
 	}
-	return r.found == 0
+	return r.found == 0 && !m.w.stopped()
 }
 
 // reordered reports whether the pairs cross.
