@@ -1,0 +1,317 @@
+package config
+
+import (
+	"net/netip"
+	"net/url"
+	"time"
+)
+
+// Config is a checked configuration. Its fields are named as in the file; what the file leaves out has its default.
+// Nothing changes it after Load.
+type Config struct {
+	Run       Run
+	Listen    Listen
+	Admin     Admin
+	Backends  Backends
+	Databases *Databases // nil: none
+	Routes    []Route    // in file order; the first that matches decides
+	Mirror    Mirror
+	Compare   Compare
+	Checks    []Check
+	Gate      Gate
+	Rollback  Rollback
+	Cutover   Cutover
+	Redact    Redact
+	Store     Store
+	Log       Log
+
+	file   string
+	places map[string]place
+}
+
+// Run names the migration.
+type Run struct {
+	Name   string        // goes into Via as `paritygate-NAME`
+	Window time.Duration // how long parity must hold, unbroken
+}
+
+// Listen is the front that clients reach.
+type Listen struct {
+	Address        string
+	TLS            *ListenTLS // nil: HTTP/1.1 and h2c without TLS
+	TrustedProxies []netip.Prefix
+	Limits         Limits
+}
+
+// ListenTLS holds the paths of two PEM files.
+type ListenTLS struct {
+	Certificate, Key string
+}
+
+// Limits bound what a client may send; sizes in bytes.
+type Limits struct {
+	Headers       int64
+	HeaderTimeout time.Duration
+	IdleTimeout   time.Duration
+	Body          int64 // 0: no limit
+}
+
+// Admin is the admin API with its users. Without users its address is a loopback one.
+type Admin struct {
+	Address string
+	Users   []User
+}
+
+// The roles of a User.
+const (
+	Operator = "operator"
+	Viewer   = "viewer"
+)
+
+// User may use the admin API.
+type User struct {
+	Name  string
+	Role  string // Operator or Viewer
+	Token Secret
+}
+
+// Backends are the two systems.
+type Backends struct {
+	Old, New Backend
+}
+
+// The values of Backend.Host.
+const (
+	HostBackend = "backend"
+	HostClient  = "client"
+)
+
+// Backend is one of the two systems as it is reached over HTTP.
+type Backend struct {
+	URL     *url.URL      // http or https, with no user, query or fragment
+	Timeout time.Duration // to the response's headers
+	Host    string        // HostBackend or HostClient: whose Host header it gets
+	Headers HeaderEdit
+	TLS     BackendTLS
+}
+
+// HeaderEdit changes the request's headers. Names are canonical, as in net/http.
+type HeaderEdit struct {
+	Set    map[string]Secret
+	Remove []string
+}
+
+// BackendTLS says how a backend proves itself; empty fields mean the system's roots and the URL's host.
+type BackendTLS struct {
+	CA         string // path of a PEM file
+	ServerName string
+}
+
+// Databases are the two systems' databases.
+type Databases struct {
+	Old, New Database
+}
+
+// Database is reached with as few connections and as little patience as MaxConnections and StatementTimeout say.
+type Database struct {
+	DSN              Secret
+	MaxConnections   int
+	StatementTimeout time.Duration
+}
+
+// The kinds of a Route.
+const (
+	Read   = "read"
+	Write  = "write"
+	Bypass = "bypass"
+)
+
+// Route says what a request is and how its answers are compared.
+type Route struct {
+	Name      string
+	Match     Match
+	Kind      string   // Read, Write or Bypass
+	Mirror    *float64 // nil: Mirror.Fraction
+	Optional  bool     // the gate does not wait for this route's traffic
+	Tolerance *float64 // nil: Compare.Tolerance
+	New       RouteNew
+	Compare   RouteCompare
+}
+
+// Match says which requests a route takes; what is empty matches everything.
+type Match struct {
+	Methods []string
+	Path    string // a pattern as of http.ServeMux, on the escaped path
+	Host    string
+	Headers map[string]string // canonical name to value or glob
+}
+
+// RouteNew says how the same request is asked of new; empty fields change nothing.
+type RouteNew struct {
+	Path  string
+	Query map[string]string
+}
+
+// RouteCompare adds to Compare for one route.
+type RouteCompare struct {
+	Headers []string // nil: Compare.Headers; empty: none
+	Rules   []Rule   // go before Compare.Rules
+}
+
+// Mirror bounds the shadow traffic.
+type Mirror struct {
+	Fraction float64 // 0 to 1, of the reads
+	Key      string  // empty, `header:NAME` or `cookie:NAME`: what is sampled
+	Timeout  time.Duration
+	Workers  int
+	Queue    int
+	Memory   int64   // bytes of all captured bodies
+	MaxRPS   float64 // 0: no limit
+	Recheck  Recheck
+}
+
+// Recheck says how often, when and how fast a mismatch is asked again.
+type Recheck struct {
+	Attempts int // 0: never
+	Delay    time.Duration
+	MaxDelay time.Duration
+	MaxRPS   float64 // 0: no limit
+}
+
+// Compare says how answers are compared where a route says nothing else.
+type Compare struct {
+	Tolerance float64  // 0 to 1, of exchanges that may be mismatch or failed
+	Headers   []string // lower-case names
+	MaxBody   int64    // bytes; larger bodies are compared by hash
+	Rules     []Rule
+}
+
+// The values of Rule.Ignore.
+const (
+	IgnoreAll   = "true"  // the place is not compared
+	IgnoreValue = "value" // the value may differ; type and presence may not
+)
+
+// Rule forgives one kind of difference at one place. One of Path and Header is set, and one action.
+type Rule struct {
+	Path   string // RFC 9535 JSONPath in old's names
+	Header string // lower-case name
+
+	Ignore    string // empty, IgnoreAll or IgnoreValue
+	Number    *NumberRule
+	Time      *TimeRule
+	Unordered bool
+}
+
+// NumberRule lets numbers differ by the larger of the two.
+type NumberRule struct {
+	Absolute Decimal
+	Relative Decimal // a ratio: 1% is 0.01
+}
+
+// TimeRule lets times differ.
+type TimeRule struct {
+	Skew time.Duration
+}
+
+// The types of a Check.
+const (
+	Count  = "count"
+	Scalar = "scalar"
+)
+
+// Check is an aggregate query asked of both databases.
+type Check struct {
+	Name            string
+	Type            string // Count or Scalar
+	Old, New        CheckSide
+	Tolerance       CheckTolerance
+	Every           time.Duration
+	MaxAge          time.Duration // a pass older than this is no pass
+	StrictAtCutover bool          // run again while writes are held, with tolerance 0
+}
+
+// CheckSide is what one database is asked: one of a table, to be counted, and a query.
+type CheckSide struct {
+	Table string // perhaps qualified and quoted, as in SQL: `public."Order"`
+	SQL   string
+}
+
+// CheckTolerance is the variance that passes: the larger of the two.
+type CheckTolerance struct {
+	Relative Decimal // a ratio: 1% is 0.01
+	Absolute Decimal
+}
+
+// Gate holds the criteria that must pass before the cutover. Fractions are 0 to 1.
+type Gate struct {
+	Confidence         float64
+	MinSamples         int
+	MinSamplesPerRoute int
+	MaxSkipped         float64
+	MaxLagged          float64
+	MaxGap             time.Duration
+	ErrorRate          float64
+	Latency            GateLatency
+	Attestations       []string
+}
+
+// GateLatency says how much slower than old new may be.
+type GateLatency struct {
+	Quantile float64 // between 0 and 1
+	Ratio    float64
+	Floor    time.Duration
+}
+
+// The values of Rollback.Fallback.
+const (
+	FallbackCanary = "canary"
+	FallbackAlways = "always"
+	FallbackOff    = "off"
+)
+
+// Rollback holds the triggers, and what a rollback does.
+type Rollback struct {
+	ErrorRate ErrorRate
+	Fallback  string        // FallbackCanary, FallbackAlways or FallbackOff
+	Drain     time.Duration // what writes in flight at new get
+}
+
+// ErrorRate is the trigger on new's failures as the authority.
+type ErrorRate struct {
+	Threshold   float64 // more than 0, at most 1
+	Window      time.Duration
+	MinRequests int
+	MinFailures int
+	MinDistinct int
+}
+
+// Cutover bounds the flip of the writes.
+type Cutover struct {
+	Hold  Hold
+	Drain time.Duration
+}
+
+// Hold bounds the writes that wait during a flip.
+type Hold struct {
+	Max      time.Duration
+	Requests int
+	Bytes    int64
+}
+
+// Redact names secrets besides the usual ones.
+type Redact struct {
+	Headers []string // canonical names
+	JSON    []string // JSONPaths
+}
+
+// Store is where the evidence is kept.
+type Store struct {
+	Path string // of a SQLite file
+}
+
+// Log says what is logged to stderr, and how.
+type Log struct {
+	Level  string // debug, info, warn or error
+	Format string // json or console
+}

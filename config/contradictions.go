@@ -1,0 +1,196 @@
+package config
+
+import (
+	"net"
+	"net/netip"
+	"strings"
+)
+
+// contradictions reports what cannot hold together although each field is right by itself. A comparison with a field that
+// has a problem already is left out.
+func contradictions(d *decoder, c *Config) {
+	d.addresses(c)
+	d.backend("backends.old", &c.Backends.Old)
+	d.backend("backends.new", &c.Backends.New)
+	if d.ok("backends.old.url", "backends.new.url") && sameURL(c.Backends.Old.URL, c.Backends.New.URL) {
+		d.contradict("backends.new.url", "must not be the URL of backends.old: nothing would be compared")
+	}
+	for i := range c.Routes {
+		d.route(index("routes", i), &c.Routes[i])
+		d.rules(join(index("routes", i), "compare.rules"), c.Routes[i].Compare.Rules)
+	}
+	d.rules("compare.rules", c.Compare.Rules)
+	r := c.Mirror.Recheck
+	if d.ok("mirror.recheck.delay", "mirror.recheck.max_delay") && r.MaxDelay < r.Delay {
+		d.contradict("mirror.recheck.max_delay", "must not be less than mirror.recheck.delay, which is %s; got %s",
+			formatDuration(r.Delay), formatDuration(r.MaxDelay))
+	}
+	for i := range c.Checks {
+		d.check(index("checks", i), &c.Checks[i], c.Databases)
+	}
+	e := c.Rollback.ErrorRate
+	if d.ok("rollback.error_rate.min_failures", "rollback.error_rate.min_distinct") && e.MinDistinct > e.MinFailures {
+		d.contradict("rollback.error_rate.min_distinct", "must not be more than min_failures, which is %d; got %d",
+			e.MinFailures, e.MinDistinct)
+	}
+}
+
+func (d *decoder) addresses(c *Config) {
+	seen := map[Secret]int{}
+	for i, u := range c.Admin.Users {
+		path := index("admin.users", i) + ".token"
+		first, ok := seen[u.Token]
+		switch {
+		case u.Token == "" || !d.ok(path):
+		case ok:
+			d.contradict(path, "is the token of %s too, so that nobody could tell them apart", index("admin.users", first))
+		default:
+			seen[u.Token] = i
+		}
+	}
+	if !d.ok("listen.address", "admin.address") {
+		return
+	}
+	if overlap(c.Listen.Address, c.Admin.Address) {
+		d.contradict("admin.address", "must not be the address of listen, which is %q; got %q", c.Listen.Address, c.Admin.Address)
+	}
+	if len(c.Admin.Users) == 0 && d.ok("admin.users") && !loopback(c.Admin.Address) {
+		d.contradict("admin.address", "must be a loopback address, such as 127.0.0.1:9090, as long as admin.users is empty; got %q",
+			c.Admin.Address)
+	}
+}
+
+// overlap reports whether two listeners could not both bind.
+func overlap(a, b string) bool {
+	hostA, portA, _ := net.SplitHostPort(a) // both were checked when they were read
+	hostB, portB, _ := net.SplitHostPort(b)
+	if strings.TrimLeft(portA, "0") != strings.TrimLeft(portB, "0") || strings.Trim(portA, "0") == "" {
+		return false
+	}
+	return strings.EqualFold(hostA, hostB) || everywhere(hostA) || everywhere(hostB) ||
+		loopback(a) && loopback(b) && (hostA == "localhost" || hostB == "localhost")
+}
+
+func everywhere(host string) bool {
+	ip, err := netip.ParseAddr(host)
+	return host == "" || err == nil && ip.IsUnspecified()
+}
+
+func loopback(address string) bool {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return false
+	}
+	ip, err := netip.ParseAddr(host)
+	return strings.EqualFold(host, "localhost") || err == nil && ip.Unmap().IsLoopback()
+}
+
+func (d *decoder) backend(path string, b *Backend) {
+	for i, name := range b.Headers.Remove {
+		if _, ok := b.Headers.Set[name]; ok {
+			d.contradict(index(path+".headers.remove", i), "is set by %s.headers.set too; keep one of them", path)
+		}
+	}
+	if d.ok(path+".url") && b.URL != nil && b.URL.Scheme == "http" {
+		for _, field := range []struct{ name, value string }{{"ca", b.TLS.CA}, {"server_name", b.TLS.ServerName}} {
+			if field.value != "" {
+				d.contradict(path+".tls."+field.name, "has no effect, because %s.url is http; use https", path)
+			}
+		}
+	}
+}
+
+func (d *decoder) route(path string, r *Route) {
+	m := r.Match
+	if d.ok(path+".match") && len(m.Methods) == 0 && m.Path == "" && m.Host == "" && len(m.Headers) == 0 {
+		d.contradict(path+".match", "must have methods, path, host or headers; `path: /` matches everything")
+	}
+	if r.Kind == Read || !d.ok(path+".kind") || r.Kind == "" {
+		return
+	}
+	for _, key := range []string{"mirror", "optional", "tolerance", "compare"} {
+		if at := join(path, key); d.given(at) {
+			d.contradict(at, "has no effect on a route of kind %s; only reads are mirrored and compared", r.Kind)
+		}
+	}
+}
+
+// rules reports rules that say nothing or too much, and those that an earlier one of the same family makes void.
+func (d *decoder) rules(path string, rules []Rule) {
+	seen := map[string]int{}
+	for i := range rules {
+		at := index(path, i)
+		if !d.ok(at) {
+			continue
+		}
+		r := &rules[i]
+		if (r.Path == "") == (r.Header == "") {
+			d.contradict(at, "must have one of path and header")
+			continue
+		}
+		var actions []string
+		for _, a := range []struct {
+			set    bool
+			name   string
+			family string
+		}{
+			{r.Ignore != "", "ignore", "suppress"}, {r.Number != nil, "number", "value"},
+			{r.Time != nil, "time", "value"}, {r.Unordered, "unordered", "structure"},
+		} {
+			if a.set {
+				actions = append(actions, a.name+" "+a.family)
+			}
+		}
+		if len(actions) != 1 {
+			d.contradict(at, "must have exactly one of ignore, number, time and unordered")
+			continue
+		}
+		if r.Header != "" && r.Ignore == "" {
+			d.contradict(at, "must have ignore; of a header nothing else can be said")
+			continue
+		}
+		if r.Number != nil && !d.given(at+".number.absolute") && !d.given(at+".number.relative") {
+			d.contradict(at+".number", "must have absolute or relative, or both")
+		}
+		_, family, _ := strings.Cut(actions[0], " ")
+		key := family + " " + r.Path + " " + r.Header
+		if first, ok := seen[key]; ok {
+			d.contradict(at, "has no effect, because %s decides the same place", index(path, first))
+			continue
+		}
+		seen[key] = i
+	}
+}
+
+func (d *decoder) check(path string, c *Check, databases *Databases) {
+	for _, side := range []struct {
+		name string
+		CheckSide
+	}{{"old", c.Old}, {"new", c.New}} {
+		at := join(path, side.name)
+		if !d.ok(at) {
+			continue
+		}
+		switch {
+		case side.Table != "" && side.SQL != "":
+			d.contradict(at, "must have one of table and sql, not both")
+		case side.Table != "" && d.ok(path+".type") && c.Type == Scalar:
+			d.contradict(at+".table", "is for checks of type count; a scalar check needs sql")
+		case side.Table == "" && side.SQL == "" && d.ok(path+".type") && c.Type == Scalar:
+			d.contradict(at, "must have sql")
+		case side.Table == "" && side.SQL == "":
+			d.contradict(at, "must have table or sql")
+		}
+	}
+	if databases == nil && d.ok("databases") {
+		d.contradict(path, "needs both databases; databases.old.dsn and databases.new.dsn are not configured")
+	}
+	if d.ok(path+".every", path+".max_age") && c.MaxAge < c.Every {
+		at := path + ".max_age"
+		if !d.given(at) {
+			at = path + ".every" // or else both would be defaults, which do not contradict
+		}
+		d.contradict(at, "a pass would be older than max_age, %s, before the check runs again, every %s; raise max_age",
+			formatDuration(c.MaxAge), formatDuration(c.Every))
+	}
+}

@@ -1,0 +1,71 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+)
+
+// Load reads and checks the file at path. lookup finds the variables that it names, as os.LookupEnv does. The error is
+// of type Problems and holds everything that is wrong.
+func Load(path string, lookup Lookup) (*Config, error) {
+	data, err := read(path)
+	if err != nil {
+		return nil, Problems{{File: path, Message: err.Error()}}
+	}
+	return Parse(path, data, lookup)
+}
+
+// read returns a file's bytes, at most one more than a configuration may have.
+func read(path string) ([]byte, error) {
+	f, err := os.Open(path) // #nosec G304 -- the operator names the file
+	if err != nil {
+		return nil, unreadable(err)
+	}
+	defer f.Close() //nolint:errcheck // nothing was written
+	info, err := f.Stat()
+	if err != nil {
+		return nil, unreadable(err)
+	}
+	if info.IsDir() {
+		return nil, errors.New("is a directory; name the file in it")
+	}
+	data, err := io.ReadAll(io.LimitReader(f, maxBytes+1))
+	if err != nil {
+		return nil, unreadable(err)
+	}
+	return data, nil
+}
+
+// unreadable leaves out the path, which the problem names already.
+func unreadable(err error) error {
+	var at *fs.PathError
+	if errors.As(err, &at) {
+		err = at.Err
+	}
+	return fmt.Errorf("cannot be read: %w", err)
+}
+
+// Parse checks the text of a configuration; name stands for the file in what it reports. It does not touch the file
+// system. The error is of type Problems.
+func Parse(name string, data []byte, lookup Lookup) (*Config, error) {
+	d := &decoder{file: name, lookup: lookup, places: map[string]place{}, bad: map[string]bool{}}
+	root := parseTree(data, func(line, column int, format string, args ...any) {
+		d.failAt(line, column, "", format, args...)
+	})
+	if root == nil {
+		d.problems.sort()
+		return nil, d.problems
+	}
+	c := Default()
+	schema(c).decode(d, root, "")
+	contradictions(d, c)
+	if len(d.problems) > 0 {
+		d.problems.sort()
+		return nil, d.problems
+	}
+	c.file, c.places = name, d.places
+	return c, nil
+}

@@ -1,0 +1,75 @@
+package config
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Problem is one thing that is wrong with a file.
+type Problem struct {
+	File         string
+	Line, Column int    // from 1, in characters; 0 where the file as a whole is meant
+	Path         string // of the field, such as `routes[2].match.path`; empty for the file as a whole
+	Message      string
+}
+
+// String returns `file:line:column: path: message`, without what is not known.
+func (p Problem) String() string {
+	var b strings.Builder
+	b.WriteString(p.File)
+	if p.Line > 0 {
+		fmt.Fprintf(&b, ":%d:%d", p.Line, p.Column)
+	}
+	b.WriteString(": ")
+	if p.Path != "" {
+		b.WriteString(p.Path + ": ")
+	}
+	b.WriteString(p.Message)
+	return b.String()
+}
+
+// Problems is the error of Load and Parse: everything that is wrong, in the order of the file.
+type Problems []Problem
+
+// Error returns one line per problem.
+func (p Problems) Error() string {
+	lines := make([]string, len(p))
+	for i := range p {
+		lines[i] = p[i].String()
+	}
+	return strings.Join(lines, "\n")
+}
+
+func (p Problems) sort() {
+	slices.SortStableFunc(p, func(a, b Problem) int {
+		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column), cmp.Compare(a.Path, b.Path))
+	})
+}
+
+// place is where a value stands in the file.
+type place struct {
+	line, column int
+	expanded     bool // the value came, at least in part, from a variable
+}
+
+// Problem returns a problem at the value with that path, for what only the packages that use the values can find, such
+// as a JSONPath that does not compile. A value that the file does not give is placed at the nearest section that it does.
+func (c *Config) Problem(path, format string, args ...any) Problem {
+	at := locate(c.places, path)
+	return Problem{File: c.file, Line: at.line, Column: at.column, Path: path, Message: fmt.Sprintf(format, args...)}
+}
+
+func locate(places map[string]place, path string) place {
+	for p := path; ; {
+		if at, ok := places[p]; ok {
+			return at
+		}
+		i := strings.LastIndexAny(p, ".[")
+		if i < 0 {
+			return places[""]
+		}
+		p = p[:i]
+	}
+}
