@@ -18,7 +18,7 @@ type Comparer interface {
 	Compare(old, new *compare.Answer) compare.Result
 }
 
-// Options is what New needs. Router, Observer, Run and both backends' URLs are required; what else is zero gets the
+// Options is what NewProxy needs. Router, Observer, Run and both backends' URLs are required; what else is zero gets the
 // default of the configuration's reference.
 type Options struct {
 	// Run is the run's name: a token of RFC 9110, because Via names it.

@@ -1,0 +1,199 @@
+package proxy
+
+import (
+	"bytes"
+	"errors"
+	"hash/maphash"
+	"io"
+	"sync"
+	"sync/atomic"
+)
+
+// requestBody hands a client's body to the authority and keeps what passes, if it is asked to. The transport may read it on
+// a goroutine that outlives the exchange, hence the lock.
+type requestBody struct {
+	source io.ReadCloser
+	length int64
+
+	mu      sync.Mutex
+	kept    buffer
+	keeping bool
+	served  int   // of kept, what the authority has read
+	eof     bool  // the source is at its end
+	over    bool  // larger than what may be kept
+	starved bool  // the budget forbids to keep it
+	err     error // of the source, io.EOF excepted
+	hash    maphash.Hash
+
+	// waiting says that the client is being waited for; progress is called when bytes have come.
+	waiting  atomic.Bool
+	progress atomic.Pointer[func()]
+}
+
+func newRequestBody(source io.ReadCloser, length int64, seed maphash.Seed) *requestBody {
+	b := &requestBody{source: source, length: length}
+	b.hash.SetSeed(seed)
+	return b
+}
+
+// keep has what is read from now on kept, up to limit bytes.
+func (b *requestBody) keep(memory *budget, limit int64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !b.keeping && b.kept.bytes == nil {
+		b.keeping, b.kept = true, buffer{budget: memory, limit: int(limit), lent: true}
+	}
+}
+
+// prefetch reads the whole body ahead, as far as it may be kept. What was read is served first, whole or not.
+func (b *requestBody) prefetch(memory *budget, limit int64) error {
+	b.keep(memory, limit)
+	for {
+		p, err := b.ahead()
+		if p == nil {
+			return err
+		}
+		n, err := b.source.Read(p)
+		b.mu.Lock()
+		b.kept.bytes = b.kept.bytes[:len(b.kept.bytes)+n]
+		_, _ = b.hash.Write(p[:n])
+		b.ended(err)
+		b.mu.Unlock()
+	}
+}
+
+// ahead returns where to read the next piece to, nil if there is no more to read or no room.
+func (b *requestBody) ahead() ([]byte, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.eof || b.err != nil || !b.keeping {
+		return nil, b.err
+	}
+	if !b.kept.grow(int(max(b.length, 0))) {
+		b.stopKeeping()
+		return nil, nil
+	}
+	return b.kept.room(), nil
+}
+
+// stopKeeping notes why the body is not kept in full.
+func (b *requestBody) stopKeeping() {
+	b.keeping = false
+	b.over = len(b.kept.bytes) >= b.kept.limit
+	b.starved = !b.over
+}
+
+func (b *requestBody) ended(err error) {
+	switch {
+	case errors.Is(err, io.EOF):
+		b.eof = true
+	case err != nil:
+		b.err = err
+	}
+}
+
+// Read serves what was read ahead, then the source.
+func (b *requestBody) Read(p []byte) (int, error) {
+	b.mu.Lock()
+	if b.served < len(b.kept.bytes) {
+		n := copy(p, b.kept.bytes[b.served:])
+		b.served += n
+		b.mu.Unlock()
+		return n, nil
+	}
+	eof, err := b.eof, b.err
+	b.mu.Unlock()
+	switch {
+	case err != nil:
+		return 0, err
+	case eof:
+		return 0, io.EOF
+	}
+	return b.fetch(p)
+}
+
+// fetch reads from the source into p, for the authority.
+func (b *requestBody) fetch(p []byte) (int, error) {
+	b.waiting.Store(true)
+	n, err := b.source.Read(p)
+	b.waiting.Store(false)
+	if f := b.progress.Load(); f != nil {
+		(*f)()
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	_, _ = b.hash.Write(p[:n])
+	b.store(p[:n])
+	b.served = len(b.kept.bytes)
+	b.ended(err)
+	return n, err
+}
+
+func (b *requestBody) store(p []byte) {
+	for b.keeping && len(p) > 0 {
+		if !b.kept.grow(int(max(b.length, 0))) {
+			b.stopKeeping()
+			return
+		}
+		n := copy(b.kept.room(), p)
+		b.kept.bytes = b.kept.bytes[:len(b.kept.bytes)+n]
+		p = p[n:]
+	}
+}
+
+// Close does nothing: the server owns the source, and a kept body may be read again.
+func (b *requestBody) Close() error { return nil }
+
+// whole returns the kept body if it is all there.
+func (b *requestBody) whole() ([]byte, bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.kept.bytes, b.keeping && b.eof && b.err == nil
+}
+
+// prefix returns what is kept of the body, whole or not.
+func (b *requestBody) prefix() []byte {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.kept.bytes
+}
+
+// failure returns why the client's body could not be read, if it could not.
+func (b *requestBody) failure() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.err
+}
+
+// sum identifies what was read of the body, within this process.
+func (b *requestBody) sum() uint64 {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.hash.Sum64()
+}
+
+// take hands the kept body over to the caller, who drops it.
+func (b *requestBody) take() buffer {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	f := b.kept
+	b.kept, b.keeping, b.served = buffer{}, false, 0
+	return f
+}
+
+func (b *requestBody) release() {
+	f := b.take()
+	f.drop()
+}
+
+// ranOut reports whether the memory's budget kept the body from being kept.
+func (b *requestBody) ranOut() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.starved
+}
+
+// replayBody serves a body that is already in memory and belongs to another.
+func replayBody(kept []byte, seed maphash.Seed) *requestBody {
+	return newRequestBody(io.NopCloser(bytes.NewReader(kept)), int64(len(kept)), seed)
+}

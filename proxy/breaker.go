@@ -1,0 +1,179 @@
+package proxy
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/sony/gobreaker/v2"
+)
+
+// What is said of one answer.
+var (
+	errFailure = errors.New("the backend failed")        // 5xx, timeout, cut off
+	errConnect = errors.New("no connection came about")  // the backend saw nothing
+	errNoBlame = errors.New("not the backend's failing") // the client left or stalled
+)
+
+// breaker judges one backend in one role. As authority it routes nothing and blocks nothing: it only finds out when the
+// backend fails too often. As shadow it keeps requests away from a backend that answers none.
+type breaker struct {
+	mu       sync.Mutex
+	settings gobreaker.Settings
+	circuit  *gobreaker.TwoStepCircuitBreaker[struct{}]
+	trip     TripOptions
+	epoch    uint64
+	tripped  bool // in this epoch
+	failed   map[uint64]time.Time
+	connect  time.Time // of the last failed connection
+	onTrip   func(Trip)
+	backend  Backend
+}
+
+// buckets is how finely the rolling window moves.
+const buckets = 10
+
+// newAuthorityBreaker calls onTrip, at most once an epoch and outside of every lock, when the backend fails too often.
+func newAuthorityBreaker(id Backend, o TripOptions, onTrip func(Trip)) *breaker {
+	b := &breaker{trip: o, onTrip: onTrip, backend: id, failed: map[uint64]time.Time{}}
+	b.settings = gobreaker.Settings{
+		Name: id.String(), Interval: o.Window, BucketPeriod: max(o.Window/buckets, time.Millisecond), Timeout: o.Window,
+		IsExcluded:  func(err error) bool { return errors.Is(err, errNoBlame) },
+		ReadyToTrip: b.readyToTrip,
+	}
+	b.circuit = gobreaker.NewTwoStepCircuitBreaker[struct{}](b.settings)
+	return b
+}
+
+// newShadowBreaker opens when at least 10 answers in the window, and half of them, were unusable; it tries again after
+// five seconds.
+func newShadowBreaker(id Backend, window time.Duration) *breaker {
+	b := &breaker{backend: id}
+	b.settings = gobreaker.Settings{
+		Name: id.String(), Interval: window, BucketPeriod: max(window/buckets, time.Millisecond), Timeout: 5 * time.Second,
+		IsExcluded: func(err error) bool { return errors.Is(err, errNoBlame) },
+		ReadyToTrip: func(c gobreaker.Counts) bool {
+			return c.TotalFailures >= 10 && c.TotalFailures >= c.TotalSuccesses
+		},
+	}
+	b.circuit = gobreaker.NewTwoStepCircuitBreaker[struct{}](b.settings)
+	return b
+}
+
+// readyToTrip runs under the circuit's mutex, within record, so under this breaker's as well.
+func (b *breaker) readyToTrip(c gobreaker.Counts) bool {
+	o := b.trip
+	failures, judged := int(c.TotalFailures), int(c.TotalFailures+c.TotalSuccesses)
+	rate := judged >= o.MinRequests && failures >= o.MinFailures && float64(failures) >= o.Threshold*float64(judged)
+	inARow := int(c.ConsecutiveFailures) >= max(o.MinRequests, o.MinFailures)
+	if !rate && !inARow {
+		return false
+	}
+	return b.distinct() >= o.MinDistinct || time.Since(b.connect) <= o.Window
+}
+
+func (b *breaker) distinct() int {
+	n := 0
+	for key, at := range b.failed {
+		if time.Since(at) > b.trip.Window {
+			delete(b.failed, key)
+			continue
+		}
+		n++
+	}
+	return n
+}
+
+// allow asks whether a shadow may be sent. done is nil if not, and otherwise must be called once.
+func (b *breaker) allow() func(error) {
+	b.mu.Lock()
+	circuit := b.circuit
+	b.mu.Unlock()
+	done, err := circuit.Allow()
+	if err != nil {
+		return nil
+	}
+	return done
+}
+
+// record enters the authority's answer to a request, by its fingerprint. An answer of an earlier epoch is ignored.
+func (b *breaker) record(epoch uint64, fingerprint func() uint64, outcome error) {
+	trip, ok := b.enter(epoch, fingerprint, outcome)
+	if ok && b.onTrip != nil {
+		b.onTrip(trip)
+	}
+}
+
+func (b *breaker) enter(epoch uint64, fingerprint func() uint64, outcome error) (Trip, bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if epoch < b.epoch {
+		return Trip{}, false
+	}
+	if epoch > b.epoch {
+		b.reset(epoch)
+	}
+	switch {
+	case errors.Is(outcome, errConnect):
+		b.connect = time.Now()
+	case outcome != nil && !errors.Is(outcome, errNoBlame) && len(b.failed) < 4*max(b.trip.MinDistinct, 16):
+		b.failed[fingerprint()] = time.Now()
+	case outcome != nil && !errors.Is(outcome, errNoBlame):
+		b.distinct() // makes room for what comes next
+	}
+	// Allowed only now that the outcome is known, so nothing in flight is counted. Two bits of news come of it: the counts
+	// that led to the trip are gone once the circuit opens.
+	before := b.circuit.Counts()
+	done, err := b.circuit.Allow()
+	if err != nil {
+		return Trip{}, false
+	}
+	closed := b.circuit.State() == gobreaker.StateClosed
+	done(outcome)
+	if !closed || b.tripped || b.circuit.State() != gobreaker.StateOpen {
+		return Trip{}, false
+	}
+	b.tripped = true
+	failures := int(before.TotalFailures) + 1
+	judged := int(before.TotalFailures+before.TotalSuccesses) + 1
+	distinct := b.distinct()
+	return Trip{
+		Backend: b.backend, Epoch: epoch, Failures: failures, Requests: judged, Distinct: distinct,
+		Reason: fmt.Sprintf("%s failed %d of %d requests (%d different ones) within %s; the threshold is %g%%",
+			b.backend, failures, judged, distinct, b.trip.Window, 100*b.trip.Threshold),
+	}, true
+}
+
+// reset forgets everything; the epoch only grows.
+func (b *breaker) reset(epoch uint64) {
+	b.epoch = max(epoch, b.epoch)
+	b.tripped = false
+	b.connect = time.Time{}
+	clear(b.failed)
+	b.circuit = gobreaker.NewTwoStepCircuitBreaker[struct{}](b.settings)
+}
+
+func (b *breaker) restart(epoch uint64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.reset(epoch)
+}
+
+func (b *breaker) state() gobreaker.State {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.circuit.State()
+}
+
+// fails reports whether the backend fails at or above the threshold, on at least a few answers.
+func (b *breaker) fails(threshold float64, atLeast int) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.circuit.State() == gobreaker.StateOpen {
+		return true
+	}
+	c := b.circuit.Counts()
+	failures, judged := int(c.TotalFailures), int(c.TotalFailures+c.TotalSuccesses)
+	return failures >= atLeast && float64(failures) >= threshold*float64(judged)
+}

@@ -1,0 +1,135 @@
+package proxy
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/http/httptrace"
+	"net/textproto"
+	"sync"
+	"time"
+)
+
+// call is one request to the authority and its answer.
+type call struct {
+	backend *backend
+	route   *route
+	kind    Kind
+	epoch   uint64
+	body    *requestBody // nil: none
+	ctx     context.Context
+	cancel  context.CancelCauseFunc
+	resp    *http.Response
+	err     error
+	took    time.Duration // to the response's headers
+}
+
+// ask sends a request to the authority and waits for the headers of its answer. sent is called once the request is written.
+func (p *Proxy) ask(w http.ResponseWriter, c *call, a *asking, sent func()) {
+	if c.body != nil {
+		a.body, a.length = c.body, c.body.length
+	}
+	informed := &informer{w: w, version: a.in.version}
+	trace := &httptrace.ClientTrace{Got1xxResponse: informed.got}
+	if sent != nil {
+		trace.WroteRequest = func(httptrace.WroteRequestInfo) { sent() }
+	}
+	req := c.backend.request(httptrace.WithClientTrace(c.ctx, trace), a)
+	timer := time.AfterFunc(c.backend.options.Timeout, func() {
+		if c.body != nil && c.body.waiting.Load() {
+			c.cancel(errClientStalled)
+			return
+		}
+		c.cancel(errTimeout)
+	})
+	if c.body != nil {
+		again := func() { timer.Reset(c.backend.options.Timeout) }
+		c.body.progress.Store(&again)
+	}
+	start := time.Now()
+	c.resp, c.err = c.backend.transport(a.role, a.in).RoundTrip(req)
+	c.took = time.Since(start)
+	informed.stop()
+	if c.body != nil {
+		c.body.progress.Store(nil)
+	}
+	timer.Stop()
+	status := 0
+	if c.err == nil {
+		status = c.resp.StatusCode
+		c.backend.http2.Store(c.resp.ProtoMajor == 2)
+	} else {
+		c.err = c.reason(c.err)
+		c.cancel(c.err)
+	}
+	p.metrics.asked(c.route, c.kind, c.backend.id, a.role, status, c.took)
+}
+
+// reason says why a call failed: the proxy's own decision, the client's body, or the backend.
+func (c *call) reason(err error) error {
+	if cause := causeOf(c.ctx, nil); cause != nil {
+		return cause
+	}
+	if c.body != nil {
+		if failure := c.body.failure(); failure != nil {
+			return errors.Join(errClientGone, failure)
+		}
+	}
+	return err
+}
+
+// clientsFault reports whether the client, not the backend, is why there is no answer.
+func clientsFault(err error) bool {
+	var tooLarge *http.MaxBytesError
+	return errors.Is(err, errClientGone) || errors.Is(err, errClientStalled) || errors.As(err, &tooLarge) ||
+		errors.Is(err, errAbandoned) || errors.Is(err, errStreamClosed)
+}
+
+// judge enters the answer into the authority's breaker. err is why it did not come, or broke off.
+func (p *Proxy) judge(c *call, in *inbound, err error) {
+	outcome := err
+	switch {
+	case err == nil && c.resp != nil && c.resp.StatusCode >= 500:
+		outcome = errFailure
+	case err == nil:
+	case clientsFault(err):
+		outcome = errNoBlame
+	case isConnectError(err):
+		outcome = errConnect
+	default:
+		outcome = errFailure
+	}
+	p.breakers[c.backend.id][Authority].record(c.epoch, func() uint64 { return in.fingerprint(c.body) }, outcome)
+}
+
+// informer passes informational answers (103) on to the client, until the final one is there.
+type informer struct {
+	w       http.ResponseWriter
+	version string
+	mu      sync.Mutex
+	stopped bool
+}
+
+// got is called by the transport, perhaps on its own goroutine. 100 is not passed on: the server sends it when the body
+// is first read.
+func (i *informer) got(code int, header textproto.MIMEHeader) error {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.stopped || code == http.StatusContinue || i.version == "1.0" {
+		return nil
+	}
+	h := i.w.Header()
+	for k, v := range header {
+		h[http.CanonicalHeaderKey(k)] = v
+	}
+	removeHopByHop(h)
+	i.w.WriteHeader(code)
+	clear(h)
+	return nil
+}
+
+func (i *informer) stop() {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.stopped = true
+}

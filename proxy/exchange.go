@@ -1,0 +1,105 @@
+package proxy
+
+import (
+	"sync/atomic"
+	"time"
+
+	"github.com/zeebo/xxh3"
+
+	"paritygate/compare"
+)
+
+// exchange is an eligible request on its way to a verdict. Observer.Begin was called for it; finish calls Observer.Finish,
+// once, whoever comes first.
+type exchange struct {
+	Exchange
+	p         *Proxy
+	in        *inbound
+	route     *route
+	table     *table
+	plan      Plan
+	body      buffer // of the request
+	authority recorder
+	shadow    recorder
+	deadline  time.Time
+	handed    bool // to the mirror: the handler is no longer its owner
+	finished  atomic.Bool
+}
+
+// sample makes a read eligible, or returns nil.
+func (p *Proxy) sample(in *inbound, rt *route, t *table, plan Plan) *exchange {
+	fraction := plan.Fraction
+	if rt.Mirror != nil {
+		fraction = *rt.Mirror
+	}
+	if plan.Shadow == None || plan.Shadow == plan.Reads || !t.sampleBy.takes(in.header, fraction) {
+		return nil
+	}
+	if t.mirrorRate != nil && !t.mirrorRate.Allow() {
+		return nil
+	}
+	x := &exchange{p: p, in: in, route: rt, table: t, plan: plan}
+	x.Exchange = Exchange{
+		Arrived: in.arrived, Route: rt.Name, Method: in.method, Target: in.target, Header: in.header, Epoch: plan.Epoch,
+		Old: Leg{Backend: Old}, New: Leg{Backend: New},
+	}
+	p.metrics.pending.Inc()
+	p.observer.Begin(in.arrived)
+	return x
+}
+
+func (x *exchange) leg(b Backend) *Leg {
+	if b == Old {
+		return &x.Old
+	}
+	return &x.New
+}
+
+// skip ends the exchange without a comparison.
+func (x *exchange) skip(why compare.Reason) {
+	x.finish(compare.Result{Verdict: compare.Skipped, Reason: why})
+}
+
+// finish gives the exchange its verdict and what it holds back to the memory.
+func (x *exchange) finish(result compare.Result) {
+	if !x.finished.CompareAndSwap(false, true) {
+		return
+	}
+	if x.Fingerprint == 0 {
+		x.Fingerprint = fingerprint(x.in, x.body.bytes)
+	}
+	x.Result = result
+	x.p.metrics.finished(&x.Exchange, x.route)
+	x.p.observer.Finish(&x.Exchange)
+	x.Old.Answer, x.New.Answer = nil, nil
+	x.body.drop()
+	x.authority.drop()
+	x.shadow.drop()
+}
+
+// abandon is deferred by the handler: what it neither finished nor handed over ended by a panic.
+func (x *exchange) abandon() {
+	if x != nil && !x.handed && !x.finished.Load() {
+		x.skip(compare.Panic)
+	}
+}
+
+// fingerprint identifies a request by method, target and body.
+func fingerprint(in *inbound, body []byte) uint64 {
+	h := xxh3.New()
+	_, _ = h.WriteString(in.method)
+	_, _ = h.WriteString(" ")
+	_, _ = h.WriteString(in.target)
+	_, _ = h.WriteString("\n")
+	_, _ = h.Write(body)
+	return h.Sum64()
+}
+
+// fingerprint tells requests of this process apart, whose bodies are not kept.
+func (in *inbound) fingerprint(body *requestBody) uint64 {
+	n := fingerprint(in, nil)
+	if body != nil {
+		n ^= body.sum()
+	}
+	return n
+}

@@ -1,0 +1,100 @@
+package proxy
+
+import (
+	"net"
+	"net/http"
+	"net/netip"
+	"strings"
+	"time"
+)
+
+// inbound is a client's request as it came. It outlives its handler in an exchange, so it holds no body and no connection.
+type inbound struct {
+	arrived  time.Time
+	method   string
+	target   string // as in the request line, authority removed
+	path     string // escaped
+	query    string
+	hasQuery bool
+	host     string
+	header   http.Header
+	version  string // of HTTP, as Via writes it
+	remote   string // address without port
+	secure   bool
+	trusted  bool   // the peer's X-Forwarded headers are believed
+	upgrade  string // the protocol asked for, empty if none
+	grpc     bool
+}
+
+func newInbound(r *http.Request, trusted []netip.Prefix) *inbound {
+	in := &inbound{
+		arrived: time.Now(), method: r.Method, target: originForm(r.RequestURI), host: r.Host, header: r.Header,
+		version: viaVersion(r.ProtoMajor, r.ProtoMinor), remote: r.RemoteAddr, secure: r.TLS != nil,
+		upgrade: upgradeType(r), grpc: isGRPC(r.Header),
+	}
+	in.path, in.query, in.hasQuery = strings.Cut(in.target, "?")
+	if host, _, err := net.SplitHostPort(r.RemoteAddr); err == nil {
+		in.remote = host
+	}
+	if addr, err := netip.ParseAddr(in.remote); err == nil {
+		for _, p := range trusted {
+			if p.Contains(addr.Unmap()) {
+				in.trusted = true
+			}
+		}
+	}
+	return in
+}
+
+// originForm removes scheme and authority from a request target in absolute form.
+func originForm(target string) string {
+	if strings.HasPrefix(target, "/") {
+		return target
+	}
+	_, rest, ok := strings.Cut(target, "://")
+	if !ok {
+		return target
+	}
+	if i := strings.IndexAny(rest, "/?"); i >= 0 {
+		if rest[i] == '?' {
+			return "/" + rest[i:]
+		}
+		return rest[i:]
+	}
+	return "/"
+}
+
+// upgradeType returns the protocol to which the client wants to switch. `h2c` is ignored, as RFC 9113 allows: passed
+// on, it would open a tunnel past every rule.
+func upgradeType(r *http.Request) string {
+	if r.ProtoMajor != 1 || !headerHasToken(r.Header["Connection"], "upgrade") {
+		return ""
+	}
+	if u := r.Header.Get("Upgrade"); !strings.EqualFold(u, "h2c") {
+		return u
+	}
+	return ""
+}
+
+func isGRPC(h http.Header) bool {
+	ct := h.Get("Content-Type")
+	rest, ok := strings.CutPrefix(ct, "application/grpc")
+	return ok && (rest == "" || rest[0] == '+' || rest[0] == ';')
+}
+
+// safeMethod reports whether the method by itself means a read.
+func safeMethod(method string) bool {
+	return method == http.MethodGet || method == http.MethodHead || method == http.MethodOptions
+}
+
+// overridesMethod reports whether a header asks the backend to take the request for another than a safe method.
+func overridesMethod(h http.Header) bool {
+	for _, name := range [...]string{"X-Http-Method-Override", "X-Http-Method", "X-Method-Override"} {
+		for _, v := range h[name] {
+			if !safeMethod(strings.ToUpper(strings.TrimSpace(v))) {
+				return true
+			}
+		}
+	}
+	return false
+}

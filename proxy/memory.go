@@ -1,0 +1,98 @@
+package proxy
+
+import (
+	"math/bits"
+	"sync"
+	"sync/atomic"
+)
+
+// budget bounds the bytes that captured bodies take together.
+type budget struct {
+	limit int64
+	used  atomic.Int64
+}
+
+func (b *budget) reserve(n int) bool {
+	if b.used.Add(int64(n)) > b.limit {
+		b.used.Add(-int64(n))
+		return false
+	}
+	return true
+}
+
+func (b *budget) release(n int) { b.used.Add(-int64(n)) }
+
+// buffer is a body in memory, accounted in a budget. It grows up to limit, by pooled pieces.
+type buffer struct {
+	bytes  []byte
+	budget *budget
+	limit  int
+	// lent says that a transport may read the bytes after they were dropped, so that they must not be used again.
+	lent bool
+}
+
+// grow makes room for more, or reports that the limit or the budget forbids it. hint is the expected size; 0 is unknown.
+func (f *buffer) grow(hint int) bool {
+	if len(f.bytes) < cap(f.bytes) && len(f.bytes) < f.limit {
+		return true
+	}
+	if len(f.bytes) >= f.limit {
+		return false
+	}
+	want := min(max(hint, 2*cap(f.bytes), smallest), max(f.limit, smallest))
+	size := poolSize(want)
+	if !f.budget.reserve(size) {
+		return false
+	}
+	next := takeBytes(size)[:len(f.bytes)]
+	copy(next, f.bytes)
+	f.drop()
+	f.bytes = next
+	return true
+}
+
+// room is the free part of the buffer, within the limit.
+func (f *buffer) room() []byte { return f.bytes[len(f.bytes):min(cap(f.bytes), f.limit)] }
+
+func (f *buffer) drop() {
+	if f.bytes != nil {
+		f.budget.release(cap(f.bytes))
+		if !f.lent {
+			giveBytes(f.bytes)
+		}
+		f.bytes = nil
+	}
+}
+
+// Buffers are pooled in powers of two, from 4 KiB to 4 MiB; larger ones are left to the garbage collector.
+const (
+	smallest     = 4 << 10
+	smallestBits = 12
+	largestBits  = 22
+)
+
+var bytePools [largestBits - smallestBits + 1]sync.Pool
+
+func poolSize(n int) int {
+	if n > 1<<largestBits {
+		return n
+	}
+	return 1 << max(smallestBits, bits.Len(uint(max(n, 1)-1)))
+}
+
+func takeBytes(size int) []byte {
+	if size > 1<<largestBits {
+		return make([]byte, 0, size)
+	}
+	if p, ok := bytePools[bits.Len(uint(size))-1-smallestBits].Get().(*[]byte); ok {
+		return (*p)[:0]
+	}
+	return make([]byte, 0, size)
+}
+
+func giveBytes(b []byte) {
+	if n := bits.Len(uint(cap(b))) - 1; n >= smallestBits && n <= largestBits && cap(b) == 1<<n {
+		b = b[:0]
+		bytePools[n-smallestBits].Put(&b)
+	}
+}

@@ -1,0 +1,182 @@
+package proxy
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+
+	"paritygate/compare"
+)
+
+// mirror asks the shadows: a bounded queue and a fixed number of workers. Nobody ever waits for room in the queue.
+type mirror struct {
+	queue chan *exchange
+
+	mu     sync.RWMutex
+	closed bool // Run has ended: what comes is counted, not asked
+}
+
+// submit hands the exchange to the workers, or ends it with the reason why not.
+func (m *mirror) submit(x *exchange) {
+	x.handed = true
+	x.deadline = time.Now().Add(x.table.ShadowTimeout)
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	if m.closed {
+		x.skip(compare.Shutdown)
+		return
+	}
+	select {
+	case m.queue <- x:
+	default:
+		x.skip(compare.QueueFull)
+	}
+}
+
+// close counts what is still queued, and everything that is submitted from now on.
+func (m *mirror) close() {
+	m.mu.Lock()
+	m.closed = true
+	m.mu.Unlock()
+	for {
+		select {
+		case x := <-m.queue:
+			x.skip(compare.Shutdown)
+		default:
+			return
+		}
+	}
+}
+
+// work asks one shadow after the other until ctx ends. What is under way then still ends by its deadline.
+func (p *Proxy) work(ctx context.Context, rechecks *rechecker) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case x := <-p.mirror.queue:
+			if ctx.Err() != nil {
+				x.skip(compare.Shutdown)
+				return
+			}
+			p.process(x, rechecks)
+		}
+	}
+}
+
+// process takes one exchange from the queue to its verdict, or to the recheck.
+func (p *Proxy) process(x *exchange, rechecks *rechecker) {
+	defer p.contain(x)
+	if !time.Now().Before(x.deadline) {
+		x.skip(compare.QueueExpired)
+		return
+	}
+	done := p.breakers[x.plan.Shadow][ShadowRole].allow()
+	if done == nil {
+		x.skip(compare.BreakerOpen)
+		return
+	}
+	outcome := errNoBlame
+	defer func() { done(outcome) }()
+	ctx, cancel := context.WithDeadline(context.Background(), x.deadline)
+	defer cancel()
+	p.metrics.inFlight.Inc()
+	leg := p.askShadow(ctx, x)
+	p.metrics.inFlight.Dec()
+	*x.leg(x.plan.Shadow) = leg
+	outcome = leg.Err
+	if errors.Is(leg.Err, errMemory) {
+		outcome = nil
+	}
+	result := p.judgeShadow(x, leg)
+	if result.Verdict == compare.Mismatch && rechecks.take(x, result) {
+		return
+	}
+	x.finish(result)
+}
+
+// errMemory says that the shadow's answer found no room.
+var errMemory = errors.New("no memory left to capture the answer")
+
+func (p *Proxy) askShadow(ctx context.Context, x *exchange) Leg {
+	a := &asking{role: ShadowRole, in: x.in, route: x.route, once: true, marked: true, via: p.via}
+	return p.fetch(ctx, x.plan.Shadow, a, x, &x.shadow)
+}
+
+// fetch asks a backend apart from any client, and captures its answer in full.
+func (p *Proxy) fetch(ctx context.Context, id Backend, a *asking, x *exchange, rec *recorder) Leg {
+	b := p.backends[id]
+	if len(x.body.bytes) > 0 {
+		a.body, a.length = io.NopCloser(bytes.NewReader(x.body.bytes)), int64(len(x.body.bytes))
+	}
+	leg := Leg{Backend: id}
+	start := time.Now()
+	resp, err := b.transport(a.role, a.in).RoundTrip(b.request(ctx, a))
+	leg.Duration = time.Since(start)
+	if err != nil {
+		leg.Err = fmt.Errorf("ask %s: %w", id, err)
+		p.metrics.asked(x.route, Read, id, a.role, 0, leg.Duration)
+		return leg
+	}
+	defer func() { _ = resp.Body.Close() }()
+	b.http2.Store(resp.ProtoMajor == 2)
+	p.metrics.asked(x.route, Read, id, a.role, resp.StatusCode, leg.Duration)
+	leg.Status = resp.StatusCode
+	*rec = *newRecorder(&p.memory, x.table.MaxBody, resp.ContentLength)
+	defer rec.done()
+	for err == nil {
+		_, err = rec.next(resp.Body)
+	}
+	switch {
+	case !errors.Is(err, io.EOF):
+		leg.Err = fmt.Errorf("read the answer of %s: %w", id, err)
+	case rec.starved:
+		leg.Err = errMemory
+	default:
+		removeHopByHop(resp.Header)
+		leg.Answer = rec.answer(resp.StatusCode, resp.Header, resp.Trailer)
+	}
+	return leg
+}
+
+// judgeShadow says what the shadow's answer means.
+func (p *Proxy) judgeShadow(x *exchange, leg Leg) compare.Result {
+	skipped := func(why compare.Reason) compare.Result { return compare.Result{Verdict: compare.Skipped, Reason: why} }
+	switch {
+	case x.plan.Stale:
+		return skipped(compare.Stale)
+	case errors.Is(leg.Err, errMemory):
+		return skipped(compare.Memory)
+	case leg.Err != nil:
+		return compare.Result{Verdict: compare.Failed}
+	case (leg.Status == 304 || leg.Status == 206) && conditional(x.in.header):
+		return skipped(compare.Conditional)
+	}
+	return x.route.comparer.Compare(x.Old.Answer, x.New.Answer)
+}
+
+// conditional reports whether the request asks for a part, or only for news: the backends' tags and dates need not agree.
+func conditional(h map[string][]string) bool {
+	for _, name := range [...]string{"If-None-Match", "If-Modified-Since", "Range"} {
+		if len(h[name]) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// contain has a panic cost the one exchange.
+func (p *Proxy) contain(x *exchange) {
+	if v := recover(); v != nil {
+		p.log.Error("panic while an exchange was judged", zap.String("route", x.Route), zap.Any("panic", v),
+			zap.ByteString("stack", debug.Stack()))
+		x.skip(compare.Panic)
+	}
+}

@@ -1,0 +1,227 @@
+package proxy
+
+import (
+	"context"
+	"errors"
+	"hash/maphash"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"go.uber.org/zap"
+)
+
+// Proxy is the data plane: an http.Handler whose mirror works while Run does.
+type Proxy struct {
+	options  Options
+	via      string
+	router   Router
+	observer Observer
+	log      *zap.Logger
+	metrics  *metrics
+	table    atomic.Pointer[table]
+	backends [3]*backend
+	breakers [3][2]*breaker // by backend and role; those of None are nil
+	gate     *gate
+	mirror   mirror
+	memory   budget
+	seed     maphash.Seed
+
+	droppedHeld atomic.Int64
+}
+
+// NewProxy builds the proxy and starts nothing. An error names the route, pattern or backend that is at fault.
+func NewProxy(o Options) (*Proxy, error) {
+	o = o.withDefaults()
+	if o.Router == nil || o.Observer == nil {
+		return nil, errors.New("a router and an observer are required")
+	}
+	if !isToken(o.Run) {
+		return nil, errors.New("run name " + o.Run + ": only letters, digits and -_.~ may be in it, because Via names it")
+	}
+	p := &Proxy{
+		options: o, via: "paritygate-" + o.Run, router: o.Router, observer: o.Observer, log: o.Logger, metrics: newMetrics(),
+		gate: newGate(o.Router, o.Hold), mirror: mirror{queue: make(chan *exchange, o.Queue)}, seed: maphash.MakeSeed(),
+	}
+	p.memory.limit = o.Memory
+	for id, bo := range map[Backend]BackendOptions{Old: o.Old, New: o.New} {
+		b, err := newBackend(id, bo, o.Workers)
+		if err != nil {
+			return nil, err
+		}
+		p.backends[id] = b
+		p.breakers[id][ShadowRole] = newShadowBreaker(id, o.Trip.Window)
+	}
+	p.breakers[Old][Authority] = newAuthorityBreaker(Old, o.Trip, nil)
+	p.breakers[New][Authority] = newAuthorityBreaker(New, o.Trip, p.tripped)
+	if err := p.Reload(o.Table); err != nil {
+		return nil, err
+	}
+	if err := p.metrics.register(o.Registerer, p); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+func isToken(s string) bool {
+	for _, c := range s {
+		if !strings.ContainsRune("-_.~", c) && (c < '0' || c > '9') && (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') {
+			return false
+		}
+	}
+	return s != ""
+}
+
+// Reload replaces the table for the requests that come from now on. After an error the old one stays.
+func (p *Proxy) Reload(source Table) error {
+	t, err := p.compile(source)
+	if err != nil {
+		return err
+	}
+	p.table.Store(t)
+	return nil
+}
+
+// Run asks the shadows until ctx ends. What is queued then is counted as skipped; what is under way ends by its deadline,
+// which is at most the shadow's timeout away. It returns nil.
+func (p *Proxy) Run(ctx context.Context) error {
+	rechecks := newRechecker(ctx, p)
+	var workers sync.WaitGroup
+	for range p.options.Workers {
+		workers.Go(func() { p.work(ctx, rechecks) })
+	}
+	<-ctx.Done()
+	p.mirror.close()
+	workers.Wait()
+	rechecks.group.Wait()
+	p.mirror.close() // a worker may have left one behind
+	for _, b := range p.backends[Old:] {
+		b.closeIdle()
+	}
+	return nil
+}
+
+// ServeHTTP serves one client request.
+func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	t := p.table.Load()
+	in := newInbound(r, t.TrustedProxies)
+	if f, bad := p.unacceptable(in); bad {
+		f.write(w)
+		return
+	}
+	rt, kind := t.classify(in)
+	var body *requestBody
+	if r.Body != nil && r.Body != http.NoBody && in.upgrade == "" {
+		defer func() { _ = r.Body.Close() }() // ends what a transport may still be reading
+		body = newRequestBody(r.Body, r.ContentLength, p.seed)
+		defer body.release()
+	}
+	if kind == Read {
+		suspect, err := p.suspect(in, body, t)
+		if err != nil {
+			p.refuse(w, err)
+			return
+		}
+		if suspect {
+			kind = Write
+		}
+	}
+	if kind == Read {
+		p.serveRead(w, r, in, rt, t, body)
+		return
+	}
+	p.serveWrite(w, r, in, rt, kind, body)
+}
+
+// unacceptable says which requests no backend gets to see.
+func (p *Proxy) unacceptable(in *inbound) (refusal, bool) {
+	switch {
+	case in.method == http.MethodConnect || in.method == http.MethodTrace:
+		// TRACE would show the client the credentials that are set for the backend.
+		return refusal{http.StatusMethodNotAllowed, "method_not_allowed", "This method is not supported."}, true
+	case viaNames(in.header, p.via):
+		return refusal{http.StatusLoopDetected, "loop_detected", "The request has passed this proxy before."}, true
+	case strings.ContainsAny(in.target, " \t"):
+		return refusal{http.StatusBadRequest, "bad_request", "The request target is malformed."}, true
+	}
+	return refusal{}, false
+}
+
+// suspect reports whether a request that a route calls a read may write all the same. To know, it reads ahead a body in which
+// a GraphQL mutation could be.
+func (p *Proxy) suspect(in *inbound, body *requestBody, t *table) (bool, error) {
+	if body == nil {
+		return mutates(in, nil, true), nil
+	}
+	if in.grpc || !mayCarryGraphQL(in.header.Get("Content-Type")) {
+		return mutates(in, nil, true), nil
+	}
+	if err := body.prefetch(&p.memory, t.MaxBody); err != nil {
+		return false, errors.Join(errClientGone, err)
+	}
+	_, whole := body.whole()
+	return mutates(in, body.prefix(), whole), nil
+}
+
+// tripped tells the observer, on a goroutine of its own, that new fails too often.
+func (p *Proxy) tripped(trip Trip) {
+	trip.BothFail = p.breakers[Old][Authority].fails(p.options.Trip.Threshold, p.options.Trip.MinFailures) ||
+		p.breakers[Old][ShadowRole].fails(p.options.Trip.Threshold, p.options.Trip.MinFailures)
+	p.log.Warn("the authority fails too often", zap.String("reason", trip.Reason), zap.Uint64("epoch", trip.Epoch))
+	go p.observer.Tripped(trip)
+}
+
+// ResetBreakers makes every breaker forget what it saw; for a change of epoch.
+func (p *Proxy) ResetBreakers() {
+	epoch := p.router.Plan().Epoch
+	for _, id := range []Backend{Old, New} {
+		for _, role := range []Role{Authority, ShadowRole} {
+			p.breakers[id][role].restart(epoch)
+		}
+	}
+}
+
+// Drain waits until no write, and no bypassing request but streams, is in flight to the backend. If ctx ends first it returns how
+// many are left and ctx's error. ErrUnanswered says that one of them ended without an answer.
+func (p *Proxy) Drain(ctx context.Context, b Backend) (inFlight int, err error) {
+	return p.gate.drain(ctx, b)
+}
+
+// Release lets the held writes go, in order of arrival, each by the plan that the router then gives. It returns when none is
+// left, or when the plan holds again. When ctx ends they go without waiting for one another.
+func (p *Proxy) Release(ctx context.Context) { p.gate.releaseHeld(ctx) }
+
+// Abandon gives up the writes in flight to the backend and returns how many they are: their clients get 504 with the code
+// write_unknown, and nobody sends them again.
+func (p *Proxy) Abandon(b Backend) int { return p.gate.giveUp(&p.gate.inFlight, b, errAbandoned) }
+
+// CloseStreams closes the upgrades and event streams that go to the backend, and returns how many they are.
+func (p *Proxy) CloseStreams(b Backend) int {
+	return p.gate.giveUp(&p.gate.streams, b, errStreamClosed)
+}
+
+// Held counts the writes that are held.
+func (p *Proxy) Held() int {
+	p.gate.mu.Lock()
+	defer p.gate.mu.Unlock()
+	return p.gate.waiting.Len() + p.gate.reading
+}
+
+// WriteCounts is what the gate knows of one backend's writes.
+type WriteCounts struct {
+	// InFlight are writes without an answer yet, Streams established upgrades and event streams.
+	InFlight, Streams int
+	// Unanswered counts, since the start, writes that ended without an answer: what became of them is unknown.
+	Unanswered uint64
+}
+
+// Writes returns the counts of one backend.
+func (p *Proxy) Writes(b Backend) WriteCounts {
+	p.gate.mu.Lock()
+	defer p.gate.mu.Unlock()
+	return WriteCounts{len(p.gate.inFlight[b]), len(p.gate.streams[b]), p.gate.unanswered[b]}
+}
+
+// DroppedHeld counts the held writes whose clients left before they were sent.
+func (p *Proxy) DroppedHeld() int64 { return p.droppedHeld.Load() }

@@ -1,0 +1,186 @@
+package proxy
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"paritygate/compare"
+)
+
+// serveRead forwards a read to the authority, has old answer where new failed and the plan allows it, and hands the
+// exchange to the mirror if the request is sampled.
+func (p *Proxy) serveRead(w http.ResponseWriter, r *http.Request, in *inbound, rt *route, t *table, body *requestBody) {
+	plan := p.router.Plan()
+	if plan.Reads == None {
+		refusal{http.StatusServiceUnavailable, "unavailable", "No backend answers at the moment."}.write(w)
+		return
+	}
+	x := p.sample(in, rt, t, plan)
+	defer x.abandon()
+	fallback := plan.Fallback && plan.Reads == New
+	if body != nil && (x != nil || fallback) {
+		body.keep(&p.memory, t.MaxBody)
+	}
+	ctx, cancel := context.WithCancelCause(r.Context())
+	defer cancel(nil)
+	c := &call{backend: p.backends[plan.Reads], route: rt, kind: Read, epoch: plan.Epoch, body: body, ctx: ctx, cancel: cancel}
+	p.ask(w, c, &asking{role: Authority, in: in, route: rt, trailer: r.Trailer, via: p.via}, nil)
+	if fallback && c.failed() && p.fallBack(w, r, c, in, x) {
+		return
+	}
+	if c.err != nil {
+		p.judge(c, in, c.err)
+		p.failRead(w, c, x)
+		return
+	}
+	p.metrics.overhead.Observe((time.Since(in.arrived) - c.took).Seconds())
+	p.answerRead(w, c, in, x, t)
+}
+
+// failed reports whether another backend might do better.
+func (c *call) failed() bool {
+	if c.err != nil {
+		return !clientsFault(c.err)
+	}
+	return c.resp.StatusCode >= 500
+}
+
+// failRead tells the client that there is no answer, and why the exchange is not compared.
+func (p *Proxy) failRead(w http.ResponseWriter, c *call, x *exchange) {
+	if x != nil {
+		*x.leg(c.backend.id) = Leg{Backend: c.backend.id, Duration: c.took, Err: c.err}
+		if clientsFault(c.err) {
+			x.skip(compare.ClientGone)
+		} else {
+			x.skip(compare.AuthorityError)
+		}
+	}
+	p.refuse(w, c.err)
+}
+
+// refuse answers for a failure. Where the client has left there is nobody to tell.
+func (p *Proxy) refuse(w http.ResponseWriter, err error) {
+	f := refusalFor(err)
+	if errors.Is(err, errClientGone) && f.code == "bad_gateway" {
+		f = refusal{http.StatusBadRequest, "bad_request", "The request's body broke off."}
+	}
+	f.write(w)
+}
+
+// answerRead streams the authority's answer to the client and passes the exchange on.
+func (p *Proxy) answerRead(w http.ResponseWriter, c *call, in *inbound, x *exchange, t *table) {
+	removeHopByHop(c.resp.Header)
+	if endless(c.resp) {
+		if x != nil {
+			*x.leg(c.backend.id) = Leg{Backend: c.backend.id, Duration: c.took, Status: c.resp.StatusCode}
+			x.skip(compare.Stream)
+			x = nil
+		}
+		defer p.gate.addStream(c.backend.id, c.cancel).done(nil)
+	}
+	rec := newRecorder(nil, 0, 0)
+	if x != nil {
+		x.authority = *newRecorder(&p.memory, t.MaxBody, c.resp.ContentLength)
+		rec = &x.authority
+	}
+	end := p.relay(w, c, rec, false)
+	if end.client != nil {
+		p.judge(c, in, errClientGone)
+	} else {
+		p.judge(c, in, end.backend)
+	}
+	if x != nil {
+		leg := x.leg(c.backend.id)
+		*leg = Leg{Backend: c.backend.id, Duration: c.took, Status: c.resp.StatusCode, Err: end.backend}
+		p.settle(x, c, end)
+	}
+	if end.backend != nil || end.client != nil {
+		panic(http.ErrAbortHandler) // a cut answer must not look complete
+	}
+}
+
+// settle skips the exchange for what the authority's side says, or hands it to the mirror.
+func (p *Proxy) settle(x *exchange, c *call, end relayed) {
+	var body []byte
+	whole := true
+	if c.body != nil {
+		body, whole = c.body.whole()
+		x.Fingerprint = fingerprint(x.in, c.body.prefix())
+	}
+	status := c.resp.StatusCode
+	switch {
+	case end.client != nil:
+		x.skip(compare.ClientGone)
+	case end.backend != nil || status >= 500:
+		x.skip(compare.AuthorityError)
+	case status == http.StatusNotModified || status == http.StatusPartialContent:
+		x.skip(compare.Conditional)
+	case c.body != nil && c.body.ranOut():
+		x.skip(compare.Memory)
+	case x.in.grpc && (!whole || !unary(body) || !unary(x.authority.kept.bytes)):
+		x.skip(compare.Stream)
+	case !whole:
+		x.skip(compare.RequestBody)
+	case x.authority.starved:
+		x.skip(compare.Memory)
+	default:
+		if c.body != nil {
+			x.body = c.body.take()
+		}
+		x.leg(c.backend.id).Answer = x.authority.answer(status, c.resp.Header, c.resp.Trailer)
+		p.mirror.submit(x)
+	}
+}
+
+// unary reports whether a gRPC body holds one message at most.
+func unary(body []byte) bool {
+	if len(body) == 0 {
+		return true
+	}
+	if len(body) < 5 {
+		return false
+	}
+	size := uint64(body[1])<<24 | uint64(body[2])<<16 | uint64(body[3])<<8 | uint64(body[4])
+	return uint64(len(body)) <= 5+size
+}
+
+// fallBack has old answer a read that new failed, and reports whether it did. New's failure counts all the same. It is only
+// tried while the client has seen nothing and the request can be sent again in full.
+func (p *Proxy) fallBack(w http.ResponseWriter, r *http.Request, failed *call, in *inbound, x *exchange) bool {
+	var body *requestBody
+	if failed.body != nil {
+		kept, whole := failed.body.whole()
+		if !whole {
+			return false
+		}
+		body = replayBody(kept, p.seed)
+	}
+	ctx, cancel := context.WithCancelCause(r.Context())
+	defer cancel(nil)
+	c := &call{backend: p.backends[Old], route: failed.route, kind: Read, epoch: failed.epoch, body: body, ctx: ctx, cancel: cancel}
+	p.ask(w, c, &asking{role: Authority, in: in, route: failed.route, via: p.via}, nil)
+	if c.err != nil {
+		p.judge(c, in, c.err)
+		return false // the client gets new's answer, such as it is
+	}
+	p.judge(failed, in, failed.err)
+	if failed.resp != nil {
+		failed.cancel(nil)
+		_ = failed.resp.Body.Close()
+	}
+	if x != nil {
+		status := 0
+		if failed.resp != nil {
+			status = failed.resp.StatusCode
+		}
+		x.New = Leg{Backend: New, Status: status, Duration: failed.took, Err: failed.err}
+		x.Old = Leg{Backend: Old, Status: c.resp.StatusCode, Duration: c.took}
+		x.skip(compare.AuthorityError)
+	}
+	c.resp.Header.Set("Cache-Control", "no-store")
+	c.resp.Header.Set(fallbackHeader, "old")
+	p.answerRead(w, c, in, nil, nil)
+	return true
+}

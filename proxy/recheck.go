@@ -1,0 +1,130 @@
+package proxy
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"paritygate/compare"
+)
+
+// recheckers bounds the mismatches that wait to be asked again; beyond it they stay mismatches.
+const recheckers = 256
+
+// rechecker asks both backends again after a mismatch, since one may only lag behind the other. Each mismatch waits on a
+// goroutine of its own, so that no worker of the mirror does.
+type rechecker struct {
+	p     *Proxy
+	ctx   context.Context // of Run
+	slots chan struct{}
+	group sync.WaitGroup
+}
+
+func newRechecker(ctx context.Context, p *Proxy) *rechecker {
+	return &rechecker{p: p, ctx: ctx, slots: make(chan struct{}, recheckers)}
+}
+
+// take takes the exchange over if it may be asked again; otherwise its verdict stands.
+func (r *rechecker) take(x *exchange, result compare.Result) bool {
+	o := x.table.Recheck
+	if o.Attempts < 2 || r.ctx.Err() != nil {
+		return false
+	}
+	select {
+	case r.slots <- struct{}{}:
+	default:
+		return false
+	}
+	if !x.table.recheckRate.Allow() {
+		<-r.slots
+		return false
+	}
+	r.group.Go(func() {
+		defer func() { <-r.slots }()
+		defer r.p.contain(x)
+		r.run(x, result)
+	})
+	return true
+}
+
+// run asks until two agreements in a row make it a lag, or that can no longer happen. The first attempt's share of the rate
+// limit is taken already; the later ones wait for theirs.
+func (r *rechecker) run(x *exchange, result compare.Result) {
+	o := x.table.Recheck
+	delay, agreed := min(o.Delay, o.MaxDelay), 0
+	for attempt := 1; attempt <= o.Attempts; attempt++ {
+		if attempt > 1 && !r.sleep(reserve(x.table.recheckRate)) || !r.sleep(delay) {
+			x.skip(compare.Shutdown)
+			return
+		}
+		if r.p.router.Plan().Epoch != x.plan.Epoch {
+			break // one side may stand still by now: it proves nothing
+		}
+		if r.agrees(x) {
+			agreed++
+		} else {
+			agreed = 0
+		}
+		if agreed == 2 {
+			result.Verdict = compare.Lagged
+			break
+		}
+		if o.Attempts-attempt+agreed < 2 {
+			break
+		}
+		delay = min(4*delay, o.MaxDelay)
+	}
+	x.finish(result)
+}
+
+func reserve(l *rate.Limiter) time.Duration {
+	if res := l.Reserve(); res.OK() {
+		return res.Delay()
+	}
+	return 0
+}
+
+// sleep reports whether the time passed before Run ended.
+func (r *rechecker) sleep(d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-r.ctx.Done():
+		return false
+	}
+}
+
+// agrees asks both backends at the same time and compares.
+func (r *rechecker) agrees(x *exchange) bool {
+	ctx, cancel := context.WithTimeout(context.Background(), x.table.ShadowTimeout)
+	defer cancel()
+	var legs [2]Leg
+	var records [2]recorder
+	var asked sync.WaitGroup
+	asked.Go(func() {
+		defer r.p.contain(x)
+		a := &asking{role: Authority, in: x.in, route: x.route, once: true, via: r.p.via}
+		legs[0] = r.p.fetch(ctx, x.plan.Reads, a, x, &records[0])
+	})
+	asked.Go(func() {
+		defer r.p.contain(x)
+		a := &asking{role: ShadowRole, in: x.in, route: x.route, once: true, marked: true, via: r.p.via}
+		legs[1] = r.p.fetch(ctx, x.plan.Shadow, a, x, &records[1])
+	})
+	asked.Wait()
+	defer records[0].drop()
+	defer records[1].drop()
+	if legs[0].Answer == nil || legs[1].Answer == nil || legs[0].Status >= 500 {
+		return false
+	}
+	old, fresh := legs[0].Answer, legs[1].Answer
+	if x.plan.Reads == New {
+		old, fresh = fresh, old
+	}
+	verdict := x.route.comparer.Compare(old, fresh).Verdict
+	return verdict == compare.Match || verdict == compare.Tolerated
+}

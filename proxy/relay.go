@@ -1,0 +1,100 @@
+package proxy
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// relayed says how the way of an answer to the client ended. Both errors are nil if the client has the whole answer.
+type relayed struct {
+	backend error // it broke off
+	client  error // the client did not take it
+}
+
+// relay streams an answer to the client, through the recorder. detached goes on reading from the backend when the client is
+// gone, for as long as the backend's timeout, so that the request is not cut short.
+func (p *Proxy) relay(w http.ResponseWriter, c *call, rec *recorder, detached bool) relayed {
+	defer rec.done()
+	resp := c.resp
+	h := w.Header()
+	for k, v := range resp.Header {
+		h[k] = v
+	}
+	addVia(h, viaVersion(resp.ProtoMajor, resp.ProtoMinor), p.via)
+	if _, ok := h["Content-Type"]; !ok {
+		h["Content-Type"] = nil // the server would guess one
+	}
+	announced := len(resp.Trailer)
+	for name := range resp.Trailer {
+		h.Add("Trailer", name)
+	}
+	w.WriteHeader(resp.StatusCode)
+	control := http.NewResponseController(w)
+	var out relayed
+	if resp.ContentLength < 0 && resp.Request.Method != http.MethodHead {
+		out.client = control.Flush()
+	}
+	out = p.copyBody(w, control, c, rec, detached, out)
+	_ = resp.Body.Close()
+	if out.backend != nil || out.client != nil {
+		return out
+	}
+	sendTrailers(h, resp.Trailer, announced, control)
+	return out
+}
+
+func (p *Proxy) copyBody(w io.Writer, control *http.ResponseController, c *call, rec *recorder, detached bool, out relayed) relayed {
+	var passed int64
+	for {
+		if out.client != nil && !detached {
+			c.cancel(errClientGone)
+			return out
+		}
+		piece, err := rec.next(c.resp.Body)
+		passed += int64(len(piece))
+		if len(piece) > 0 && out.client == nil {
+			_, out.client = w.Write(piece)
+			if out.client == nil && passed != c.resp.ContentLength {
+				out.client = control.Flush()
+			}
+			if out.client != nil && detached {
+				limit := time.AfterFunc(c.backend.options.Timeout, func() { c.cancel(errTimeout) })
+				defer limit.Stop()
+			}
+		}
+		switch {
+		case errors.Is(err, io.EOF):
+			return out
+		case err != nil:
+			out.backend = causeOf(c.ctx, err)
+			if errors.Is(out.backend, errClientGone) {
+				out.backend, out.client = nil, errClientGone
+			}
+			return out
+		}
+	}
+}
+
+// sendTrailers passes on the trailers, those too that were not announced.
+func sendTrailers(h, trailer http.Header, announced int, control *http.ResponseController) {
+	if len(trailer) == 0 {
+		return
+	}
+	_ = control.Flush() // without it a short answer would get a length, and no trailers
+	prefix := ""
+	if len(trailer) != announced {
+		prefix = http.TrailerPrefix
+	}
+	for k, v := range trailer {
+		h[prefix+k] = v
+	}
+}
+
+// endless reports whether an answer is a stream of events: it has no end to wait for.
+func endless(resp *http.Response) bool {
+	mediaType, _, _ := strings.Cut(resp.Header.Get("Content-Type"), ";")
+	return strings.EqualFold(strings.TrimSpace(mediaType), "text/event-stream")
+}

@@ -1,0 +1,195 @@
+package proxy
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"slices"
+	"strings"
+
+	"golang.org/x/time/rate"
+
+	"net/http"
+)
+
+// table is a Table compiled: what Reload swaps.
+type table struct {
+	Table
+	routes      []*route
+	read, write *route // what nothing matches
+	sampleBy    sampler
+	mirrorRate  *rate.Limiter // nil: no limit
+	recheckRate *rate.Limiter
+}
+
+// route is a Route compiled.
+type route struct {
+	Route
+	pattern  *Pattern
+	comparer Comparer
+	newPath  *template
+	newQuery string
+	metrics  *routeMetrics
+}
+
+func (p *Proxy) compile(source Table) (*table, error) {
+	source = source.withDefaults()
+	if source.Comparer == nil {
+		return nil, errors.New("the table has no comparer")
+	}
+	t := &table{Table: source}
+	var err error
+	if t.sampleBy, err = parseKey(source.Key); err != nil {
+		return nil, err
+	}
+	if source.MaxRPS > 0 {
+		t.mirrorRate = rate.NewLimiter(rate.Limit(source.MaxRPS), max(1, int(source.MaxRPS)))
+	}
+	t.recheckRate = rate.NewLimiter(rate.Limit(source.Recheck.MaxRPS), max(1, int(source.Recheck.MaxRPS)))
+	for i, r := range source.Routes {
+		c, err := compileRoute(r, source.Comparer)
+		if err != nil {
+			return nil, fmt.Errorf("route %d (%s): %w", i, r.Name, err)
+		}
+		t.routes = append(t.routes, c)
+	}
+	t.read = &route{Route: Route{Name: "read", Kind: Read}, comparer: source.Comparer}
+	t.write = &route{Route: Route{Name: "write", Kind: Write}, comparer: source.Comparer}
+	for _, r := range append([]*route{t.read, t.write}, t.routes...) {
+		r.metrics = p.metrics.route(r.Name, r.Kind)
+	}
+	return t, nil
+}
+
+func compileRoute(r Route, fallback Comparer) (*route, error) {
+	c := &route{Route: r, comparer: r.Comparer}
+	if r.Name == "" {
+		return nil, errors.New("it has no name")
+	}
+	if c.comparer == nil {
+		c.comparer = fallback
+	}
+	c.Host = strings.ToLower(r.Host)
+	c.Methods = slices.Clone(r.Methods)
+	for i := range c.Methods {
+		c.Methods[i] = strings.ToUpper(c.Methods[i])
+	}
+	var names []string
+	if r.Path != "" {
+		pattern, err := ParsePattern(r.Path)
+		if err != nil {
+			return nil, err
+		}
+		c.pattern, names = pattern, pattern.Names()
+	}
+	if r.NewPath != "" {
+		t, err := parseTemplate(r.NewPath, names)
+		if err != nil {
+			return nil, err
+		}
+		c.newPath = t
+	}
+	for _, name := range sortedKeys(r.NewQuery) {
+		c.newQuery += "&" + url.QueryEscape(name) + "=" + url.QueryEscape(r.NewQuery[name])
+	}
+	c.newQuery = strings.TrimPrefix(c.newQuery, "&")
+	return c, nil
+}
+
+func sortedKeys(m map[string]string) []string {
+	var keys []string
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+// classify finds the route of a request and what the request is. A path that a backend might clean before it looks at it
+// is looked at in both forms: what either calls a write is one.
+func (t *table) classify(in *inbound) (*route, Kind) {
+	r, kind := t.find(in, in.path)
+	if clean := cleanPath(in.path); kind == Read && clean != in.path {
+		if other, k := t.find(in, clean); k != Read {
+			r, kind = other, k
+		}
+	}
+	if in.upgrade != "" {
+		return r, Bypass
+	}
+	if kind == Read && overridesMethod(in.header) {
+		kind = Write
+	}
+	return r, kind
+}
+
+func (t *table) find(in *inbound, path string) (*route, Kind) {
+	for _, r := range t.routes {
+		if r.matches(in, path) {
+			if r.Kind == Read && len(r.Methods) == 0 && !safeMethod(in.method) {
+				return r, Write
+			}
+			return r, r.Kind
+		}
+	}
+	if safeMethod(in.method) {
+		return t.read, Read
+	}
+	return t.write, Write
+}
+
+func (r *route) matches(in *inbound, path string) bool {
+	if len(r.Methods) > 0 && !slices.Contains(r.Methods, in.method) &&
+		(in.method != http.MethodHead || !slices.Contains(r.Methods, http.MethodGet)) {
+		return false
+	}
+	if r.Host != "" && !hostMatches(r.Host, in.host) {
+		return false
+	}
+	for name, want := range r.Headers {
+		got := in.header.Values(name)
+		if len(got) == 0 || (want != "" && !slices.Contains(got, want)) {
+			return false
+		}
+	}
+	return r.pattern == nil || r.pattern.match(path, nil)
+}
+
+func hostMatches(pattern, host string) bool {
+	if h, _, err := net.SplitHostPort(host); err == nil {
+		host = h
+	}
+	host = strings.ToLower(strings.TrimSuffix(host, "."))
+	if domain, ok := strings.CutPrefix(pattern, "*"); ok {
+		return strings.HasSuffix(host, domain) && len(host) > len(domain)
+	}
+	return host == pattern
+}
+
+// cleanPath resolves empty and dot segments, escaped or not.
+func cleanPath(path string) string {
+	if !strings.Contains(path, "//") && !strings.Contains(path, "/.") && !strings.Contains(path, "%2") {
+		return path
+	}
+	var out []string
+	parts := strings.Split(strings.TrimPrefix(path, "/"), "/")
+	for i, part := range parts {
+		switch plain, _ := url.PathUnescape(part); plain {
+		case ".", "":
+			if i == len(parts)-1 {
+				out = append(out, "")
+			}
+		case "..":
+			if len(out) > 0 {
+				out = out[:len(out)-1]
+			}
+			if i == len(parts)-1 {
+				out = append(out, "")
+			}
+		default:
+			out = append(out, part)
+		}
+	}
+	return "/" + strings.Join(out, "/")
+}

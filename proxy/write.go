@@ -1,0 +1,74 @@
+package proxy
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+)
+
+// serveWrite passes a write, or a request that bypasses comparison, through the gate and to the one backend that takes it.
+// It is detached from its client: cancelling it would not stop the backend from committing it.
+func (p *Proxy) serveWrite(w http.ResponseWriter, r *http.Request, in *inbound, rt *route, kind Kind, body *requestBody) {
+	arrived := time.Now()
+	adm, held, err := p.gate.admit(w, r, body, in.upgrade != "")
+	wait := time.Since(arrived)
+	if held {
+		p.metrics.holdTime.Observe(wait.Seconds())
+	}
+	if err != nil {
+		p.refuseHeld(w, err)
+		return
+	}
+	var unanswered error
+	defer func() { adm.done(unanswered) }()
+	if adm.backend == New {
+		p.observer.WriteToNew(adm.plan.Epoch)
+	}
+	c := &call{backend: p.backends[adm.backend], route: rt, kind: kind, epoch: adm.plan.Epoch, body: body, ctx: adm.ctx, cancel: adm.cancel}
+	p.ask(w, c, &asking{role: Authority, in: in, route: rt, trailer: r.Trailer, once: true, via: p.via}, adm.markSent)
+	if c.err != nil {
+		if neverArrived := isConnectError(c.err) || errors.Is(c.err, errClientGone) || errors.Is(c.err, errClientStalled); !neverArrived {
+			unanswered = c.err
+		}
+		p.judge(c, in, c.err)
+		p.refuse(w, c.err)
+		return
+	}
+	adm.markSent()
+	p.metrics.overhead.Observe((time.Since(in.arrived) - c.took - wait).Seconds())
+	if c.resp.StatusCode == http.StatusSwitchingProtocols {
+		p.judge(c, in, nil)
+		p.switchProtocols(w, r, in, c)
+		return
+	}
+	p.answerWrite(w, r, in, c, adm)
+}
+
+// refuseHeld answers a write that was not let through.
+func (p *Proxy) refuseHeld(w http.ResponseWriter, err error) {
+	if errors.Is(err, errClientGone) {
+		p.droppedHeld.Add(1)
+	}
+	p.refuse(w, err)
+}
+
+func (p *Proxy) answerWrite(w http.ResponseWriter, r *http.Request, in *inbound, c *call, adm *admission) {
+	removeHopByHop(c.resp.Header)
+	detached := true
+	if endless(c.resp) {
+		adm.becomeStream()
+		detached = false
+		stop := context.AfterFunc(r.Context(), func() { adm.cancel(errClientGone) })
+		defer stop()
+	}
+	end := p.relay(w, c, newRecorder(nil, 0, 0), detached)
+	if end.client != nil {
+		p.judge(c, in, errClientGone)
+	} else {
+		p.judge(c, in, end.backend)
+	}
+	if end.backend != nil || end.client != nil {
+		panic(http.ErrAbortHandler)
+	}
+}
