@@ -1,15 +1,23 @@
 package admin
 
 import (
+	"cmp"
 	"fmt"
 	"html/template"
+	"maps"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"paritygate/compare"
 )
+
+// nbsp keeps a figure and its unit on one line.
+const nbsp = "\u00a0"
 
 // templateFuncs write figures as people read them.
 var templateFuncs = template.FuncMap{
@@ -23,7 +31,9 @@ var templateFuncs = template.FuncMap{
 	"rfc3339":  func(t time.Time) string { return t.Format(time.RFC3339) },
 	"ago":      func(now, t time.Time) string { return span(now.Sub(t)) },
 	"words":    func(s any) string { return strings.ReplaceAll(fmt.Sprint(s), "_", " ") },
+	"sentence": sentence,
 	"shares":   shares,
+	"reasons":  reasons,
 	"list":     func(items ...string) []string { return items },
 	"mainPart": shorten,
 	"deref":    func(f *float64) float64 { return *f },
@@ -42,7 +52,25 @@ func percent(ratio float64) string {
 	case p < 0.1:
 		digits = 3
 	}
-	return strconv.FormatFloat(p, 'f', digits, 64) + " %"
+	return strconv.FormatFloat(p, 'f', digits, 64) + nbsp + "%"
+}
+
+// reasons lists why exchanges were skipped, the most frequent first.
+func reasons(skipped map[compare.Reason]int64) string {
+	names := slices.SortedFunc(maps.Keys(skipped), func(a, b compare.Reason) int {
+		return cmp.Or(cmp.Compare(skipped[b], skipped[a]), cmp.Compare(a, b))
+	})
+	parts := make([]string, len(names))
+	for i, name := range names {
+		parts[i] = strings.ReplaceAll(string(name), "_", " ") + nbsp + count(skipped[name])
+	}
+	return strings.Join(parts, ", ")
+}
+
+// sentence gives a phrase its capital and its full stop.
+func sentence(text string) string {
+	first, size := utf8.DecodeRuneInString(text)
+	return string(unicode.ToUpper(first)) + strings.TrimSuffix(text[size:], ".") + "."
 }
 
 // count writes a number in groups of three digits.
@@ -62,19 +90,25 @@ func count(n int64) string {
 	return sign + b.String()
 }
 
-// span writes a duration in its two largest units.
+// span writes a duration in its two largest units, the smaller only where there is one.
 func span(d time.Duration) string {
-	d = max(d, 0)
-	s := int64(d.Seconds())
+	s := int64(max(d, 0).Seconds())
 	switch {
 	case s < 60:
-		return fmt.Sprintf("%d s", s)
+		return units(s, "s", 0, "")
 	case s < 3600:
-		return fmt.Sprintf("%d min %d s", s/60, s%60)
-	case s < 48*3600:
-		return fmt.Sprintf("%d h %d min", s/3600, s%3600/60)
+		return units(s/60, "min", s%60, "s")
+	case s <= 48*3600:
+		return units(s/3600, "h", s%3600/60, "min")
 	}
-	return fmt.Sprintf("%d d %d h", s/86400, s%86400/3600)
+	return units(s/86400, "d", s%86400/3600, "h")
+}
+
+func units(large int64, name string, small int64, smallName string) string {
+	if small == 0 {
+		return fmt.Sprintf("%d%s%s", large, nbsp, name)
+	}
+	return fmt.Sprintf("%d%s%s %d%s%s", large, nbsp, name, small, nbsp, smallName)
 }
 
 // latency writes seconds as milliseconds, or a dash where nothing was measured.
@@ -84,11 +118,11 @@ func latency(seconds float64) string {
 	case ms <= 0:
 		return "–"
 	case ms < 10:
-		return strconv.FormatFloat(ms, 'f', 1, 64) + " ms"
+		return strconv.FormatFloat(ms, 'f', 1, 64) + nbsp + "ms"
 	case ms < 10000:
-		return strconv.FormatFloat(ms, 'f', 0, 64) + " ms"
+		return strconv.FormatFloat(ms, 'f', 0, 64) + nbsp + "ms"
 	}
-	return strconv.FormatFloat(seconds, 'f', 1, 64) + " s"
+	return strconv.FormatFloat(seconds, 'f', 1, 64) + nbsp + "s"
 }
 
 // slower says how many times the old latency the new one is; empty where either is missing.

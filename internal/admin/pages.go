@@ -1,8 +1,10 @@
 package admin
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -151,11 +153,14 @@ func flat(value any) string {
 	if !ok {
 		return fmt.Sprint(value)
 	}
-	parts := make([]string, 0, len(object))
-	for name, v := range object {
-		parts = append(parts, name+" "+fmt.Sprint(v))
+	sides := []string{"old", "new"} // stand last, old before new
+	names := slices.SortedFunc(maps.Keys(object), func(a, b string) int {
+		return cmp.Or(cmp.Compare(slices.Index(sides, a), slices.Index(sides, b)), cmp.Compare(a, b))
+	})
+	parts := make([]string, len(names))
+	for i, name := range names {
+		parts[i] = name + " " + fmt.Sprint(object[name])
 	}
-	slices.Sort(parts)
 	return strings.Join(parts, ", ")
 }
 

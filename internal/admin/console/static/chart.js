@@ -10,7 +10,8 @@
   let data = [[], [], [], []];
 
   const percent = (v) => (v == null ? "" : `${+(v * 100).toPrecision(2)} %`);
-  const clock = (t) => new Date(t * 1000).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", hour12: false });
+  const short = () => data[0].length > 0 && data[0].at(-1) - data[0][0] < 600;
+  const clock = (t) => new Date(t * 1000).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", hour12: false, ...(short() && { second: "2-digit" }) });
 
   function draw() {
     const style = getComputedStyle(document.documentElement);
@@ -22,10 +23,10 @@
       height,
       legend: { show: false },
       cursor: { show: false },
-      padding: [8, 4, 0, 0],
+      padding: [8, 30, 0, 0],
       scales: { y: { range: (_, low, high) => [0, Math.max(high * 1.15, 0.001)] } },
       axes: [
-        { ...axis, space: 80, values: (_, times) => times.map(clock) },
+        { ...axis, size: 30, space: 90, values: (_, times) => times.map(clock) },
         { ...axis, size: 62, space: 40, values: (_, shares) => shares.map(percent) },
       ],
       series: [
