@@ -41,9 +41,6 @@ func newDatabase(side string, d Database) (*database, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s database: %w", side, err)
 	}
-	config.BuildContextWatcherHandler = func(conn *pgconn.PgConn) ctxwatch.Handler {
-		return &pgconn.CancelRequestContextWatcherHandler{Conn: conn, DeadlineDelay: goodbye}
-	}
 	db := &database{side: side, config: config, redact: newRedactor(d.DSN, config), timeout: d.StatementTimeout}
 	if db.timeout == 0 {
 		db.timeout = 30 * time.Second
@@ -70,20 +67,26 @@ func (d *database) release() { <-d.slots }
 
 // session is a connection in a read-only transaction whose snapshot is not yet taken.
 type session struct {
-	db   *database
-	conn *pgconn.PgConn
+	db       *database
+	conn     *pgconn.PgConn
+	canceler *canceler
 }
 
 // open connects and begins. The transaction's settings are local to it, so that a pooler's connection stays as it was.
 func (d *database) open(ctx context.Context) (*session, error) {
 	ctx, cancel := context.WithTimeout(ctx, d.timeout+grace)
 	defer cancel()
-	conn, err := pgconn.ConnectConfig(ctx, d.config.Copy())
-	if err != nil {
+	s := &session{db: d, canceler: &canceler{}}
+	config := d.config.Copy()
+	config.BuildContextWatcherHandler = func(conn *pgconn.PgConn) ctxwatch.Handler {
+		s.canceler.conn = conn
+		return s.canceler
+	}
+	var err error
+	if s.conn, err = pgconn.ConnectConfig(ctx, config); err != nil {
 		return nil, d.failure(ctx, "connect to", err)
 	}
-	s := &session{db: d, conn: conn}
-	if _, err := conn.Exec(ctx, d.begin()).ReadAll(); err != nil {
+	if _, err := s.conn.Exec(ctx, d.begin()).ReadAll(); err != nil {
 		s.close()
 		return nil, d.failure(ctx, "begin a transaction on", err)
 	}
@@ -104,13 +107,14 @@ func (d *database) begin() string {
 	return strings.Join(settings, "; ")
 }
 
-// close rolls back, since a pooler takes a client that leaves within a transaction for a crash, and disconnects.
+// close rolls back, since a pooler takes a client that leaves within a transaction for a crash, and disconnects. After a
+// cancel it just leaves: the pooler then drops its server connection, where a late cancel could hit somebody else.
 func (s *session) close() {
 	ctx, cancel := context.WithTimeout(context.Background(), goodbye)
 	defer cancel()
 	// The connection is not used again: what goes wrong here is the server's to clean up, which it does when it sees the
 	// connection end.
-	if !s.conn.IsClosed() {
+	if !s.conn.IsClosed() && !s.canceler.used {
 		_, _ = s.conn.Exec(ctx, "ROLLBACK").ReadAll()
 	}
 	_ = s.conn.Close(ctx)
