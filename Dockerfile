@@ -11,8 +11,8 @@ WORKDIR /src
 COPY go.mod go.sum ./
 RUN go mod download
 COPY . .
-ARG VERSION=unknown
-ARG COMMIT=unknown
+ARG VERSION
+ARG COMMIT
 RUN make build VERSION="$VERSION" COMMIT="$COMMIT" \
  && mkdir -p /image/tmp /image/var/lib/paritygate /image/etc/ssl/certs /image/usr/bin \
  && chmod 1777 /image/tmp \

@@ -9,9 +9,10 @@ CONFIG ?= paritygate.yaml
 FUZZTIME ?= 10s
 BENCHTIME ?= 1s
 
-VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
-COMMIT ?= $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
-LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
+# Without a tag the version is the one that the source names.
+VERSION ?= $(shell git describe --tags --dirty 2>/dev/null)
+COMMIT ?= $(shell git rev-parse HEAD 2>/dev/null)
+LDFLAGS = -s -w $(if $(VERSION),-X main.version=$(VERSION)) $(if $(COMMIT),-X main.commit=$(COMMIT))
 
 # The linter is built from the Go module pinned in tools/lint, a module of its own that keeps the linter's dependencies out
 # of the program's. It must be built with the Go version that it reads, hence the version in its name.

@@ -35,8 +35,8 @@ func Queries() ([]Query, error) {
 func (q Query) Expand(window time.Duration) string {
 	return strings.NewReplacer(
 		"$__rate_interval", fmt.Sprintf("%dms", window.Milliseconds()),
-		"$job", ".*",
-		"$route", ".*",
+		"$job", ".+",
+		"$route", ".+",
 		"$tolerance", "0.01",
 	).Replace(q.Expr)
 }
