@@ -34,7 +34,11 @@ test: deps ## install what the tests need, then run all of them with the race de
 lint: ## run golangci-lint (the first run builds it from its pinned module)
 	@$(MAKE) --no-print-directory $(LINTER)
 	$(LINTER) run ./...
-	$(LINTER) fmt --diff
+
+.PHONY: fmt
+fmt: ## format the code as the linter wants it (gofumpt)
+	@$(MAKE) --no-print-directory $(LINTER)
+	$(LINTER) fmt
 
 .cache/bin/golangci-lint-%: tools/lint/go.mod tools/lint/go.sum
 	cd tools/lint && nice $(GO) build -trimpath -o ../../$@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint
