@@ -17,7 +17,9 @@ func TestHostileDocuments(t *testing.T) {
 	}
 	unordered := []Rule{{Path: "$", Unordered: true}, {Path: "$..*", Unordered: true}, {Path: "$..p", Number: &Number{Absolute: "1"}}}
 	digits := strings.Repeat("7", 1<<20)
-	nest := func(open, leaf, shut string, n int) string { return strings.Repeat(open, n) + leaf + strings.Repeat(shut, n) }
+	nest := func(open, leaf, shut string, n int) string {
+		return strings.Repeat(open, n) + leaf + strings.Repeat(shut, n)
+	}
 	for _, tc := range []struct {
 		name, old, new string
 		rules          []Rule

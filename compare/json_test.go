@@ -41,6 +41,7 @@ func TestCompareJSON(t *testing.T) {
 		{"put in at the front", `[1,2]`, `[0,1,2]`, []string{"extra $[0]  0"}},
 		{"left out and changed", `[1,2,3,4,5]`, `[1,9,4,5]`, []string{"value $[1] 2 9", "missing $[2] 3"}},
 		{"repeated keys in order", `{"a":1,"b":0,"a":2}`, `{"a":1,"a":2,"b":0}`, nil},
+		{"repeated keys behind another", `{"b":0,"a":1,"a":2}`, `{"a":1,"a":2,"b":0}`, nil},
 		{"repeated keys in another order", `{"a":1,"a":2}`, `{"a":2,"a":1}`, []string{"value $.a 1 2", "value $.a 2 1"}},
 		{"a repeated key less", `{"b":0,"a":1,"a":1}`, `{"a":1,"b":0}`, []string{"missing $.a 1"}},
 		{"a repeated key more", `{"a":1}`, `{"a":1,"a":1}`, []string{"extra $.a  1"}},
@@ -176,6 +177,8 @@ func TestUnordered(t *testing.T) {
 		{"tolerances, chains of pairs", `[{"p":0},{"p":4},{"p":8},{"p":12}]`, `[{"p":16},{"p":4},{"p":8},{"p":12}]`, []Rule{root, near}, map[int]int{0: 1, 1: 4}, nil},
 		{"tolerances, one too far", `[{"p":0},{"p":4}]`, `[{"p":4},{"p":9}]`, []Rule{root, near}, nil, []string{"value $[0].p 0 9"}},
 		{"times", `["2024-01-01T00:00:00Z","2025-01-01T00:00:00Z"]`, `[1735689600,1704067200]`, []Rule{root, {Path: "$[*]", Time: &Time{}}}, map[int]int{0: 1, 1: 2}, nil},
+		{"repeated keys in another order", `[{"a":1,"a":2}]`, `[{"a":2,"a":1}]`, []Rule{root}, nil, []string{"value $[0].a 1 2", "value $[0].a 2 1"}},
+		{"the same, elsewhere", `[0,{"a":1,"a":2}]`, `[{"a":2,"a":1},0]`, []Rule{root}, nil, []string{"value $[1].a 1 2", "value $[1].a 2 1"}},
 		{"huge exponents", `[1e1000000000000000000,2]`, `[2.0,10e999999999999999999]`, []Rule{root}, map[int]int{0: 1}, nil},
 	} {
 		t.Run(tc.name, func(t *testing.T) { checkRules(t, tc.old, tc.new, tc.rules, tc.forgiven, tc.want) })
