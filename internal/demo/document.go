@@ -21,7 +21,7 @@ type member struct {
 	value any
 }
 
-// MarshalJSON writes the members in their order. Values that hold < > or & are written as the writer at hand would.
+// MarshalJSON writes the members in their order.
 func (o object) MarshalJSON() ([]byte, error) {
 	var b bytes.Buffer
 	b.WriteByte('{')

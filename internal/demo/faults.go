@@ -18,7 +18,7 @@ var PlantedFaults = []Fault{
 	{"row", "the copy lost some products"},
 	{"order", "the product list sorts by price with another tie-breaker"},
 	{"slow", "the search answers 120 ms late"},
-	{"status", "an unknown product is 200 with null, where old says 404"},
+	{"status", "what is unknown is 200 with null, where old says 404"},
 }
 
 // slowBy is what the slow endpoint adds.

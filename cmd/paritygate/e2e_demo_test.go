@@ -1,0 +1,170 @@
+//go:build e2e
+
+package main
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"paritygate/internal/testkit"
+)
+
+// transcript collects what a process prints, and can be read meanwhile.
+type transcript struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (t *transcript) Write(p []byte) (int, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.b.Write(p)
+}
+
+func (t *transcript) String() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.b.String()
+}
+
+// demoProcess is a demo with a directory of its own for all its temporary files.
+type demoProcess struct {
+	cmd *exec.Cmd
+	dir string
+	out transcript
+}
+
+func startDemo(t *testing.T, path string, args ...string) *demoProcess {
+	t.Helper()
+	// Not below t.TempDir: the user that PostgreSQL runs as must be able to enter it.
+	dir, err := os.MkdirTemp("", "paritygate-e2e-")
+	if err == nil {
+		err = os.Chmod(dir, 0o777|os.ModeSticky)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &demoProcess{cmd: exec.Command(path, append([]string{"demo"}, args...)...), dir: dir}
+	p.cmd.Env = append(os.Environ(), "TMPDIR="+dir)
+	p.cmd.Stdout, p.cmd.Stderr = &p.out, &p.out
+	if err := p.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = p.cmd.Process.Kill() // it has ended, unless the test failed
+		_ = os.RemoveAll(dir)    // what is left was reported
+	})
+	return p
+}
+
+// end waits for the demo and returns its exit code.
+func (p *demoProcess) end(t *testing.T) int {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
+	defer cancel()
+	stop := context.AfterFunc(ctx, func() { _ = p.cmd.Process.Kill() })
+	defer stop()
+	_ = p.cmd.Wait() // the state says how it ended
+	return p.cmd.ProcessState.ExitCode()
+}
+
+// leftNothing looks for files, and for processes that work in the demo's directory.
+func (p *demoProcess) leftNothing(t *testing.T) {
+	t.Helper()
+	if entries, err := os.ReadDir(p.dir); err != nil || len(entries) > 0 {
+		t.Errorf("left behind: %v %v", entries, err)
+	}
+	lines, err := filepath.Glob("/proc/[0-9]*/cmdline")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, line := range lines {
+		if text, err := os.ReadFile(line); err == nil && bytes.Contains(text, []byte(p.dir)) {
+			t.Errorf("still running: %s: %q", line, text)
+		}
+	}
+}
+
+// TestE2EDemoTwoAtOnce runs two demos side by side; both must reach their end.
+func TestE2EDemoTwoAtOnce(t *testing.T) {
+	path := binary(t)
+	for _, p := range []*demoProcess{startDemo(t, path), startDemo(t, path)} {
+		code, text := p.end(t), p.out.String()
+		if code != exitDone {
+			t.Errorf("the demo ended in %d:\n%s", code, text)
+		}
+		for _, want := range []string{
+			"$.product.price: old", "check products", "check prices", "the gate says fail", "phase live", "phase rolled_back",
+			"0 lost, 0 doubled, 0 to old after the first to new", "What it came to",
+		} {
+			if !strings.Contains(strings.Join(strings.Fields(text), " "), want) {
+				t.Errorf("the demo does not say %q:\n%s", want, text)
+			}
+		}
+		for line := range strings.Lines(text) {
+			if utf8.RuneCountInString(line) > 101 || strings.Contains(line, "\x1b") {
+				t.Errorf("a line is too long, or coloured without a terminal: %q", line)
+			}
+		}
+		p.leftNothing(t)
+	}
+}
+
+// TestE2EDemoWithoutPostgres goes the same way on SQLite, in this process.
+func TestE2EDemoWithoutPostgres(t *testing.T) {
+	var out transcript
+	t.Setenv("TMPDIR", t.TempDir())
+	sys := system{out: &out, err: &out, lookup: os.LookupEnv}
+	d := &demonstration{screen: newScreen(sys), lookup: sys.lookup, sqlite: true}
+	if err := d.show(t.Context()); err != nil {
+		t.Fatalf("%v\n%s", err, out.String())
+	}
+	for _, want := range []string{"two SQLite files", "goes without them", "phase rolled_back", "What it came to"} {
+		if !strings.Contains(strings.Join(strings.Fields(out.String()), " "), want) {
+			t.Errorf("the demo does not say %q:\n%s", want, out.String())
+		}
+	}
+	if entries, err := os.ReadDir(os.TempDir()); err != nil || len(entries) > 0 {
+		t.Errorf("left behind: %v %v", entries, err)
+	}
+}
+
+// TestE2EDemoInterrupted stops demos at different moments.
+func TestE2EDemoInterrupted(t *testing.T) {
+	path := binary(t)
+	for name, when := range map[string]string{"while starting": "Starting two shops", "under traffic": "reads compared"} {
+		t.Run(name, func(t *testing.T) {
+			p := startDemo(t, path)
+			testkit.Eventually(t, time.Minute, func() bool { return strings.Contains(p.out.String(), when) }, "the demo says %q", when)
+			if err := p.cmd.Process.Signal(syscall.SIGINT); err != nil {
+				t.Fatal(err)
+			}
+			if code := p.end(t); code != exitFailed {
+				t.Errorf("ended in %d:\n%s", code, p.out.String())
+			}
+			p.leftNothing(t)
+		})
+	}
+}
+
+// TestE2EDemoHeld keeps the demo running after its end, and stops it.
+func TestE2EDemoHeld(t *testing.T) {
+	p := startDemo(t, binary(t), "--hold")
+	testkit.Eventually(t, 4*time.Minute, func() bool { return strings.Contains(p.out.String(), "until you press Ctrl-C") }, "the demo is held")
+	if err := p.cmd.Process.Signal(syscall.SIGINT); err != nil {
+		t.Fatal(err)
+	}
+	if code := p.end(t); code != exitDone {
+		t.Errorf("ended in %d:\n%s", code, p.out.String())
+	}
+	p.leftNothing(t)
+}
