@@ -41,7 +41,7 @@ func (p *Proxy) sample(in *inbound, rt *route, t *table, plan Plan) *exchange {
 	x := &exchange{p: p, in: in, route: rt, table: t, plan: plan}
 	x.Exchange = Exchange{
 		Arrived: in.arrived, Route: rt.Name, Method: in.method, Target: in.target, Header: in.header, Epoch: plan.Epoch,
-		Old: Leg{Backend: Old}, New: Leg{Backend: New},
+		Authority: plan.Reads, Old: Leg{Backend: Old}, New: Leg{Backend: New},
 	}
 	p.metrics.pending.Inc()
 	p.observer.Begin(in.arrived)

@@ -77,7 +77,9 @@ type Exchange struct {
 	Fingerprint uint64
 	Epoch       uint64
 	Result      compare.Result
-	Old, New    Leg
+	// Authority is the backend whose answer went to the client.
+	Authority Backend
+	Old, New  Leg
 }
 
 // Trip is the news that new failed too often as the authority.
