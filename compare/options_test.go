@@ -55,3 +55,10 @@ func TestNewNamesEveryFault(t *testing.T) {
 		}
 	}
 }
+
+func TestNewRefusesTooManyRules(t *testing.T) {
+	_, err := New(Options{Rules: make([]Rule, 1<<16)})
+	if r, ok := errors.AsType[*RuleError](err); !ok || r.Index != 1<<16-1 {
+		t.Errorf("error %v", err)
+	}
+}

@@ -72,7 +72,8 @@ func rootRule(s *ruleset) int {
 // compileRules checks every rule and returns all that is wrong with them.
 func compileRules(in []Rule) (*ruleset, []error) {
 	if len(in) > math.MaxUint16 {
-		return nil, []error{fmt.Errorf("%d rules: at most %d are allowed", len(in), math.MaxUint16)}
+		err := fmt.Errorf("at most %d rules are allowed, and there are %d", math.MaxUint16, len(in))
+		return nil, []error{&RuleError{Index: math.MaxUint16, Err: err}}
 	}
 	s := &ruleset{rules: make([]rule, len(in)), paths: make([]*Path, len(in))}
 	var errs []error
