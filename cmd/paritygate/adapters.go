@@ -30,12 +30,13 @@ func backendOf(s cutover.Side) proxy.Backend {
 // traffic lets the cutover machine drive the proxy.
 type traffic struct{ program *Program }
 
-func (t traffic) Drain(ctx context.Context, of cutover.Side) int {
+func (t traffic) Drain(ctx context.Context, of cutover.Side) (int, error) {
 	return t.program.proxy.Drain(ctx, backendOf(of))
 }
-func (t traffic) Abandon(of cutover.Side)     { t.program.proxy.Abandon(backendOf(of)) }
-func (t traffic) Release(ctx context.Context) { t.program.proxy.Release(ctx) }
-func (t traffic) ResetTriggers()              { t.program.proxy.ResetBreakers() }
+func (t traffic) CloseStreams(of cutover.Side) { t.program.proxy.CloseStreams(backendOf(of)) }
+func (t traffic) Abandon(of cutover.Side)      { t.program.proxy.Abandon(backendOf(of)) }
+func (t traffic) Release(ctx context.Context)  { t.program.proxy.Release(ctx) }
+func (t traffic) ResetTriggers()               { t.program.proxy.ResetBreakers() }
 
 // observer tells the evidence and the machine what the proxy saw.
 type observer struct{ program *Program }

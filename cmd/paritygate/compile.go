@@ -78,16 +78,14 @@ func (b *compiler) table() proxy.Table {
 var kinds = map[string]proxy.Kind{config.Read: proxy.Read, config.Write: proxy.Write, config.Bypass: proxy.Bypass}
 
 func (b *compiler) route(path string, r config.Route) proxy.Route {
-	if r.Match.Path != "" {
-		if pattern, err := proxy.ParsePattern(r.Match.Path); err != nil {
-			b.problem(path+".match.path", "%v", err)
-		} else if err := pattern.CheckRewrite(r.New.Path); r.New.Path != "" && err != nil {
-			b.problem(path+".new.path", "%v", err)
-		}
-	}
 	out := proxy.Route{
 		Name: r.Name, Methods: r.Match.Methods, Path: r.Match.Path, Host: r.Match.Host, Headers: r.Match.Headers,
 		Kind: kinds[r.Kind], Mirror: r.Mirror, NewPath: r.New.Path, NewQuery: r.New.Query,
+	}
+	if _, err := proxy.ParsePattern(r.Match.Path); err != nil && r.Match.Path != "" {
+		b.problem(path+".match.path", "%v", err)
+	} else if err := out.Check(); err != nil {
+		b.problem(path+".new.path", "%v", err)
 	}
 	if r.Compare.Headers != nil || len(r.Compare.Rules) > 0 {
 		headers := r.Compare.Headers
@@ -99,6 +97,9 @@ func (b *compiler) route(path string, r config.Route) proxy.Route {
 	return out
 }
 
+// minDecoded is how many bytes a body may have once it is decoded, where compare.max_body says no more.
+const minDecoded = 16 << 20
+
 // comparer compiles the rules: those of a route go before the global ones.
 func (b *compiler) comparer(headers []string, own []config.Rule, path string) *compare.Comparer {
 	global := b.c.Compare.Rules
@@ -109,7 +110,7 @@ func (b *compiler) comparer(headers []string, own []config.Rule, path string) *c
 	for _, r := range global {
 		rules = append(rules, rule(r))
 	}
-	comparer, err := compare.New(compare.Options{Headers: headers, Rules: rules})
+	comparer, err := compare.New(compare.Options{Headers: headers, Rules: rules, MaxDecoded: max(minDecoded, b.c.Compare.MaxBody)})
 	for _, e := range ruleErrors(err) {
 		at := fmt.Sprintf("%s[%d]", path, e.Index)
 		if e.Index >= len(own) {

@@ -132,7 +132,7 @@ func (p *Program) openChecks(_ context.Context, c *compiled) error {
 
 func (p *Program) openProxy(_ context.Context, c *compiled) error {
 	k := c.config
-	made, err := proxy.New(proxy.Options{
+	made, err := proxy.NewProxy(proxy.Options{
 		Run: k.Run.Name, Old: c.old, New: c.new, Table: c.table,
 		Workers: k.Mirror.Workers, Queue: k.Mirror.Queue, Memory: k.Mirror.Memory,
 		Hold: proxy.HoldOptions{Max: k.Cutover.Hold.Max, Requests: k.Cutover.Hold.Requests, Bytes: k.Cutover.Hold.Bytes},
@@ -163,23 +163,23 @@ func (p *Program) openAdmin(_ context.Context, c *compiled) error {
 // listen takes both ports, so that a busy one is an error at once.
 func (p *Program) listen(ctx context.Context) error {
 	k := p.current.Load().config
-	var net net.ListenConfig
+	var config net.ListenConfig
 	var err error
-	if p.adminList, err = net.Listen(ctx, "tcp", k.Admin.Address); err != nil {
+	if p.adminList, err = config.Listen(ctx, "tcp", k.Admin.Address); err != nil {
 		return fmt.Errorf("admin.address: %w", err)
 	}
-	if p.frontListen, err = net.Listen(ctx, "tcp", k.Listen.Address); err != nil {
-		return fmt.Errorf("listen.address: %w", err)
-	}
 	o := proxy.ServerOptions{
-		MaxHeaderBytes: k.Listen.Limits.Headers, HeaderTimeout: k.Listen.Limits.HeaderTimeout,
-		IdleTimeout: k.Listen.Limits.IdleTimeout, MaxBody: k.Listen.Limits.Body, Logger: p.log,
+		Address: k.Listen.Address, Headers: int(k.Listen.Limits.Headers), Body: k.Listen.Limits.Body,
+		HeaderTimeout: k.Listen.Limits.HeaderTimeout, IdleTimeout: k.Listen.Limits.IdleTimeout, Logger: p.log,
 	}
 	if t := k.Listen.TLS; t != nil {
-		o.Certificate, o.Key = t.Certificate, t.Key
+		o.CertificateFile, o.KeyFile = t.Certificate, t.Key
 	}
-	p.front, err = proxy.NewServer(o, p.proxy)
-	return err
+	if p.frontListen, err = proxy.Listen(ctx, o); err != nil {
+		return fmt.Errorf("listen.address: %w", err)
+	}
+	p.front = proxy.NewServer(o, p.proxy)
+	return nil
 }
 
 // proxyURL and adminURL tell where clients and operators reach the program, once it listens.

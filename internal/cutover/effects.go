@@ -21,7 +21,9 @@ func (m *Machine) do(ctx context.Context, ef effect) {
 	case unmark:
 		m.o.Marker.remove(m.o.Logger)
 	case drain:
-		m.report(ctx, ef, func() event { return event{kind: drained, left: m.drain(ctx, ef)} })
+		m.report(ctx, ef, func() event { return m.drain(ctx, ef) })
+	case closeStreams:
+		m.o.Traffic.CloseStreams(ef.side)
 	case abandon:
 		m.o.Traffic.Abandon(ef.side)
 	case strict:
@@ -67,13 +69,15 @@ func (m *Machine) progress(w waiter, step string) {
 	}
 }
 
-func (m *Machine) drain(ctx context.Context, ef effect) int {
+func (m *Machine) drain(ctx context.Context, ef effect) event {
+	e := event{kind: drained}
 	if ef.side == Nobody {
-		return 0
+		return e
 	}
 	ctx, cancel := context.WithTimeout(ctx, ef.timeout)
 	defer cancel()
-	return m.o.Traffic.Drain(ctx, ef.side)
+	e.left, e.err = m.o.Traffic.Drain(ctx, ef.side)
+	return e
 }
 
 // strictEvery is how long the strict checks rest before they are asked again.

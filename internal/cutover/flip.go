@@ -33,8 +33,11 @@ func (m *model) onIntended(e event) []effect {
 }
 
 func (m *model) onFlipDrained(e event) []effect {
-	if e.err != nil || e.left > 0 {
+	switch {
+	case e.left > 0:
 		return m.abort(e, fmt.Sprintf("%d writes were still in flight at old after %s", e.left, min(m.drainMax, m.holdMax)))
+	case e.err != nil:
+		return m.abort(e, e.err.Error())
 	}
 	if !m.hasStrict {
 		return m.commit(e)
@@ -66,7 +69,7 @@ func (m *model) commit(e event) []effect {
 	next.WindowStart, next.WindowReason, next.WritesOnNew = e.now, "the cutover", 0
 	m.stage, m.next = committing, next
 	e.command = m.flip
-	return []effect{m.said("commit"), m.saving(next, m.transition(e, "commit", Live, next.Epoch, m.flip.Reason))}
+	return []effect{m.said("commit"), {kind: closeStreams, epoch: m.state.Epoch, side: Old}, m.saving(next, m.transition(e, "commit", Live, next.Epoch, m.flip.Reason))}
 }
 
 func (m *model) onCommitted(e event) []effect {

@@ -21,8 +21,11 @@ type Store interface {
 
 // Traffic is the data plane as the machine drives it.
 type Traffic interface {
-	// Drain waits until no write that went to the side is in flight, or ctx ends; it returns how many are left.
-	Drain(ctx context.Context, of Side) int
+	// Drain waits until no write that went to the side is in flight, or ctx ends; it returns how many are left. An error with
+	// none left says that one of them ended without an answer, so that the side may still be at work on it.
+	Drain(ctx context.Context, of Side) (int, error)
+	// CloseStreams ends the upgrades and other answers without end that the side gives.
+	CloseStreams(of Side)
 	// Abandon cancels the writes still in flight at the side.
 	Abandon(of Side)
 	// Release lets the held writes go, in order of arrival, to where the plan now says.

@@ -67,6 +67,8 @@ type road struct {
 	machine  *Machine
 	steps    []string
 	inFlight map[Side]int
+	lost     error  // what a drain with nothing left says
+	closed   []Side // whose streams were closed
 }
 
 func (r *road) note(step string) {
@@ -83,15 +85,21 @@ func (r *road) note(step string) {
 	r.steps = append(r.steps, step+": writes "+[]string{"nobody", "old", "new"}[p.Writes]+hold)
 }
 
-func (r *road) Drain(ctx context.Context, of Side) int {
+func (r *road) Drain(ctx context.Context, of Side) (int, error) {
 	r.note("drain " + []string{"nobody", "old", "new"}[of])
 	r.mu.Lock()
-	left := r.inFlight[of]
+	left, lost := r.inFlight[of], r.lost
 	r.mu.Unlock()
 	if left > 0 {
 		<-ctx.Done()
 	}
-	return left
+	return left, lost
+}
+
+func (r *road) CloseStreams(of Side) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.closed = append(r.closed, of)
 }
 func (r *road) Abandon(Side)            { r.note("abandon") }
 func (r *road) Release(context.Context) { r.note("release") }
@@ -180,6 +188,9 @@ func TestTheWholeRound(t *testing.T) {
 		b.must(t, Command{Kind: Flip, Reason: "go"})
 		b.in(t, Live)
 		b.did(t, "drain old: writes old held", "release: writes new")
+		if len(b.road.closed) != 1 || b.road.closed[0] != Old {
+			t.Errorf("streams closed by the flip: %v, want old's", b.road.closed)
+		}
 		if p := b.Plan(); p.Reads != New || p.Shadow != Old || !p.Stale {
 			t.Errorf("plan in live: %+v", *p)
 		}
@@ -259,11 +270,16 @@ func TestAFlipThatFailsGoesBack(t *testing.T) {
 		store  func(*memory)
 		change func(*Options)
 		flight int
+		lost   error
 		steps  []string
 	}{
 		{name: "the intent cannot be stored", store: func(s *memory) { s.fail = in(Cutover) }},
 		{
 			name: "a write does not end", flight: 1,
+			steps: []string{"drain old: writes old held", "release: writes old"},
+		},
+		{
+			name: "a write ends without an answer", lost: errors.New("a write ended without an answer"),
 			steps: []string{"drain old: writes old held", "release: writes old"},
 		},
 		{
@@ -280,7 +296,7 @@ func TestAFlipThatFailsGoesBack(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				b := start(t, &memory{}, row.change)
 				defer b.end(t)
-				b.road.inFlight[Old] = row.flight
+				b.road.inFlight[Old], b.road.lost = row.flight, row.lost
 				if row.store != nil {
 					b.store.set(row.store)
 				}

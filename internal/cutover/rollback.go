@@ -29,6 +29,7 @@ func (m *model) beginRollback(e event, kind, reason string) []effect {
 	m.unsaved, m.retreated, m.announced = &t, false, false
 	return append(effects,
 		m.published(),
+		effect{kind: closeStreams, epoch: m.state.Epoch, side: New},
 		effect{kind: drain, epoch: m.state.Epoch, side: side, timeout: m.rollbackDrain},
 		m.savingRollback(),
 	)

@@ -67,6 +67,7 @@ const (
 	mark                            // leave the durable marker of a rollback; reports marked
 	unmark                          // remove it
 	drain                           // wait for the writes at a side; reports drained
+	closeStreams                    // end the streams that a side gives
 	abandon                         // cancel what is still in flight at a side
 	strict                          // run the strict checks; reports checked
 	release                         // let the held writes go
