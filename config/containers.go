@@ -57,8 +57,23 @@ func (o object) decode(d *decoder, n *node, path string) {
 	}
 	for _, f := range o.fields {
 		if _, ok := seen[f.key]; f.required && !ok {
-			d.fail(n, join(path, f.key), "is required")
+			d.missing(n, join(path, f.key), f.codec)
 		}
+	}
+}
+
+// missing reports a required key; of a section, rather what is required in it.
+func (d *decoder) missing(n *node, path string, c codec) {
+	before := len(d.problems)
+	if o, ok := c.(object); ok {
+		for _, f := range o.fields {
+			if f.required {
+				d.missing(n, join(path, f.key), f.codec)
+			}
+		}
+	}
+	if len(d.problems) == before {
+		d.fail(n, path, "is required")
 	}
 }
 

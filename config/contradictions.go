@@ -12,12 +12,13 @@ func contradictions(d *decoder, c *Config) {
 	d.addresses(c)
 	d.backend("backends.old", &c.Backends.Old)
 	d.backend("backends.new", &c.Backends.New)
-	if d.ok("backends.old.url", "backends.new.url") && sameURL(c.Backends.Old.URL, c.Backends.New.URL) {
+	old, new := c.Backends.Old.URL, c.Backends.New.URL
+	if old != nil && new != nil && sameURL(old, new) {
 		d.contradict("backends.new.url", "must not be the URL of backends.old: nothing would be compared")
 	}
 	for i := range c.Routes {
 		d.route(index("routes", i), &c.Routes[i])
-		d.rules(join(index("routes", i), "compare.rules"), c.Routes[i].Compare.Rules)
+		d.rules(index("routes", i)+".compare.rules", c.Routes[i].Compare.Rules)
 	}
 	d.rules("compare.rules", c.Compare.Rules)
 	r := c.Mirror.Recheck
@@ -91,7 +92,7 @@ func (d *decoder) backend(path string, b *Backend) {
 			d.contradict(index(path+".headers.remove", i), "is set by %s.headers.set too; keep one of them", path)
 		}
 	}
-	if d.ok(path+".url") && b.URL != nil && b.URL.Scheme == "http" {
+	if b.URL != nil && b.URL.Scheme == "http" {
 		for _, field := range []struct{ name, value string }{{"ca", b.TLS.CA}, {"server_name", b.TLS.ServerName}} {
 			if field.value != "" {
 				d.contradict(path+".tls."+field.name, "has no effect, because %s.url is http; use https", path)
@@ -108,9 +109,15 @@ func (d *decoder) route(path string, r *Route) {
 	if r.Kind == Read || !d.ok(path+".kind") || r.Kind == "" {
 		return
 	}
-	for _, key := range []string{"mirror", "optional", "tolerance", "compare"} {
-		if at := join(path, key); d.given(at) {
-			d.contradict(at, "has no effect on a route of kind %s; only reads are mirrored and compared", r.Kind)
+	for _, field := range []struct {
+		key string
+		set bool
+	}{
+		{"mirror", r.Mirror != nil}, {"optional", r.Optional}, {"tolerance", r.Tolerance != nil},
+		{"compare", r.Compare.Headers != nil || len(r.Compare.Rules) > 0},
+	} {
+		if field.set {
+			d.contradict(join(path, field.key), "has no effect on a route of kind %s; only reads are mirrored and compared", r.Kind)
 		}
 	}
 }

@@ -83,18 +83,21 @@ func (d *decoder) scalar(n *node, path, want string) (word, bool) {
 		d.fail(n, path, "%s", p)
 	}
 	d.places[path] = place{line: n.line, column: n.column, expanded: expanded}
-	return word{value: s, kind: n.kind, quoted: n.quoted, expanded: expanded}, len(problems) == 0
+	return word{value: s, written: n.value, kind: n.kind, quoted: n.quoted, expanded: expanded}, len(problems) == 0
 }
 
 // word is a scalar after its expansion.
 type word struct {
-	value            string
+	value, written   string
 	kind             kind // of what is written; text if there are variables
 	quoted, expanded bool
 }
 
-// show quotes a value for a message.
+// show quotes a value for a message; what a variable holds may be a secret in the wrong place.
 func (w word) show() string {
+	if w.expanded {
+		return "the value of " + strconv.Quote(shorten(w.written))
+	}
 	if w.kind != text {
 		return w.value
 	}

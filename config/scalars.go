@@ -77,7 +77,7 @@ func oneOf(p *string, words []string, later ...string) scalar[string] {
 	want := "must be " + enumerate(words, "or")
 	return scalar[string]{p: p, want: want, format: quoted[string], parse: func(w word) (string, string, bool) {
 		if slices.Contains(later, w.value) {
-			return "", fmt.Sprintf("must be %s; the others are not part of this version", enumerate(words, "or")), false
+			return "", want + " in this version", false
 		}
 		return w.value, "", slices.Contains(words, w.value)
 	}}
@@ -171,11 +171,11 @@ func (b bounds) String() string {
 	least, most := formatFraction(b.least), formatFraction(b.most)
 	switch {
 	case b.openLeast && b.openMost:
-		return fmt.Sprintf("more than %s and less than %s", least, most)
+		return fmt.Sprintf("of more than %s and less than %s", least, most)
 	case b.openLeast:
-		return fmt.Sprintf("more than %s and at most %s", least, most)
+		return fmt.Sprintf("of more than %s and at most %s", least, most)
 	case b.openMost:
-		return fmt.Sprintf("at least %s and less than %s", least, most)
+		return fmt.Sprintf("of at least %s and less than %s", least, most)
 	}
 	return fmt.Sprintf("between %s and %s", least, most)
 }

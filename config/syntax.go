@@ -30,7 +30,7 @@ func parseTree(data []byte, report reporter) *node {
 		return nil
 	}
 	if line, column, ok := firstInvalid(data); !ok {
-		report(line, column, "is not UTF-8 text")
+		report(line, column, "holds a byte that is not UTF-8 text")
 		return nil
 	}
 	body := parseDocument(string(data), report)
