@@ -55,7 +55,7 @@ type dialect struct {
 }
 
 var (
-	oldDialect = dialect{contentType: "application/json; charset=utf-8", times: "2006-01-02T15:04:05.000Z07:00"}
+	oldDialect = dialect{contentType: "application/json; charset=utf-8", times: "2006-01-02T15:04:05.000000Z07:00"}
 	newDialect = dialect{
 		contentType: "application/json; charset=utf-8", reversed: true, short: true, indent: true,
 		times: "2006-01-02T15:04:05.000000-07:00",

@@ -229,4 +229,4 @@ func joinIDs(ids []int64) string {
 }
 
 // now is when a write is placed, as precise as both databases keep it and both dialects write it.
-func now() time.Time { return time.Now().UTC().Truncate(time.Millisecond) }
+func now() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }
