@@ -15,6 +15,8 @@ type Leg struct {
 	Error    string              `json:"error,omitempty"`
 	Header   map[string][]string `json:"headers,omitempty"`
 	Body     []byte              `json:"-"`
+	// Note says what is not as it was on the wire in Body: decoded, shortened or withheld, and why. Set in samples alone.
+	Note string `json:"note,omitempty"`
 }
 
 // Exchange is one eligible client request with both answers and its final verdict. It is read, never changed, by the store.
@@ -32,6 +34,30 @@ type Exchange struct {
 	Differences []compare.Difference
 	Suppressed  map[int]int
 	Old, New    Leg
+	// Authority names the backend whose answer went to the client; empty is AuthorityOld. It is a 2xx of the authority
+	// that makes an exchange evidence.
+	Authority string
+}
+
+// The values of Exchange.Authority.
+const (
+	AuthorityOld = "old"
+	AuthorityNew = "new"
+)
+
+// authority returns the leg that answered the client, and shadow the other one.
+func (x *Exchange) authority() *Leg {
+	if x.Authority == AuthorityNew {
+		return &x.New
+	}
+	return &x.Old
+}
+
+func (x *Exchange) shadow() *Leg {
+	if x.Authority == AuthorityNew {
+		return &x.Old
+	}
+	return &x.New
 }
 
 // Event is one line of the audit log. Hash covers the event and the hash before it.
@@ -64,7 +90,10 @@ type Quantiles struct {
 
 // RouteStats is what was seen on one route since the window began.
 type RouteStats struct {
-	Route    string
+	Route string
+	// Kind and Wildcard are as the route was declared; empty and false for a route that is not declared.
+	Kind     string
+	Wildcard bool
 	Verdicts map[compare.Verdict]int64
 	Skipped  map[compare.Reason]int64
 	// NewAsked counts the exchanges in which new was asked, and NewErrors those in which it gave a 5xx or no answer.
@@ -72,7 +101,7 @@ type RouteStats struct {
 	// Samples counts compared exchanges whose authority answered 2xx.
 	Samples int64
 	// Units are the closed units of evidence (one request's fingerprint within a minute), and BadUnits those with a mismatch
-	// or a failure in them; LaggedUnits those that were lagged and not bad.
+	// or a failure in them; LaggedUnits those that were lagged and not bad. What makes a unit is in the package's comment.
 	Units, BadUnits, LaggedUnits int64
 	// Distinct counts different requests with a 2xx among the compared, up to the bound that the store was given.
 	Distinct int64
@@ -91,14 +120,17 @@ func (r *RouteStats) Eligible() int64 {
 	return n
 }
 
-// Group is the mismatches with one signature.
+// Group is the mismatches, or the failures, with one signature.
 type Group struct {
-	Signature   string               `json:"signature"`
-	Route       string               `json:"route"`
-	Count       int64                `json:"count"`
-	First       time.Time            `json:"first"`
-	Last        time.Time            `json:"last"`
-	ExampleID   string               `json:"example_id"`
+	// Verdict is mismatch or failed.
+	Verdict   compare.Verdict `json:"-"`
+	Signature string          `json:"signature"`
+	Route     string          `json:"route"`
+	Count     int64           `json:"count"`
+	First     time.Time       `json:"first"`
+	Last      time.Time       `json:"last"`
+	ExampleID string          `json:"example_id"`
+	// Differences are those of the group's first exchange, without their values.
 	Differences []compare.Difference `json:"-"`
 }
 

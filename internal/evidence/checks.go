@@ -1,0 +1,116 @@
+package evidence
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// SaveCheck adds a result to the history of its check, of which the latest 500 are kept. A result without a time is of now.
+func (s *Store) SaveCheck(ctx context.Context, r CheckResult) error {
+	if r.At == nil {
+		now := s.options.Now()
+		r.At = &now
+	}
+	at := r.At.UTC()
+	r.At = &at
+	body, err := json.Marshal(r)
+	if err != nil {
+		return fmt.Errorf("store %s: check %s: %w", s.path, r.Name, err)
+	}
+	err = inTx(ctx, s.write, func(tx *sql.Tx) error {
+		if _, err := tx.ExecContext(ctx, "INSERT INTO checks (name, at, body) VALUES (?, ?, ?)", r.Name, at.UnixNano(), string(body)); err != nil {
+			return err
+		}
+		_, err := tx.ExecContext(ctx, `DELETE FROM checks WHERE name = ?1 AND id <=
+			(SELECT id FROM checks WHERE name = ?1 ORDER BY id DESC LIMIT 1 OFFSET ?2)`, r.Name, checkHistory)
+		return err
+	})
+	if err != nil {
+		return s.failed("save the result of check "+r.Name, err)
+	}
+	return nil
+}
+
+// Checks returns the latest result of each check that ever ran, by name.
+func (s *Store) Checks(ctx context.Context) ([]CheckResult, error) {
+	return s.checks(ctx, "SELECT body FROM checks WHERE id IN (SELECT max(id) FROM checks GROUP BY name) ORDER BY name")
+}
+
+// CheckHistory returns up to n results of a check, the latest first.
+func (s *Store) CheckHistory(ctx context.Context, name string, n int) ([]CheckResult, error) {
+	return s.checks(ctx, "SELECT body FROM checks WHERE name = ? ORDER BY id DESC LIMIT ?", name, n)
+}
+
+func (s *Store) checks(ctx context.Context, query string, args ...any) (_ []CheckResult, err error) {
+	defer func() {
+		if err != nil {
+			err = s.failed("read the results of checks", err)
+		}
+	}()
+	rows, err := s.read.QueryContext(ctx, query, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	var results []CheckResult
+	for rows.Next() {
+		var body string
+		if err := rows.Scan(&body); err != nil {
+			return nil, err
+		}
+		var r CheckResult
+		if err := json.Unmarshal([]byte(body), &r); err != nil {
+			return nil, err
+		}
+		results = append(results, r)
+	}
+	return results, rows.Err()
+}
+
+// Attest records an attestation. A later one of the same name stands in the place of the earlier, which stays in the store.
+func (s *Store) Attest(ctx context.Context, a Attestation) error {
+	if a.Time.IsZero() {
+		a.Time = s.options.Now()
+	}
+	err := inTx(ctx, s.write, func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, "INSERT INTO attestations (name, actor, time, evidence) VALUES (?, ?, ?, ?)",
+			a.Name, a.Actor, a.Time.UnixNano(), a.Evidence)
+		return err
+	})
+	if err != nil {
+		return s.failed("record attestation "+a.Name, err)
+	}
+	return nil
+}
+
+// Attestations returns the latest attestation of each name, by name.
+func (s *Store) Attestations(ctx context.Context) (_ []Attestation, err error) {
+	defer func() {
+		if err != nil {
+			err = s.failed("read the attestations", err)
+		}
+	}()
+	rows, err := s.read.QueryContext(ctx, `SELECT name, actor, time, evidence FROM attestations
+		WHERE id IN (SELECT max(id) FROM attestations GROUP BY name) ORDER BY name`)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	var list []Attestation
+	for rows.Next() {
+		var (
+			a     Attestation
+			nanos int64
+		)
+		if err := rows.Scan(&a.Name, &a.Actor, &nanos, &a.Evidence); err != nil {
+			return nil, err
+		}
+		a.Time = time.Unix(0, nanos).UTC()
+		list = append(list, a)
+	}
+	return list, rows.Err()
+}
