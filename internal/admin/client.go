@@ -222,7 +222,7 @@ func (c *Client) do(ctx context.Context, method, path string, query url.Values, 
 // unreachable says that there was no answer, and what to look at.
 func (c *Client) unreachable(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
-		return &Error{Code: CodeUnavailable, Message: fmt.Sprintf("no answer from the admin API at %s: %s", c.base.Redacted(), context.Cause(ctx)), Err: err}
+		return &Error{Code: CodeUnavailable, Message: fmt.Sprintf("no answer from the admin API at %s: %s", c.base.Redacted(), context.Cause(ctx)), Err: ctx.Err()}
 	}
 	var cause *url.Error
 	if errors.As(err, &cause) {

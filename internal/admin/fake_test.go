@@ -192,14 +192,17 @@ func shop() *run {
 }
 
 func shopGate(now time.Time) cutover.Report {
+	criterion := func(name string, verdict cutover.Verdict, observed, required, reason string) cutover.Criterion {
+		return cutover.Criterion{Name: name, Verdict: verdict, Observed: observed, Required: required, Reason: reason}
+	}
 	return cutover.Report{Verdict: cutover.Fail, At: now, Criteria: []cutover.Criterion{
-		{"window", cutover.Inconclusive, "31 h 12 min", "48 h", "Parity has held since 20 Nov 03:14 UTC; 16 h 48 min are left."},
-		{"responses", cutover.Fail, "product: at most 2.41 %", "at most 1 %", "On product 63 of 2,911 requests differ; the other routes pass."},
-		{"coverage", cutover.Inconclusive, "export: 212 samples", "400 for each route", "export has seen too little traffic; mark it optional or wait."},
-		{"checks", cutover.Pass, "3 of 3 pass", "all pass", "The oldest result is 2 min old."},
-		{"errors", cutover.Pass, "0.04 %", "at most 1 %", "New answered 512 of 1,271,120 requests with an error."},
-		{"latency", cutover.Pass, "p99 184 ms", "at most 241 ms", "Old's p99 is 161 ms; new may take 1.5 times as long."},
-		{"attestations", cutover.Inconclusive, "backup-1", "backup-1, backup-2", "backup-2 is missing: run `paritygate attest backup-2 --evidence …`."},
+		criterion("window", cutover.Inconclusive, "31 h 12 min", "48 h", "Parity has held since 20 Nov 03:14 UTC; 16 h 48 min are left."),
+		criterion("responses", cutover.Fail, "product: at most 2.41 %", "at most 1 %", "On product 63 of 2,911 requests differ; the other routes pass."),
+		criterion("coverage", cutover.Inconclusive, "export: 212 samples", "400 for each route", "export has seen too little traffic; mark it optional or wait."),
+		criterion("checks", cutover.Pass, "3 of 3 pass", "all pass", "The oldest result is 2 min old."),
+		criterion("errors", cutover.Pass, "0.04 %", "at most 1 %", "New answered 512 of 1,271,120 requests with an error."),
+		criterion("latency", cutover.Pass, "p99 184 ms", "at most 241 ms", "Old's p99 is 161 ms; new may take 1.5 times as long."),
+		criterion("attestations", cutover.Inconclusive, "backup-1", "backup-1, backup-2", "backup-2 is missing: run `paritygate attest backup-2 --evidence …`."),
 	}}
 }
 

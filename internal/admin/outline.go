@@ -105,10 +105,6 @@ func (o *outliner) value(path, before string, indent int) error {
 	if err != nil {
 		return err
 	}
-	if len(o.lines) == opened { // empty: on one line
-		o.lines[opened-1].text += fmt.Sprint(closing)
-		return nil
-	}
 	return o.add(path, path+" end", indent, fmt.Sprint(closing))
 }
 

@@ -1,0 +1,217 @@
+package admin_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io/fs"
+	"net/http"
+	"os"
+	"os/exec"
+	"path"
+	"regexp"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"paritygate/compare"
+	"paritygate/internal/admin"
+	"paritygate/internal/cutover"
+	"paritygate/internal/evidence"
+)
+
+var pages = []string{"/", "/routes", "/mismatches", "/mismatches/m-1041", "/mismatches/m-1038", "/mismatches/m-1022", "/checks", "/events"}
+
+func TestPages(t *testing.T) {
+	r := shop()
+	server := serve(t, r)
+	for path, want := range map[string][]string{
+		"/":                  {"supabase-to-planetscale", `aria-current="step"`, "Epoch 3", "on product 63 of 2,911", "3 of 7 criteria pass", "Restart the window…"},
+		"/routes":            {"383,040", "queue\u00a0full", "142\u00a0ms → 131\u00a0ms"},
+		"/mismatches":        {"7,902", "$.variants[0].price", `href="/mismatches/m-1041"`, "no answer within 10s"},
+		"/mismatches/m-1041": {`<tr class="differs"><td>      &#34;price&#34;: 49.90,</td><td>      &#34;price&#34;: 49.89,</td></tr>`, `<tr class="forgiven"><td>  &#34;requestId&#34;`},
+		"/mismatches/m-1038": {"upstream query failed", "500 Internal Server Error"},
+		"/mismatches/m-1022": {"not text: 4 bytes from old", "no answer within 10s"},
+		"/checks":            {"revenue", "key EUR, old 88120.40, new 86269.87", "never", `data-run="datasets"`},
+		"/events":            {"rolled back → shadow", "48 of 60 requests"},
+	} {
+		got := call(t, server, "GET", path, "", "Accept: text/html")
+		if got.Status != 200 || got.Header.Get("Content-Type") != "text/html; charset=utf-8" {
+			t.Errorf("%s: %d %s", path, got.Status, got.Body)
+		}
+		for _, part := range want {
+			if part = strings.ReplaceAll(part, "queue\u00a0full", "queue full"); !strings.Contains(strings.ToLower(got.Body), strings.ToLower(part)) {
+				t.Errorf("%s: no %q in\n%s", path, part, got.Body)
+			}
+		}
+	}
+	got := call(t, server, "GET", "/mismatches/none", "", "Accept: text/html")
+	if got.Status != 404 || !strings.Contains(got.Body, "no mismatch has the id") {
+		t.Errorf("an error page: %d %s", got.Status, got.Body)
+	}
+}
+
+func TestFragments(t *testing.T) {
+	server := serve(t, shop())
+	for _, path := range []string{"/", "/routes", "/mismatches", "/checks", "/events"} {
+		got := call(t, server, "GET", path, "", "HX-Request: true", "HX-Target: live")
+		if strings.Contains(got.Body, "<html") || !strings.Contains(got.Body, `id="phase" hx-swap-oob="true"`) {
+			t.Errorf("%s: %s", path, got.Body)
+		}
+	}
+	got := call(t, server, "GET", "/", "", "HX-Request: true", "HX-Target: actions")
+	if !strings.HasPrefix(strings.TrimSpace(got.Body), `<section id="actions"`) {
+		t.Error(got.Body)
+	}
+}
+
+func TestButtonsBelongToThePhase(t *testing.T) {
+	for phase, want := range map[cutover.Phase]string{
+		cutover.Shadow: "ask-dry-run ask-restart", cutover.Cutover: "ask-rollback", cutover.Live: "ask-rollback", cutover.RolledBack: "ask-resume",
+	} {
+		r := shop()
+		r.status.Phase = phase
+		body := call(t, serve(t, r), "GET", "/", "").Body
+		var got []string
+		for _, m := range regexp.MustCompile(`data-opens="([a-z-]+)"`).FindAllStringSubmatch(body, -1) {
+			got = append(got, m[1])
+		}
+		if strings.Join(got, " ") != want {
+			t.Errorf("%s: %v, want %s", phase, got, want)
+		}
+	}
+}
+
+// Whatever a backend, a client or a colleague writes is shown, and never run.
+func TestEverythingIsEscaped(t *testing.T) {
+	const evil = `</script><script>alert(1)</script><img src=x onerror=alert(2)>"'`
+	r := shop()
+	s := &r.samples[0]
+	r.status.Run, r.status.Reason, r.status.Actor = evil, evil, evil
+	r.status.Unwell, r.status.Warnings = []admin.Unwell{{Part: evil, Message: evil}}, []string{evil}
+	s.Target, s.Route, s.Signature, s.Method = evil, evil, evil, evil
+	s.Differences[0] = compare.Difference{Location: compare.InBody, Path: "$." + evil, Kind: compare.KindValue, Old: evil, New: evil}
+	s.Old.Body, s.New.Body = []byte(evil), []byte("<script>alert(3)</script>")
+	s.Old.Header = map[string][]string{evil: {evil}}
+	s.New.Error = evil
+	r.groups[0].Route, r.groups[0].Differences = evil, s.Differences
+	r.routes[0].Route, r.routes[0].Kind = evil, evil
+	r.checks[0].Name, r.checks[0].Old, r.checks[0].Reason = evil, &s.Target, evil
+	r.checks[0].Differences, _ = json.Marshal([]string{evil}) //nolint:errchkjson // a string can be encoded
+	r.events[0].Reason, r.events[0].Actor, r.events[0].Kind = evil, evil, evil
+	r.gate.Criteria[0].Reason, r.gate.Criteria[0].Observed = evil, evil
+	server := serve(t, r)
+	for _, path := range append(pages, "/mismatches?route=%3Cscript%3Ealert(4)%3C/script%3E", "/mismatches?signature=%22%3E%3Cscript%3E", "/%3Cscript%3E") {
+		for _, header := range []string{"Accept: text/html", "HX-Target: live"} {
+			got := call(t, server, "GET", path, "", header)
+			for _, bad := range []string{"<script>", "<img src=x"} {
+				if strings.HasPrefix(got.Header.Get("Content-Type"), "text/html") && strings.Contains(got.Body, bad) {
+					t.Errorf("%s: %s in\n%s", path, bad, got.Body)
+				}
+			}
+		}
+	}
+}
+
+func TestNothingRunsButOurOwn(t *testing.T) {
+	server := serve(t, shop())
+	outside := regexp.MustCompile(`(?:src|href|action)="(?:https?:)?//`)
+	inline := regexp.MustCompile(`<script(?: defer)?>|<style|\sstyle="|\son[a-z]+="|javascript:`)
+	for _, path := range pages {
+		got := call(t, server, "GET", path, "", "Accept: text/html")
+		if m := outside.FindString(got.Body) + inline.FindString(got.Body); m != "" {
+			t.Errorf("%s: %s", path, m)
+		}
+		csp := got.Header.Get("Content-Security-Policy")
+		if !strings.HasPrefix(csp, "default-src 'self';") || strings.Contains(csp, "unsafe") || got.Header.Get("Cache-Control") != "no-store" {
+			t.Errorf("%s: %v", path, got.Header)
+		}
+		for _, m := range regexp.MustCompile(`(?:src|href)="(/console/assets/[^"]+)"`).FindAllStringSubmatch(got.Body, -1) {
+			file := call(t, server, "GET", m[1], "")
+			if file.Status != 200 || file.Header.Get("ETag") == "" {
+				t.Errorf("%s: %d", m[1], file.Status)
+			}
+			if again := call(t, server, "GET", m[1], "", "If-None-Match: "+file.Header.Get("ETag")); again.Status != http.StatusNotModified {
+				t.Errorf("%s again: %d", m[1], again.Status)
+			}
+		}
+	}
+}
+
+func TestVendoredFilesHaveTheirLicences(t *testing.T) {
+	for name, licence := range map[string]string{"htmx": "Zero-Clause BSD", "uPlot": "The MIT License"} {
+		text, err := os.ReadFile(path.Join("console/vendor", name+".LICENSE"))
+		if err != nil || !strings.Contains(string(text), licence) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	files, err := fs.Glob(os.DirFS("console/vendor"), "*.min.js")
+	if err != nil || len(files) != 2 {
+		t.Errorf("%v, %v", files, err)
+	}
+}
+
+func TestEventsPageTurns(t *testing.T) {
+	r := shop()
+	server := serve(t, r)
+	page := func(path string) string { return call(t, server, "GET", path, "").Body }
+	if body := page("/events?limit=3"); !strings.Contains(body, `id="older" href="/events?after=1&amp;limit=3"`) || strings.Contains(body, `id="newer"`) {
+		t.Error(body)
+	}
+	if body := page("/events?limit=3&after=1"); !strings.Contains(body, `id="newer" href="/events?after=4&amp;limit=3"`) || !strings.Contains(body, `id="older" href="/events?after=0&amp;limit=3"`) {
+		t.Error(body)
+	}
+	r.events = []evidence.Event{}
+	if body := page("/events"); !strings.Contains(body, "No event yet") || strings.Contains(body, `id="older"`) {
+		t.Error(body)
+	}
+}
+
+// A real browser loads the page, polls it, draws the chart and breaks no policy.
+func TestConsoleInChromium(t *testing.T) {
+	chromium, err := exec.LookPath("chromium")
+	if err != nil {
+		t.Fatal("chromium is needed: apt-get install chromium")
+	}
+	r := shop()
+	history := admin.NewHistory(r)
+	synctest.Test(t, func(t *testing.T) { // the browser's clock runs ahead of ours: it must find points
+		for range 10 {
+			history.Points(t.Context())
+			time.Sleep(2 * time.Second)
+		}
+	})
+	server := serveOptions(t, admin.Options{Service: r, Gatherer: prometheus.NewRegistry(), History: history})
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	var dom, log bytes.Buffer
+	cmd := exec.CommandContext(ctx, chromium, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+		"--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage",
+		"--user-data-dir="+t.TempDir(), "--enable-logging=stderr", "--virtual-time-budget=9000", "--dump-dom", server.URL+"/") //nolint:gosec // fixed arguments
+	cmd.Stdout, cmd.Stderr = &dom, &log
+	cmd.WaitDelay = time.Second
+	if err := cmd.Run(); err != nil {
+		t.Fatalf("%v\n%s", err, log.String())
+	}
+	for _, want := range []string{
+		`<canvas`,                           // uPlot drew
+		`<button type="button" id="pause"`,  // the script ran…
+		`Phase shadow, epoch 3. Gate: fail`, // …and told what it saw after a poll
+		`class="buttons">`,                  // and revealed the buttons
+	} {
+		if !strings.Contains(dom.String(), want) {
+			t.Errorf("no %q in\n%s\n%s", want, dom.String(), log.String())
+		}
+	}
+	if bad := regexp.MustCompile(`(?m)^.*(CONSOLE|Content Security Policy).*$`).FindString(log.String()); bad != "" {
+		t.Error(bad)
+	}
+	r.locked(func() {
+		if r.reads < 6 {
+			t.Errorf("the page asked only %d times", r.reads)
+		}
+	})
+}
