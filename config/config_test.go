@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/goccy/go-yaml"
 	"github.com/google/go-cmp/cmp"
@@ -273,6 +274,26 @@ func FuzzParse(f *testing.F) {
 		}
 		if len(c.Admin.Users) == 0 { // else the tokens would have to be put back
 			roundTrip(t, c)
+		}
+	})
+}
+
+// FuzzQuote wants every string back that was printed.
+func FuzzQuote(f *testing.F) {
+	for _, s := range []string{"", "a", "${X}", "$${X}", "no", "1", "a: b # c", " x ", "\t\n\r\u2028\u00a0\ufeff", `"\'`, "ü😀", "- a", "\x01\x7f"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		if !utf8.ValidString(s) || strings.ContainsRune(s, 0) {
+			return
+		}
+		text := minimal + "routes: [{name: a, match: {path: /a}, kind: read, new: {query: {q: " + quote(escape(s)) + "}}}]\n"
+		c, err := Parse("fuzz.yaml", []byte(text), nil)
+		if err != nil {
+			t.Fatalf("%v\n%s", err, text)
+		}
+		if got := c.Routes[0].New.Query["q"]; got != s {
+			t.Errorf("%q came back as %q from\n%s", s, got, text)
 		}
 	})
 }
