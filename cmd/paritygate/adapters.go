@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"time"
 
+	"go.uber.org/zap"
+
 	"paritygate/internal/cutover"
 	"paritygate/internal/evidence"
 	"paritygate/proxy"
@@ -71,11 +73,11 @@ func (o observer) WriteToNew(uint64) {
 func (o observer) Tripped(t proxy.Trip) {
 	p := o.program
 	if t.BothFail {
-		p.log.Error("new fails as the authority, and old fails alike: not rolling back", tripFields(t)...)
+		p.log.Error("new fails as the authority, and old fails alike: not rolling back", zap.String("reason", t.Reason))
 		p.audit(context.Background(), evidence.Event{Actor: "trigger:error_rate", Kind: "alert", Epoch: t.Epoch, Reason: "both backends fail alike: " + t.Reason})
 		return
 	}
-	p.log.Error("new fails as the authority: rolling back", tripFields(t)...)
+	p.log.Error("new fails as the authority: rolling back", zap.String("reason", t.Reason))
 	p.machine.Trip(context.Background(), t.Epoch, "error_rate", t.Reason)
 }
 
@@ -111,5 +113,14 @@ func (s stateStore) Commit(ctx context.Context, expect uint64, st cutover.State,
 	if err != nil {
 		return err
 	}
-	return s.store.RestartWindow(ctx, st.WindowStart)
+	s.follow(ctx, st)
+	return nil
+}
+
+// follow moves the window of the evidence along with the state. Where the disk does not take it, the store holds it in
+// memory, says so itself, and tries again.
+func (s stateStore) follow(ctx context.Context, st cutover.State) {
+	if _, start := s.store.Window(); st.WindowStart.After(start) {
+		_ = s.store.RestartWindow(ctx, st.WindowStart)
+	}
 }

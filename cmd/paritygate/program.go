@@ -107,7 +107,7 @@ func (p *Program) openMachine(ctx context.Context, c *compiled) error {
 		MirrorFraction: c.config.Mirror.Fraction, ConfigChecksum: c.config.Checksum(), AllowDrift: p.allowDrift,
 		Fallback: c.config.Rollback.Fallback == config.FallbackAlways,
 		HoldMax:  c.config.Cutover.Hold.Max, DrainMax: c.config.Cutover.Drain, RollbackDrain: c.config.Rollback.Drain,
-		Logger: p.log, RolledBack: p.rolledBack,
+		Logger: p.log, RolledBack: p.rolledBack, WritesOnNew: p.store.WritesOnNew(),
 	}
 	if strictChecks(c) > 0 {
 		o.Strict = p.strictChecks
@@ -118,7 +118,8 @@ func (p *Program) openMachine(ctx context.Context, c *compiled) error {
 	}
 	p.machine = machine
 	p.metrics = newMetrics(p)
-	return p.store.RestartWindow(ctx, machine.State().WindowStart) // no change, unless a crash came between the two
+	stateStore{p.store}.follow(ctx, machine.State()) // a crash may have come between the two
+	return nil
 }
 
 func (p *Program) openChecks(_ context.Context, c *compiled) error {

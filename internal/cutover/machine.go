@@ -53,6 +53,8 @@ type Options struct {
 	HoldMax, DrainMax time.Duration
 	RollbackDrain     time.Duration
 	Logger            *zap.Logger
+	// WritesOnNew is how many writes new had taken when this was last noted; the state's own count may be older.
+	WritesOnNew int64
 	// RolledBack is told of every rollback once writes are at old again: who asked (an operator's name, or `trigger:NAME`) and
 	// how long it took. It may be nil.
 	RolledBack           func(actor string, took time.Duration)
@@ -104,7 +106,11 @@ func Open(ctx context.Context, o Options) (*Machine, error) {
 		rollbackDrain: o.RollbackDrain, hasStrict: o.Strict != nil,
 	}
 	m.writes.Store(state.WritesOnNew)
-	m.publish(m.model.plan())
+	if state.Phase == Live {
+		m.writes.Store(max(state.WritesOnNew, o.WritesOnNew))
+	}
+	m.plan.Store(new(m.model.plan()))
+	m.state.Store(&state)
 	return m, nil
 }
 

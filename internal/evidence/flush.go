@@ -67,6 +67,9 @@ func (snap *snapshot) store(ctx context.Context, tx *sql.Tx) error {
 	if err := setMeta(ctx, tx, "flushed", strconv.FormatInt(snap.at.UnixNano(), 10)); err != nil {
 		return err
 	}
+	if err := setMeta(ctx, tx, "writes_on_new", strconv.FormatInt(snap.writesOnNew, 10)); err != nil {
+		return err
+	}
 	if !snap.lastArmed.IsZero() {
 		if err := setMeta(ctx, tx, "last_armed", strconv.FormatInt(snap.lastArmed.UnixNano(), 10)); err != nil {
 			return err

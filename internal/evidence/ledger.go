@@ -21,6 +21,7 @@ type ledger struct {
 	declared      []RouteInfo
 	samples       sampleBuffer
 	lastArmed     time.Time
+	writesOnNew   int64
 	fault         error // of latencies that no sketch takes; the next flush logs it
 }
 
@@ -188,6 +189,20 @@ func (s *Store) Alive(now time.Time, armed bool) {
 	if armed {
 		s.ledger.lastArmed = now.UTC()
 	}
+}
+
+// SetWritesOnNew notes how many writes new may have taken since the flip; the next flush writes it.
+func (s *Store) SetWritesOnNew(n int64) {
+	s.ledger.mu.Lock()
+	defer s.ledger.mu.Unlock()
+	s.ledger.writesOnNew = n
+}
+
+// WritesOnNew is what SetWritesOnNew was last told, by this process or (but for up to FlushInterval) the one before it.
+func (s *Store) WritesOnNew() int64 {
+	s.ledger.mu.Lock()
+	defer s.ledger.mu.Unlock()
+	return s.ledger.writesOnNew
 }
 
 // LastArmed is when Alive was last told that evidence is gathered, by this process or (but for up to FlushInterval) the one

@@ -27,6 +27,9 @@ func (s *Store) loadLedger(ctx context.Context) error {
 	if armed != 0 {
 		l.lastArmed = time.Unix(0, armed).UTC()
 	}
+	if l.writesOnNew, err = getMetaInt(ctx, s.write, "writes_on_new"); err != nil {
+		return err
+	}
 	flushed, err := getMetaInt(ctx, s.write, "flushed")
 	if err != nil {
 		return err

@@ -13,13 +13,14 @@ import (
 
 // snapshot is what one flush writes. It holds absolute values, so that writing it twice does no harm.
 type snapshot struct {
-	at        time.Time
-	lastArmed time.Time
-	windows   []windowRow
-	accounts  []accountRow
-	groups    []groupRow
-	samples   []*rawSample
-	doomed    []string
+	at          time.Time
+	lastArmed   time.Time
+	writesOnNew int64
+	windows     []windowRow
+	accounts    []accountRow
+	groups      []groupRow
+	samples     []*rawSample
+	doomed      []string
 }
 
 type windowRow struct {
@@ -60,7 +61,7 @@ func (l *ledger) snapshot(now time.Time, log *zap.Logger) (*snapshot, error) {
 	}
 	l.closeDue(now)
 	open := l.openTallies()
-	snap := &snapshot{at: now, lastArmed: l.lastArmed, doomed: l.samples.doomed}
+	snap := &snapshot{at: now, lastArmed: l.lastArmed, writesOnNew: l.writesOnNew, doomed: l.samples.doomed}
 	for _, w := range l.windows {
 		if w.changed.dirty() {
 			snap.windows = append(snap.windows, windowRow{w, w.changed.version, w.start.UnixNano(), w.ungrouped})
