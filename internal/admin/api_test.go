@@ -126,6 +126,7 @@ func TestChanges(t *testing.T) {
 		{"rollback", "/v1/rollback", `{"reason":"checkout fails"}`, made{Call: "rollback", Reason: "checkout fails"}},
 		{"restart", "/v1/restart", `{"reason":"fixed","epoch":3}`, made{Call: "restart", Reason: "fixed", Epoch: 3}},
 		{"resume", "/v1/resume", `{"epoch":3}`, made{Call: "resume", Epoch: 3}},
+		{"resume and discard", "/v1/resume", `{"discard":true,"reason":"test data"}`, made{Call: "resume", Reason: "test data", Discard: true}},
 		{"resume without a body", "/v1/resume", ``, made{Call: "resume"}},
 	}
 	for _, tt := range tests {

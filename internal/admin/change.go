@@ -47,7 +47,7 @@ func (s *server) attest(r *http.Request) (any, error) {
 func (s *server) cutover(r *http.Request) (any, error) {
 	change := Change{Actor: actor(r)}
 	var dryRun, force bool
-	err := decodeBody(r, false, fields{"reason": &change.Reason, "epoch": &change.Epoch, "dry_run": &dryRun, "force": &force})
+	err := decodeBody(r, true, fields{"reason": &change.Reason, "epoch": &change.Epoch, "dry_run": &dryRun, "force": &force})
 	if err != nil {
 		return nil, err
 	}
@@ -80,10 +80,14 @@ func (s *server) restart(r *http.Request) (any, error) {
 
 func (s *server) resume(r *http.Request) (any, error) {
 	change := Change{Actor: actor(r)}
-	if err := decodeBody(r, true, fields{"reason": &change.Reason, "epoch": &change.Epoch}); err != nil {
+	var discard bool
+	if err := decodeBody(r, true, fields{"reason": &change.Reason, "epoch": &change.Epoch, "discard": &discard}); err != nil {
 		return nil, err
 	}
-	return s.changed(r, s.service.Resume(r.Context(), change))
+	if discard && change.Reason == "" {
+		return nil, Errorf(CodeBadRequest, "reason: is needed with discard; it goes into the audit log")
+	}
+	return s.changed(r, s.service.Resume(r.Context(), change, discard))
 }
 
 // reasoned reads a change that must say why.

@@ -139,9 +139,9 @@ func (c *Client) Restart(ctx context.Context, change Change) (Status, error) {
 	return post[Status](ctx, c, "restart", changeBody{change.Reason, change.Epoch})
 }
 
-// Resume leaves rolled_back for shadow.
-func (c *Client) Resume(ctx context.Context, change Change) (Status, error) {
-	return post[Status](ctx, c, "resume", changeBody{change.Reason, change.Epoch})
+// Resume leaves rolled_back for shadow; discard gives up the writes that new holds and old does not have.
+func (c *Client) Resume(ctx context.Context, change Change, discard bool) (Status, error) {
+	return post[Status](ctx, c, "resume", resumeBody{change.Reason, change.Epoch, discard})
 }
 
 // Readiness asks whether the process is ready. A process that is starting or draining is no error.

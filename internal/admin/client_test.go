@@ -80,7 +80,7 @@ func TestClientChanges(t *testing.T) {
 	result, err3 := c.Cutover(ctx, change, true, true)
 	_, err4 := c.Rollback(ctx, admin.Change{Reason: "why"})
 	_, err5 := c.Restart(ctx, change)
-	_, err6 := c.Resume(ctx, change)
+	_, err6 := c.Resume(ctx, change, true)
 	if err := errors.Join(err, err2, err3, err4, err5, err6); err != nil {
 		t.Fatal(err)
 	}
@@ -93,7 +93,7 @@ func TestClientChanges(t *testing.T) {
 		{Call: "cutover", Actor: "alice", Epoch: 3, Reason: "why", DryRun: true, Force: true},
 		{Call: "rollback", Actor: "alice", Reason: "why"},
 		{Call: "restart", Actor: "alice", Epoch: 3, Reason: "why"},
-		{Call: "resume", Actor: "alice", Epoch: 3, Reason: "why"},
+		{Call: "resume", Actor: "alice", Epoch: 3, Reason: "why", Discard: true},
 	}
 	if diff := cmp.Diff(want, r.made()); diff != "" {
 		t.Error(diff)

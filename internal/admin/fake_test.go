@@ -45,6 +45,7 @@ type made struct {
 	Fraction       float64
 	Name, Evidence string
 	DryRun, Force  bool
+	Discard        bool
 }
 
 func (r *run) locked(f func()) { r.mu.Lock(); defer r.mu.Unlock(); f() }
@@ -145,8 +146,8 @@ func (r *run) Restart(ctx context.Context, c admin.Change) error {
 	return r.change(ctx, made{Call: "restart"}, c, true)
 }
 
-func (r *run) Resume(ctx context.Context, c admin.Change) error {
-	return r.change(ctx, made{Call: "resume"}, c, true)
+func (r *run) Resume(ctx context.Context, c admin.Change, discard bool) error {
+	return r.change(ctx, made{Call: "resume", Discard: discard}, c, true)
 }
 
 func (r *run) Readiness() admin.Readiness {

@@ -51,8 +51,9 @@ type Changer interface {
 	Rollback(ctx context.Context, change Change) error
 	// Restart begins the window of evidence anew.
 	Restart(ctx context.Context, change Change) error
-	// Resume leaves rolled_back for shadow.
-	Resume(ctx context.Context, change Change) error
+	// Resume leaves rolled_back for shadow. While new holds writes that old does not have it is refused with CodeConflict, unless
+	// discard gives them up.
+	Resume(ctx context.Context, change Change, discard bool) error
 }
 
 // Change says who changes something, why, and of which epoch.

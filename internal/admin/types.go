@@ -186,6 +186,11 @@ type (
 		Reason string  `json:"reason,omitempty"`
 		Epoch  *uint64 `json:"epoch,omitempty"`
 	}
+	resumeBody struct {
+		Reason  string  `json:"reason,omitempty"`
+		Epoch   *uint64 `json:"epoch,omitempty"`
+		Discard bool    `json:"discard,omitempty"`
+	}
 	mirrorBody struct {
 		Fraction json.Number `json:"fraction"`
 		Epoch    *uint64     `json:"epoch,omitempty"`
