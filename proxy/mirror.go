@@ -74,7 +74,8 @@ func (p *Proxy) work(ctx context.Context, rechecks *rechecker) {
 // process takes one exchange from the queue to its verdict, or to the recheck.
 func (p *Proxy) process(x *exchange, rechecks *rechecker) {
 	defer p.contain(x)
-	if !time.Now().Before(x.deadline) {
+	left := time.Until(x.deadline)
+	if left <= 0 {
 		x.skip(compare.QueueExpired)
 		return
 	}
@@ -90,10 +91,19 @@ func (p *Proxy) process(x *exchange, rechecks *rechecker) {
 	p.metrics.inFlight.Inc()
 	leg := p.askShadow(ctx, x)
 	p.metrics.inFlight.Dec()
-	*x.leg(x.plan.Shadow) = leg
+	starved := errors.Is(leg.Err, errMemory)
+	if starved {
+		leg.Err = nil // not the backend's failing
+	}
 	outcome = leg.Err
-	if errors.Is(leg.Err, errMemory) {
-		outcome = nil
+	*x.leg(x.plan.Shadow) = leg
+	switch {
+	case starved:
+		x.skip(compare.Memory)
+		return
+	case errors.Is(leg.Err, context.DeadlineExceeded) && left < x.table.ShadowTimeout/2:
+		x.skip(compare.QueueExpired) // it was the queue that left the shadow too little time
+		return
 	}
 	result := p.judgeShadow(x, leg)
 	if result.Verdict == compare.Mismatch && rechecks.take(x, result) {
@@ -152,8 +162,6 @@ func (p *Proxy) judgeShadow(x *exchange, leg Leg) compare.Result {
 	switch {
 	case x.plan.Stale:
 		return skipped(compare.Stale)
-	case errors.Is(leg.Err, errMemory):
-		return skipped(compare.Memory)
 	case leg.Err != nil:
 		return compare.Result{Verdict: compare.Failed}
 	case (leg.Status == 304 || leg.Status == 206) && conditional(x.in.header):

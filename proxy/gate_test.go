@@ -1,0 +1,427 @@
+package proxy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// ledger is a backend that notes every write and when it came.
+type ledger struct {
+	mu    sync.Mutex
+	seen  map[string]int
+	order []string
+	last  time.Time
+	first time.Time
+}
+
+func (l *ledger) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.seen == nil {
+		l.seen = map[string]int{}
+		l.first = time.Now()
+	}
+	l.seen[string(body)]++
+	l.order = append(l.order, string(body))
+	l.last = time.Now()
+	_, _ = w.Write(body)
+}
+
+func (l *ledger) count() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.order)
+}
+
+// I4: a flip under concurrent writers loses, doubles, refuses and misorders nothing.
+func TestFlipUnderWriters(t *testing.T) {
+	old, fresh := &ledger{}, &ledger{}
+	r := start(t, shadowPlan, old, fresh)
+	const writers, writes = 8, 150
+	var answered atomic.Int64
+	flipped := make(chan struct{})
+	go func() {
+		defer close(flipped)
+		for range 3 { // two aborted flips, then the real one
+			await(t, "some writes", func() bool { return answered.Load() > 100 })
+		}
+		for i := range 3 {
+			r.router.change(func(p *Plan) { p.Hold = true; p.Epoch++ })
+			if n, err := r.proxy.Drain(t.Context(), Old); n != 0 || err != nil {
+				t.Errorf("drain: %d %v", n, err)
+			}
+			at := old.count()
+			await(t, "held writes", func() bool { return r.proxy.Held() > 0 })
+			if old.count() != at {
+				t.Error("a write reached old while held and drained")
+			}
+			if i == 2 {
+				r.router.change(func(p *Plan) { p.Hold, p.Writes, p.Reads, p.Shadow = false, New, New, Old })
+			} else {
+				r.router.change(func(p *Plan) { p.Hold = false })
+			}
+			r.proxy.Release(t.Context())
+		}
+	}()
+	clients(writers, writes, func(c, i int) {
+		id := fmt.Sprintf("%d-%d", c, i)
+		resp, body, err := r.try("POST", "/orders", strings.NewReader(id))
+		if err != nil || resp.StatusCode != 200 || body != id {
+			t.Errorf("%s: %v %v %q", id, err, resp, body)
+		}
+		answered.Add(1)
+	})
+	<-flipped
+	for c := range writers {
+		for i := range writes {
+			id := fmt.Sprintf("%d-%d", c, i)
+			if n := old.seen[id] + fresh.seen[id]; n != 1 {
+				t.Errorf("%s was written %d times", id, n)
+			}
+		}
+	}
+	if len(fresh.order) == 0 || !old.last.Before(fresh.first) {
+		t.Errorf("old's last write %v, new's first %v", old.last, fresh.first)
+	}
+	r.account.mu.Lock()
+	defer r.account.mu.Unlock()
+	if len(r.account.toNew) != len(fresh.order) {
+		t.Errorf("%d writes to new announced, %d made", len(r.account.toNew), len(fresh.order))
+	}
+}
+
+func held(t *testing.T, r *rig, n int) {
+	t.Helper()
+	await(t, fmt.Sprintf("%d held writes", n), func() bool {
+		r.proxy.gate.mu.Lock()
+		defer r.proxy.gate.mu.Unlock()
+		return r.proxy.gate.waiting.Len() == n
+	})
+}
+
+func holdPlan() Plan {
+	p := shadowPlan
+	p.Hold = true
+	return p
+}
+
+// noted is a RoundTripper that notes in which order requests are sent.
+type noted struct {
+	http.RoundTripper
+	mu    sync.Mutex
+	paths []string
+}
+
+func (n *noted) RoundTrip(r *http.Request) (*http.Response, error) {
+	n.mu.Lock()
+	n.paths = append(n.paths, r.URL.RequestURI())
+	n.mu.Unlock()
+	return n.RoundTripper.RoundTrip(r)
+}
+
+func TestHeldWritesAreReleasedInOrderOfArrival(t *testing.T) {
+	r := start(t, holdPlan(), text("x"), text("x"))
+	pool := &r.proxy.backends[New].pools[Authority]
+	order := &noted{RoundTripper: pool.plain}
+	pool.plain = order
+	var wg sync.WaitGroup
+	var want []string
+	for i := range 30 {
+		path := fmt.Sprintf("/%d", i)
+		want = append(want, path)
+		wg.Go(func() { _, _, _ = r.try("POST", path, strings.NewReader("body")) })
+		held(t, r, i+1)
+	}
+	if v := metric(t, r.registry, "paritygate_held_writes", nil); v != 30 {
+		t.Errorf("held_writes %v", v)
+	}
+	r.router.change(func(p *Plan) { p.Hold, p.Writes = false, New })
+	r.proxy.Release(t.Context())
+	wg.Wait()
+	if got := strings.Join(order.paths, " "); got != strings.Join(want, " ") {
+		t.Errorf("sent in the order %s", got)
+	}
+}
+
+func TestAStallingBackendDoesNotBlockTheRest(t *testing.T) {
+	r := startAt(t, holdPlan(), serve(t, text("x")), rawBackend(t, func(int, net.Conn) { <-t.Context().Done() }), func(o *Options) {
+		o.New.Timeout = 300 * time.Millisecond
+	})
+	var wg sync.WaitGroup
+	big := strings.Repeat("x", 6<<20) // more than sockets take in, so that it is never written
+	for i := range 2 {
+		wg.Go(func() { _, _, _ = r.try("POST", "/", strings.NewReader(big)) })
+		held(t, r, i+1)
+	}
+	r.router.change(func(p *Plan) { p.Hold, p.Writes = false, New })
+	done := make(chan struct{})
+	go func() { r.proxy.Release(context.Background()); close(done) }()
+	select {
+	case <-done:
+	case <-time.After(3 * time.Second):
+		t.Error("the release hangs")
+	}
+	wg.Wait()
+}
+
+func TestHoldLimits(t *testing.T) {
+	r := start(t, holdPlan(), text("x"), text("x"), func(o *Options) {
+		o.Hold = HoldOptions{Max: 500 * time.Millisecond, Requests: 2, Bytes: 10000}
+	})
+	refused := func(body string, code string) {
+		t.Helper()
+		resp, text := r.do("POST", "/", strings.NewReader(body))
+		if resp.StatusCode != 503 || !strings.Contains(text, code) || resp.Header.Get("Retry-After") == "" {
+			t.Errorf("%d %s %v, want %s", resp.StatusCode, text, resp.Header, code)
+		}
+	}
+	refused(strings.Repeat("x", 20000), "write_hold_full")
+	var wg sync.WaitGroup
+	for i := range 2 {
+		wg.Go(func() { refused("x", "write_hold_timeout") })
+		held(t, r, i+1)
+	}
+	refused("x", "write_hold_full")
+	wg.Wait()
+	await(t, "held bytes given back", func() bool { return r.proxy.gate.budget.used.Load() == 0 })
+	if n := r.proxy.Held(); n != 0 {
+		t.Errorf("%d held", n)
+	}
+}
+
+func TestAClientThatLeavesWhileHeldIsDropped(t *testing.T) {
+	old := &ledger{}
+	r := start(t, holdPlan(), old, text("x"))
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		req, _ := http.NewRequestWithContext(ctx, "POST", r.url+"/", strings.NewReader("gone"))
+		if resp, err := r.client.Do(req); err == nil {
+			_ = resp.Body.Close()
+		}
+	}()
+	held(t, r, 1)
+	cancel()
+	<-done
+	await(t, "the drop", func() bool { return r.proxy.DroppedHeld() == 1 && r.proxy.Held() == 0 })
+	r.router.change(func(p *Plan) { p.Hold = false })
+	r.proxy.Release(t.Context())
+	if old.count() != 0 {
+		t.Error("a write without a client was sent")
+	}
+}
+
+func TestRefuse(t *testing.T) {
+	p := shadowPlan
+	p.Refuse = true
+	r := start(t, p, text("x"), text("x"))
+	if resp, body := r.do("POST", "/", nil); resp.StatusCode != 503 || !strings.Contains(body, "writes_refused") {
+		t.Errorf("%d %s", resp.StatusCode, body)
+	}
+	if resp, _ := r.do("GET", "/", nil); resp.StatusCode != 200 {
+		t.Errorf("a read got %d", resp.StatusCode)
+	}
+}
+
+func TestAbandonedWritesAreUnknown(t *testing.T) {
+	asked := make(chan struct{})
+	r := start(t, livePlan, text("x"), http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		close(asked)
+		<-r.Context().Done()
+	}))
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		resp, body, err := r.try("POST", "/", strings.NewReader("x"))
+		if err != nil || resp.StatusCode != 504 || !strings.Contains(body, "write_unknown") {
+			t.Errorf("%v %v %s", err, resp, body)
+		}
+	}()
+	<-asked
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	if n, err := r.proxy.Drain(ctx, New); n != 1 || err == nil {
+		t.Errorf("drain: %d %v", n, err)
+	}
+	if n := r.proxy.Abandon(New); n != 1 {
+		t.Errorf("abandoned %d", n)
+	}
+	<-done
+	await(t, "the write to end", func() bool { return r.proxy.Writes(New).InFlight == 0 })
+	if n := r.proxy.Writes(New).Unanswered; n != 1 {
+		t.Errorf("%d unanswered", n)
+	}
+}
+
+func TestDrainTellsOfAWriteThatTimedOut(t *testing.T) {
+	asked := make(chan struct{})
+	r := start(t, shadowPlan, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		close(asked)
+		<-r.Context().Done()
+	}), text("x"), func(o *Options) { o.Old.Timeout = 200 * time.Millisecond })
+	done := make(chan struct{})
+	go func() { defer close(done); _, _, _ = r.try("POST", "/", strings.NewReader("x")) }()
+	<-asked
+	if n, err := r.proxy.Drain(t.Context(), Old); n != 0 || !errors.Is(err, ErrUnanswered) {
+		t.Errorf("drain: %d %v", n, err)
+	}
+	<-done
+}
+
+// From the first failure to the trip: well under half a second at 200 requests/s, after a long time of health.
+func TestTripIsFast(t *testing.T) {
+	var ill atomic.Bool
+	r := start(t, livePlan, text("a"), http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if ill.Load() {
+			w.WriteHeader(500)
+		}
+	}))
+	var failures atomic.Int64
+	clients(8, 250, func(int, int) { r.do("GET", "/", nil) }) // the window is full of successes
+	ill.Store(true)
+	stop := make(chan struct{})
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for i := 0; ; i++ {
+			select {
+			case <-stop:
+				return
+			default:
+			}
+			r.do("GET", fmt.Sprintf("/%d", i), nil)
+			failures.Add(1)
+		}
+	})
+	trip := <-r.account.trips
+	close(stop)
+	wg.Wait()
+	if n := failures.Load(); n > 60 { // at 200 a second: 0.3 s
+		t.Errorf("it took %d failures", n)
+	}
+	if trip.Epoch != 2 || trip.Backend != New || trip.BothFail || trip.Failures < 10 || !strings.Contains(trip.Reason, "new failed") {
+		t.Errorf("%+v", trip)
+	}
+	clients(1, 100, func(_, i int) { r.do("GET", fmt.Sprintf("/more/%d", i), nil) })
+	select {
+	case trip := <-r.account.trips:
+		t.Errorf("a second trip in one epoch: %+v", trip)
+	default:
+	}
+	if resp, _ := r.do("GET", "/", nil); resp.StatusCode != 500 {
+		t.Errorf("the open breaker routes: %d", resp.StatusCode)
+	}
+	r.router.change(func(p *Plan) { p.Epoch++ })
+	r.proxy.ResetBreakers()
+	clients(1, 60, func(_, i int) { r.do("GET", fmt.Sprintf("/again/%d", i), nil) })
+	if trip := <-r.account.trips; trip.Epoch != 3 {
+		t.Errorf("%+v", trip)
+	}
+}
+
+func TestTripNeedsDistinctRequestsUnlessConnectionsFail(t *testing.T) {
+	outcome := func(b *breaker, n int, key func(int) uint64, err error) {
+		for i := range n {
+			b.record(1, func() uint64 { return key(i) }, err)
+		}
+	}
+	same := func(int) uint64 { return 7 }
+	each := func(i int) uint64 { return uint64(i) }
+	for _, c := range []struct {
+		name string
+		run  func(b *breaker)
+		want int
+	}{
+		{"one poison request", func(b *breaker) { outcome(b, 100, same, errFailure) }, 0},
+		{"many requests", func(b *breaker) { outcome(b, 100, each, errFailure) }, 1},
+		{"no connection", func(b *breaker) { outcome(b, 100, same, errConnect) }, 1},
+		{"too few", func(b *breaker) { outcome(b, 9, each, errFailure); outcome(b, 30, each, nil) }, 0},
+		{"below the rate", func(b *breaker) { outcome(b, 1000, each, nil); outcome(b, 15, each, errFailure) }, 0},
+		{"clients that leave", func(b *breaker) { outcome(b, 100, each, errNoBlame) }, 0},
+		{"an earlier epoch", func(b *breaker) { b.restart(2); outcome(b, 100, each, errFailure) }, 0},
+	} {
+		trips := 0
+		o := Options{}.withDefaults().Trip
+		b := newAuthorityBreaker(New, o, func(Trip) { trips++ })
+		if c.run(b); trips != c.want {
+			t.Errorf("%s: %d trips", c.name, trips)
+		}
+	}
+}
+
+func TestTripSaysThatBothFail(t *testing.T) {
+	bad := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500) })
+	p := livePlan
+	p.Fallback = true
+	r := start(t, p, bad, bad)
+	clients(1, 60, func(_, i int) { r.do("GET", fmt.Sprintf("/%d", i), nil) })
+	if trip := <-r.account.trips; !trip.BothFail {
+		t.Errorf("%+v", trip)
+	}
+}
+
+func TestFallback(t *testing.T) {
+	p := livePlan
+	p.Fallback, p.Shadow = true, None
+	body := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		text, _ := io.ReadAll(r.Body)
+		_, _ = fmt.Fprintf(w, "old %s", text)
+	})
+	ill := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/404":
+			w.WriteHeader(404)
+		case "/half":
+			w.Header().Set("Content-Length", "100")
+			_, _ = io.WriteString(w, "half")
+		default:
+			_, _ = io.Copy(io.Discard, r.Body)
+			w.WriteHeader(500)
+		}
+	})
+	r := start(t, p, body, ill, func(o *Options) {
+		o.Table.Routes = []Route{{Name: "query", Methods: []string{"POST"}, Path: "/query"}}
+	})
+	if resp, text := r.do("GET", "/x", nil); resp.StatusCode != 200 || text != "old " ||
+		resp.Header.Get("Cache-Control") != "no-store" || resp.Header.Get("Paritygate-Fallback") != "old" {
+		t.Errorf("5xx: %d %q %v", resp.StatusCode, text, resp.Header)
+	}
+	if _, text := r.do("POST", "/query", strings.NewReader("q")); text != "old q" {
+		t.Errorf("POST read: %q", text)
+	}
+	if resp, _ := r.do("POST", "/x", strings.NewReader("w")); resp.StatusCode != 500 {
+		t.Errorf("a write fell back: %d", resp.StatusCode)
+	}
+	if resp, _ := r.do("GET", "/404", nil); resp.StatusCode != 404 {
+		t.Errorf("404 fell back: %d", resp.StatusCode)
+	}
+	if _, _, err := r.try("GET", "/half", nil); err == nil {
+		t.Error("an answer fell back after its first byte")
+	}
+	if c := r.proxy.breakers[New][Authority].circuit.Counts(); c.TotalFailures != 4 {
+		t.Errorf("new's failures: %+v", c)
+	}
+	dead := startAt(t, p, serve(t, body), deadServer(t))
+	if resp, text := dead.do("GET", "/x", nil); resp.StatusCode != 200 || text != "old " {
+		t.Errorf("dead new: %d %q", resp.StatusCode, text)
+	}
+	both := startAt(t, p, deadServer(t), serve(t, ill))
+	if resp, _ := both.do("GET", "/x", nil); resp.StatusCode != 500 || resp.Header.Get("Paritygate-Fallback") != "" {
+		t.Errorf("old dead: %d, want new's own answer", resp.StatusCode)
+	}
+}
