@@ -18,6 +18,7 @@ func TestExamples(t *testing.T) {
 		},
 		"express.yaml":           {"OLD_DATABASE_URL": environment["OLD_DSN"], "NEW_DATABASE_URL": environment["NEW_DSN"]},
 		"convex.yaml":            {"OLD_URL": "https://happy-otter-123.convex.cloud", "NEW_TOKEN": "header-secret"},
+		"httpbin.yaml":           {"OLD_DATABASE_URL": environment["OLD_DSN"], "NEW_DATABASE_URL": environment["NEW_DSN"]},
 		"firestore-graphql.yaml": {"FIREBASE_KEY": "header-secret"},
 		"worker-access.yaml": {
 			"CF_ACCESS_CLIENT_ID": "header-secret", "CF_ACCESS_CLIENT_SECRET": "header-secret", "OPERATOR_TOKEN": "alice-secret-token",
