@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"net/url"
 	"strings"
 	"testing"
@@ -173,20 +175,55 @@ func TestMaxConnections(t *testing.T) {
 	}
 }
 
-func TestBothSidesSeeOneMoment(t *testing.T) {
-	// Old is slow: what is committed on new after both were asked must not be seen by new, which answers at once, nor by a
-	// second look of old within its own snapshot.
-	server.Run(t, "shop_old", "CREATE TABLE moment (id int)")
-	writer := connect(t, oldDSN)
-	r := start(t, aggregate.Options{Checks: []aggregate.Check{
-		scalar("moment", "SELECT count(*) + (SELECT count(*) FROM moment) FROM pg_sleep(0.5) /* moment-now */", "SELECT 1"),
+func TestBothSidesAreAskedAtOneMoment(t *testing.T) {
+	// Old is slow to connect to. What is written on new meanwhile, its transaction open, must be seen: neither side is asked
+	// before both are ready.
+	server.Run(t, "shop_new", "DROP TABLE IF EXISTS moment; CREATE TABLE moment (id int)")
+	u, err := url.Parse(oldDSN)
+	if err != nil {
+		t.Fatal(err)
+	}
+	release, target := make(chan struct{}), u.Host
+	slow := testkit.Faulty(t, testkit.Fault{Name: "slow to connect to", Serve: func(ctx context.Context, client net.Conn) {
+		<-release
+		direct, err := new(net.Dialer).DialContext(ctx, "tcp", target)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer direct.Close()
+		defer context.AfterFunc(ctx, func() { _ = direct.Close() })()
+		go func() {
+			_, _ = io.Copy(direct, client)
+			_ = direct.Close()
+		}()
+		_, _ = io.Copy(client, direct)
 	}})
+	u.Host = slow.Addr
+	r := start(t, aggregate.Options{
+		Old:    aggregate.Database{DSN: u.String()},
+		Checks: []aggregate.Check{scalar("moment", "SELECT 1", "SELECT count(*) FROM moment")},
+	})
 	ended := make(chan aggregate.Result, 1)
-	go func() { ended <- runNow(t, r, "moment", aggregate.Mode{}) }()
-	testkit.Eventually(t, 10*time.Second, func() bool { return sessions(t, writer, "moment-now */") > 0 }, "the statement does not run")
+	go func() {
+		result, err := r.RunNow(t.Context(), "moment", aggregate.Mode{})
+		if err != nil {
+			t.Error(err)
+		}
+		ended <- result
+	}()
+	writer := connect(t, newDSN)
+	testkit.Eventually(t, 10*time.Second, func() (open bool) {
+		if err := writer.QueryRow(t.Context(), "SELECT count(*) > 0 FROM pg_stat_activity WHERE application_name = 'paritygate' "+
+			"AND state = 'idle in transaction'").Scan(&open); err != nil {
+			t.Fatal(err)
+		}
+		return open
+	}, "new's transaction is not open")
 	if _, err := writer.Exec(t.Context(), "INSERT INTO moment VALUES (1)"); err != nil {
 		t.Fatal(err)
 	}
+	close(release)
 	verify(t, <-ended, aggregate.Pass, 0, "")
 }
 
@@ -273,7 +310,7 @@ func TestWrongPasswordIsNotShown(t *testing.T) {
 
 func TestOddPasswordsWork(t *testing.T) {
 	const password = `p@ss:w/rd?#% 'quote" \back`
-	server.Run(t, "shop_new", `CREATE ROLE odd LOGIN PASSWORD 'p@ss:w/rd?#% ''quote" \back'`)
+	server.Run(t, "shop_new", `DROP ROLE IF EXISTS odd; CREATE ROLE odd LOGIN PASSWORD 'p@ss:w/rd?#% ''quote" \back'`)
 	u, err := url.Parse(newDSN)
 	if err != nil {
 		t.Fatal(err)

@@ -50,6 +50,15 @@ func fill() (err error) {
 	if newDSN, err = server.CreateDatabase(ctx, "shop_new"); err != nil {
 		return err
 	}
+	// Defaults of a database that change how values are written must not reach a check.
+	if err = server.Exec(ctx, "postgres", `
+		ALTER DATABASE shop_old SET timezone = 'Asia/Tokyo';
+		ALTER DATABASE shop_old SET datestyle = 'SQL, DMY';
+		ALTER DATABASE shop_old SET intervalstyle = 'postgres_verbose';
+		ALTER DATABASE shop_old SET extra_float_digits = -5;
+		ALTER DATABASE shop_old SET bytea_output = 'escape';`); err != nil {
+		return err
+	}
 	if err = server.Exec(ctx, "shop_old", `
 		CREATE TABLE mart_performance_metrics AS
 			SELECT i AS id, (i % 997) * 0.01::numeric AS amount, timestamptz '2026-01-01 00:00Z' + i * interval '1 second' AS seen
