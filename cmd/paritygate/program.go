@@ -64,7 +64,6 @@ func newProgram(ctx context.Context, c *compiled, o programOptions) (*Program, e
 		p.openChecks,  // the flip asks them
 		p.openProxy,   // asks the machine where traffic goes
 		p.openAdmin,   // shows all of it
-		func(ctx context.Context, c *compiled) error { return p.noteDrift(ctx, c, o.allowDrift) },
 	}
 	for _, step := range steps {
 		if err := step(ctx, c); err != nil {

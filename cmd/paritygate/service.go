@@ -72,10 +72,13 @@ func (s *service) warnings(state cutover.State) []string {
 
 func (s *service) Gate(ctx context.Context) (cutover.Report, error) { return s.gate(ctx) }
 
-func (s *service) Routes(_ context.Context, all bool) ([]admin.Route, error) {
+func (s *service) Routes(ctx context.Context, all bool) ([]admin.Route, error) {
 	stats := s.store.Routes()
 	if all {
-		stats = s.store.RoutesAll()
+		var err error
+		if stats, err = s.store.RoutesAll(ctx); err != nil {
+			return nil, err
+		}
 	}
 	bound := cutover.Bound{Confidence: s.current.Load().config.Gate.Confidence}
 	kinds := map[string]string{}
