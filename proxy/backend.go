@@ -113,9 +113,9 @@ type asking struct {
 	length  int64 // of the body; -1 is unknown
 	trailer http.Header
 	once    bool
-	// marked says that this is the shadow leg.
-	marked bool
-	via    string
+	// marked says that this is the shadow leg, buffered that the body is in memory, so that nobody has to be asked for it.
+	marked, buffered bool
+	via              string
 }
 
 // request builds the request to the backend: the request line as the client sent it, but for the base URL's prefix and
@@ -164,6 +164,9 @@ func (b *backend) prepareHeader(h http.Header, a *asking) {
 	}
 	for name, values := range b.options.Set {
 		h[http.CanonicalHeaderKey(name)] = values
+	}
+	if a.buffered {
+		delete(h, "Expect")
 	}
 	if a.marked {
 		h[shadowHeader] = []string{"1"}

@@ -27,6 +27,7 @@ type breaker struct {
 	tripped  bool // in this epoch
 	failed   map[uint64]time.Time
 	connect  time.Time // of the last failed connection
+	again    time.Time // when a trip that could not be followed may be raised anew
 	onTrip   func(Trip)
 	backend  Backend
 }
@@ -34,7 +35,7 @@ type breaker struct {
 // buckets is how finely the rolling window moves.
 const buckets = 10
 
-// newAuthorityBreaker calls onTrip, at most once an epoch and outside of every lock, when the backend fails too often.
+// newAuthorityBreaker calls onTrip, at most once an epoch unless it is rearmed, and outside of every lock, when the backend fails too often.
 func newAuthorityBreaker(id Backend, o TripOptions, onTrip func(Trip)) *breaker {
 	b := &breaker{trip: o, onTrip: onTrip, backend: id, failed: map[uint64]time.Time{}}
 	b.settings = gobreaker.Settings{
@@ -111,7 +112,7 @@ func (b *breaker) enter(epoch uint64, fingerprint func() uint64, outcome error) 
 	if epoch < b.epoch {
 		return Trip{}, false
 	}
-	if epoch > b.epoch {
+	if epoch > b.epoch || !b.again.IsZero() && time.Now().After(b.again) {
 		b.reset(epoch)
 	}
 	switch {
@@ -149,9 +150,17 @@ func (b *breaker) enter(epoch uint64, fingerprint func() uint64, outcome error) 
 func (b *breaker) reset(epoch uint64) {
 	b.epoch = max(epoch, b.epoch)
 	b.tripped = false
-	b.connect = time.Time{}
+	b.connect, b.again = time.Time{}, time.Time{}
 	clear(b.failed)
 	b.circuit = gobreaker.NewTwoStepCircuitBreaker[struct{}](b.settings)
+}
+
+// rearm lets the breaker trip again after its window, in the same epoch: the trip told of a state in which going back would not
+// have helped, and that may change.
+func (b *breaker) rearm() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.again = time.Now().Add(b.trip.Window)
 }
 
 func (b *breaker) restart(epoch uint64) {

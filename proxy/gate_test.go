@@ -368,11 +368,27 @@ func TestTripSaysThatBothFail(t *testing.T) {
 	bad := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500) })
 	p := livePlan
 	p.Fallback = true
-	r := start(t, p, bad, bad)
+	var well atomic.Bool
+	old := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !well.Load() {
+			bad(w, r)
+		}
+	})
+	r := start(t, p, old, bad, func(o *Options) { o.Trip.Window = 500 * time.Millisecond })
 	clients(1, 60, func(_, i int) { r.do("GET", fmt.Sprintf("/%d", i), nil) })
 	if trip := <-r.account.trips; !trip.BothFail {
 		t.Errorf("%+v", trip)
 	}
+	await(t, "another trip, once old is well", func() bool {
+		well.Store(true)
+		clients(1, 25, func(_, i int) { r.do("GET", fmt.Sprintf("/%d", i), nil) })
+		select {
+		case trip := <-r.account.trips:
+			return !trip.BothFail
+		default:
+			return false
+		}
+	})
 }
 
 func TestFallback(t *testing.T) {

@@ -65,9 +65,9 @@ func originForm(target string) string {
 }
 
 // upgradeType returns the protocol to which the client wants to switch. `h2c` is ignored, as RFC 9113 allows: passed
-// on, it would open a tunnel past every rule.
+// on, it would open a tunnel past every rule. So is the wish of a request with a body: it is answered as it is.
 func upgradeType(r *http.Request) string {
-	if r.ProtoMajor != 1 || !headerHasToken(r.Header["Connection"], "upgrade") {
+	if r.ProtoMajor != 1 || r.ContentLength != 0 || !headerHasToken(r.Header["Connection"], "upgrade") {
 		return ""
 	}
 	if u := r.Header.Get("Upgrade"); !strings.EqualFold(u, "h2c") {

@@ -123,6 +123,7 @@ func (p *Proxy) askShadow(ctx context.Context, x *exchange) Leg {
 // fetch asks a backend apart from any client, and captures its answer in full.
 func (p *Proxy) fetch(ctx context.Context, id Backend, a *asking, x *exchange, rec *recorder) Leg {
 	b := p.backends[id]
+	a.buffered = true
 	if len(x.body.bytes) > 0 {
 		a.body, a.length = io.NopCloser(bytes.NewReader(x.body.bytes)), int64(len(x.body.bytes))
 	}
@@ -139,7 +140,7 @@ func (p *Proxy) fetch(ctx context.Context, id Backend, a *asking, x *exchange, r
 	b.http2.Store(resp.ProtoMajor == 2)
 	p.metrics.asked(x.route, Read, id, a.role, resp.StatusCode, leg.Duration)
 	leg.Status = resp.StatusCode
-	*rec = *newRecorder(&p.memory, x.table.MaxBody, resp.ContentLength)
+	*rec = *newRecorder(&p.memory, x.table.MaxBody, bodyLength(resp))
 	defer rec.done()
 	for err == nil {
 		_, err = rec.next(resp.Body)

@@ -168,6 +168,9 @@ func (p *Proxy) suspect(in *inbound, body *requestBody, t *table) (bool, error) 
 func (p *Proxy) tripped(trip Trip) {
 	trip.BothFail = p.breakers[Old][Authority].fails(p.options.Trip.Threshold, p.options.Trip.MinFailures) ||
 		p.breakers[Old][ShadowRole].fails(p.options.Trip.Threshold, p.options.Trip.MinFailures)
+	if trip.BothFail {
+		p.breakers[New][Authority].rearm()
+	}
 	p.log.Warn("the authority fails too often", zap.String("reason", trip.Reason), zap.Uint64("epoch", trip.Epoch))
 	go p.observer.Tripped(trip)
 }

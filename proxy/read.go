@@ -82,7 +82,7 @@ func (p *Proxy) answerRead(w http.ResponseWriter, c *call, in *inbound, x *excha
 	}
 	rec := newRecorder(nil, 0, 0)
 	if x != nil {
-		x.authority = *newRecorder(&p.memory, t.MaxBody, c.resp.ContentLength)
+		x.authority = *newRecorder(&p.memory, t.MaxBody, bodyLength(c.resp))
 		rec = &x.authority
 	}
 	end := p.relay(w, c, rec, false)
@@ -160,7 +160,7 @@ func (p *Proxy) fallBack(w http.ResponseWriter, r *http.Request, failed *call, i
 	ctx, cancel := context.WithCancelCause(r.Context())
 	defer cancel(nil)
 	c := &call{backend: p.backends[Old], route: failed.route, kind: Read, epoch: failed.epoch, body: body, ctx: ctx, cancel: cancel}
-	p.ask(w, c, &asking{role: Authority, in: in, route: failed.route, via: p.via}, nil)
+	p.ask(w, c, &asking{role: Authority, in: in, route: failed.route, buffered: true, via: p.via}, nil)
 	if c.err != nil {
 		p.judge(c, in, c.err)
 		return false // the client gets new's answer, such as it is

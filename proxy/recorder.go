@@ -32,6 +32,14 @@ func newRecorder(memory *budget, limit, length int64) *recorder {
 	return r
 }
 
+// bodyLength is how long the body will be; -1 is unknown.
+func bodyLength(resp *http.Response) int64 {
+	if resp.Request != nil && resp.Request.Method == http.MethodHead {
+		return 0
+	}
+	return resp.ContentLength
+}
+
 // next reads the next piece. It is valid until the call after.
 func (r *recorder) next(source io.Reader) ([]byte, error) {
 	if r.keeping && r.kept.grow(r.hint) {

@@ -34,7 +34,7 @@ func (p *Proxy) relay(w http.ResponseWriter, c *call, rec *recorder, detached bo
 	w.WriteHeader(resp.StatusCode)
 	control := http.NewResponseController(w)
 	var out relayed
-	if resp.ContentLength < 0 && resp.Request.Method != http.MethodHead {
+	if bodyLength(resp) < 0 {
 		out.client = control.Flush()
 	}
 	out = p.copyBody(w, control, c, rec, detached, out)

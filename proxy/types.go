@@ -90,7 +90,8 @@ type Trip struct {
 	Reason string
 	// Failures, Requests and Distinct are what the window held.
 	Failures, Requests, Distinct int
-	// BothFail says that old fails alike: going back would not help, and is the receiver's decision.
+	// BothFail says that old fails alike: going back would not help. While that lasts the trip is raised once a window;
+	// otherwise once an epoch.
 	BothFail bool
 }
 
