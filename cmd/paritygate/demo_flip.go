@@ -176,7 +176,7 @@ func (d *demonstration) conclude(ctx context.Context, took time.Duration) error 
 	}
 	d.screen.bad("%d writes are on new only, and paritygate counts %d: they wait for a person, and `resume` is refused until then",
 		account.OnNew, status.Rollback.UnreplayedWrites)
-	if _, err := d.client.Resume(ctx, admin.Change{Reason: "the demo tries"}); err == nil {
+	if _, err := d.client.Resume(ctx, admin.Change{Reason: "the demo tries"}, false); err == nil {
 		return errors.New("resume must be refused while writes on new are not carried over")
 	}
 	d.screen.say("")

@@ -83,21 +83,43 @@ type wish struct {
 }
 
 var passing = []wish{
-	{target: "/ip?n=%d"}, {target: "/user-agent?n=%d"}, {target: "/robots.txt?n=%d"}, {target: "/image/png?n=%d"},
-	{target: "/image/jpeg?n=%d"}, {target: "/cookies?n=%d", header: [2]string{"Cookie", "a=b; c=d"}},
-	{target: "/base64/%s"}, {target: "/range/%d"}, {target: "/etag/e%d"}, {target: "/cache/%d"},
-	{target: "/get?twice=a&twice=b&once=%d"}, {target: "/anything/a/b?twice=x&twice=y&once=%d"}, {target: "/headers?n=%d"},
+	{target: "/ip?n=%d"},
+	{target: "/user-agent?n=%d"},
+	{target: "/robots.txt?n=%d"},
+	{target: "/image/png?n=%d"},
+	{target: "/image/jpeg?n=%d"},
+	{target: "/cookies?n=%d", header: [2]string{"Cookie", "a=b; c=d"}},
+	{target: "/base64/%s"},
+	{target: "/range/%d"},
+	{target: "/etag/e%d"},
+	{target: "/cache/%d"},
+	{target: "/get?twice=a&twice=b&once=%d"},
+	{target: "/anything/a/b?twice=x&twice=y&once=%d"},
+	{target: "/headers?n=%d"},
 	{method: "POST", target: "/anything/query?n=1&n=2", body: `{"path": "messages:list", "args": {"limit": %d, "price": 1.50}}`},
-	{target: "/uuid?n=%d"}, {target: "/basic-auth/u%d/p", header: [2]string{"Authorization", "basic"}},
-	{target: "/bearer?n=%d", header: [2]string{"Authorization", "Bearer e2e"}}, {target: "/gzip?n=%d"},
+	{target: "/uuid?n=%d"},
+	{target: "/basic-auth/u%d/p", header: [2]string{"Authorization", "basic"}},
+	{target: "/bearer?n=%d", header: [2]string{"Authorization", "Bearer e2e"}},
+	{target: "/gzip?n=%d"},
 	{target: "/relative-redirect/1?n=%d"},
 }
 
 var differing = []wish{
-	{target: "/json"}, {target: "/brotli"}, {target: "/deny"}, {target: "/encoding/utf8"}, {target: "/html"}, {target: "/xml"},
-	{target: "/links/3/0"}, {target: "/stream/2"}, {target: "/bytes/16"}, {target: "/relative-redirect/1"},
-	{target: "/get?once=%d"}, {target: "/bearer", header: [2]string{"Authorization", "Bearer e2e"}}, {target: "/uuid"},
-	{target: "/basic-auth/u%d/p", header: [2]string{"Authorization", "basic"}}, {target: "/gzip"},
+	{target: "/json"},
+	{target: "/brotli"},
+	{target: "/deny"},
+	{target: "/encoding/utf8"},
+	{target: "/html"},
+	{target: "/xml"},
+	{target: "/links/3/0"},
+	{target: "/stream/2"},
+	{target: "/bytes/16"},
+	{target: "/relative-redirect/1"},
+	{target: "/get?once=%d"},
+	{target: "/bearer", header: [2]string{"Authorization", "Bearer e2e"}},
+	{target: "/uuid"},
+	{target: "/basic-auth/u%d/p", header: [2]string{"Authorization", "basic"}},
+	{target: "/gzip"},
 }
 
 // request makes the nth request of a wish.

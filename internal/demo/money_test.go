@@ -8,9 +8,16 @@ func TestCentsScan(t *testing.T) {
 		want string
 		bad  bool
 	}{
-		{from: "12.50", want: "12.50"}, {from: "12.5", want: "12.50"}, {from: "12", want: "12.00"}, {from: []byte("0.07"), want: "0.07"},
-		{from: 12.29, want: "12.29"}, {from: int64(7), want: "7.00"}, {from: nil, want: "0.00"}, {from: "-3.01", want: "-3.01"},
-		{from: "x", bad: true}, {from: true, bad: true},
+		{from: "12.50", want: "12.50"},
+		{from: "12.5", want: "12.50"},
+		{from: "12", want: "12.00"},
+		{from: []byte("0.07"), want: "0.07"},
+		{from: 12.29, want: "12.29"},
+		{from: int64(7), want: "7.00"},
+		{from: nil, want: "0.00"},
+		{from: "-3.01", want: "-3.01"},
+		{from: "x", bad: true},
+		{from: true, bad: true},
 	} {
 		var got cents
 		if err := got.Scan(c.from); (err != nil) != c.bad {

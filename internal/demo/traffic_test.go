@@ -11,16 +11,16 @@ func TestTrafficAgainstOld(t *testing.T) {
 	if _, err := s.Repair(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	traffic := NewTraffic(TrafficOptions{URL: s.Old.URL(), Sizes: small, Clients: 12, Reads: 300, Writes: 30})
+	traffic := NewTraffic(TrafficOptions{URL: s.Old.URL(), Sizes: small, Clients: 12, Reads: 100, Writes: 20})
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- traffic.Run(ctx) }()
-	wait(t, "500 reads and 40 writes", func() bool {
+	wait(t, "150 reads and 30 writes", func() bool {
 		now := traffic.Tally()
-		return now.Reads > 500 && now.Writes > 40
+		return now.Reads > 150 && now.Writes > 30
 	})
 	half := traffic.Tally()
-	wait(t, "100 reads more", func() bool { return traffic.Tally().Since(half).Reads > 100 })
+	wait(t, "30 reads more", func() bool { return traffic.Tally().Since(half).Reads > 30 })
 	cancel()
 	if err := <-done; err != nil {
 		t.Fatal(err)
@@ -50,7 +50,7 @@ func TestTrafficAgainstOld(t *testing.T) {
 func TestTrafficCountsFailures(t *testing.T) {
 	s := open(t, true)
 	s.New.Kill()
-	traffic := NewTraffic(TrafficOptions{URL: s.New.URL(), Sizes: small, Clients: 4, Reads: 200, Writes: 50})
+	traffic := NewTraffic(TrafficOptions{URL: s.New.URL(), Sizes: small, Clients: 4, Reads: 50, Writes: 10})
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- traffic.Run(ctx) }()
