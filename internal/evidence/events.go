@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"time"
 )
 
@@ -35,6 +36,9 @@ func (s *Store) Append(ctx context.Context, ev Event) (Event, error) {
 
 // appendEvent continues the chain from its recorded head, not from the last row: rows that were cut off leave a gap.
 func appendEvent(ctx context.Context, tx *sql.Tx, ev Event) (Event, error) {
+	if ev.Epoch > math.MaxInt64 {
+		return Event{}, fmt.Errorf("epoch %d is out of range", ev.Epoch)
+	}
 	seq, previous, err := chainHead(ctx, tx)
 	if err != nil {
 		return Event{}, err

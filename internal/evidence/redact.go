@@ -76,19 +76,12 @@ func (r *redaction) body(l *Leg) {
 		}
 		l.Note = "decoded from " + encoding
 	}
-	if startsLikeJSON(body) {
-		body = hideMembers(body)
-	} else {
-		body = []byte(hidePairs(string(body)))
-	}
 	if len(body) > r.maxBody {
-		if l.Note != "" {
-			l.Note += "; "
-		}
-		l.Note += fmt.Sprintf("shortened from %d bytes", len(body))
+		l.Note = strings.TrimPrefix(fmt.Sprintf("%s; shortened from %d bytes", l.Note, len(body)), "; ")
 		body = body[:r.maxBody]
 	}
-	l.Body = bytes.Clone(body)
+	shown := hideInValue(string(body))
+	l.Body = []byte(shown[:min(len(shown), r.maxBody)])
 }
 
 // contentEncoding returns the body's encodings, "" if there are none.

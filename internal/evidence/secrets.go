@@ -13,7 +13,7 @@ const hidden = "[redacted]"
 var secretHeaders = []string{"authorization", "proxy-authorization", "cookie", "set-cookie", "cookie2", "set-cookie2", "apikey", "x-amz-security-token"}
 
 // secretWords make a header's name that of a secret when it holds one of them.
-var secretWords = []string{"token", "secret", "password", "passwd", "api-key", "api_key", "apikey", "credential", "session", "signature", "jwt", "-auth", "cf-access-"}
+var secretWords = []string{"token", "secret", "password", "passwd", "api-key", "api_key", "apikey", "credential", "session", "signature", "jwt", "x-auth", "cf-access-"}
 
 // isSecretHeader reports whether a header's value is a secret; further are names in lower case.
 func isSecretHeader(name string, further []string) bool {
@@ -27,7 +27,7 @@ func isSecretHeader(name string, further []string) bool {
 // secretNames are names of members, fields and parameters that hold secrets, in lower case and without separators.
 var secretNames = []string{
 	"password", "passwd", "passphrase", "secret", "token", "apikey", "authorization", "auth", "credential", "credentials",
-	"privatekey", "accesskey", "secretkey", "signingkey", "signature", "sig", "sessionid", "sid", "jwt", "bearer", "cookie", "otp", "pin", "cvv",
+	"privatekey", "accesskey", "secretkey", "signingkey", "signature", "sig", "sessionid", "sid", "jwt", "bearer", "cookie", "otp", "cvv",
 }
 
 // secretEndings make a longer name that of a secret: access_token, clientSecret.
