@@ -38,6 +38,12 @@ const (
 	Panic          Reason = "panic"
 )
 
+// Reasons lists every reason of Skipped.
+var Reasons = []Reason{
+	QueueFull, QueueExpired, Memory, TooLarge, TooComplex, RequestBody, ClientGone, AuthorityError, Conditional, Stream,
+	BreakerOpen, Shutdown, Stale, Panic,
+}
+
 // Location says in which part of an answer a difference lies.
 type Location string
 

@@ -137,6 +137,9 @@ func (m *metrics) route(name string, kind Kind) *routeMetrics {
 		for _, v := range compare.Verdicts {
 			r.verdicts[v] = m.comparisons.WithLabelValues(name, string(v))
 		}
+		for _, reason := range compare.Reasons {
+			m.skipped.WithLabelValues(name, string(reason))
+		}
 	}
 	m.routes[key] = r
 	return r
