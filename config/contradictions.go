@@ -113,7 +113,9 @@ func (d *decoder) route(path string, r *Route) {
 		key string
 		set bool
 	}{
-		{"mirror", r.Mirror != nil}, {"optional", r.Optional}, {"tolerance", r.Tolerance != nil},
+		{"mirror", r.Mirror != nil},
+		{"optional", r.Optional},
+		{"tolerance", r.Tolerance != nil},
 		{"compare", r.Compare.Headers != nil || len(r.Compare.Rules) > 0},
 	} {
 		if field.set {
@@ -141,8 +143,10 @@ func (d *decoder) rules(path string, rules []Rule) {
 			name   string
 			family string
 		}{
-			{r.Ignore != "", "ignore", "suppress"}, {r.Number != nil, "number", "value"},
-			{r.Time != nil, "time", "value"}, {r.Unordered, "unordered", "structure"},
+			{r.Ignore != "", "ignore", "suppress"},
+			{r.Number != nil, "number", "value"},
+			{r.Time != nil, "time", "value"},
+			{r.Unordered, "unordered", "structure"},
 		} {
 			if a.set {
 				actions = append(actions, a.name+" "+a.family)

@@ -125,6 +125,7 @@ func (n *node) describe() string {
 		return "a number"
 	case boolean:
 		return "a boolean"
+	case text, invalid:
 	}
 	return "a string"
 }

@@ -151,6 +151,7 @@ func inline(v value) string {
 		return "[" + strings.Join(items, ", ") + "]"
 	case mapping:
 		return "{}"
+	case null, text, number, boolean, invalid:
 	}
 	if v.text == "" {
 		return `""`

@@ -104,10 +104,9 @@ func parseFile(data string) (file *ast.File, err error) {
 	}
 	depth := 0
 	for _, tk := range tokens {
-		switch tk.Type {
-		case token.MappingStartType, token.SequenceStartType:
+		if tk.Type == token.MappingStartType || tk.Type == token.SequenceStartType {
 			depth++
-		case token.MappingEndType, token.SequenceEndType:
+		} else if tk.Type == token.MappingEndType || tk.Type == token.SequenceEndType {
 			depth--
 		}
 		if depth > maxDepth {

@@ -134,7 +134,7 @@ func TestExpand(t *testing.T) {
 func TestNearest(t *testing.T) {
 	words := []string{"tolerance", "headers", "max_body", "rules", "min_samples", "min_samples_per_route"}
 	for typed, want := range map[string]string{
-		"tolerence": "tolerance", "Tolerance": "tolerance", "header": "headers", "maxBody": "max_body", "max-body": "max_body", "rlues": "rules",
+		"tolernace": "tolerance", "Tolerance": "tolerance", "header": "headers", "maxBody": "max_body", "max-body": "max_body", "rlues": "rules",
 		"min_sample": "min_samples", "colour": "", "x": "", "": "",
 	} {
 		if got := nearest(typed, words); got != want {
