@@ -128,7 +128,7 @@ func (b *compiler) comparer(headers []string, own []config.Rule, path string) *c
 }
 
 func ruleErrors(err error) []*compare.RuleError {
-	joined, ok := err.(interface{ Unwrap() []error }) //nolint:errorlint // errors.Join is what New documents
+	joined, ok := err.(interface{ Unwrap() []error })
 	if !ok {
 		return nil
 	}

@@ -26,7 +26,6 @@ type running struct {
 	client *admin.Client
 	stop   context.CancelFunc
 	ended  chan error
-	env    map[string]string
 }
 
 // boot starts the program with a configuration: text in which OLD, NEW and STORE stand for what the test has.
@@ -144,7 +143,7 @@ func (r *running) tryAsk(method, target, body string) (status int, answer string
 	if err != nil {
 		return 0, "", nil, err
 	}
-	defer resp.Body.Close() //nolint:errcheck // read to its end below
+	defer resp.Body.Close()
 	data, err := io.ReadAll(resp.Body)
 	return resp.StatusCode, string(data), resp.Header, err
 }

@@ -65,7 +65,7 @@ func (o *options) watching(ctx context.Context, watch bool, show func(context.Co
 
 func isTerminal(stream any) bool {
 	f, ok := stream.(interface{ Fd() uintptr })
-	return ok && term.IsTerminal(int(f.Fd())) //nolint:gosec // a file descriptor is small
+	return ok && term.IsTerminal(int(f.Fd()))
 }
 
 func percent(ratio float64) string { return fmt.Sprintf("%.4g%%", 100*ratio) }
