@@ -85,6 +85,17 @@ func TestButtonsBelongToThePhase(t *testing.T) {
 	}
 }
 
+func TestResumeAsksBeforeItGivesUpWrites(t *testing.T) {
+	for writes, want := range map[int64]bool{0: false, 1284: true} {
+		r := shop()
+		r.status.Phase, r.status.Rollback.UnreplayedWrites = cutover.RolledBack, writes
+		body := call(t, serve(t, r), "GET", "/", "").Body
+		if got := strings.Contains(body, `name="discard" required> Give up the 1,284 writes`); got != want {
+			t.Errorf("%d writes: asked %v", writes, got)
+		}
+	}
+}
+
 // Whatever a backend, a client or a colleague writes is shown, and never run.
 func TestEverythingIsEscaped(t *testing.T) {
 	const evil = `</script><script>alert(1)</script><img src=x onerror=alert(2)>"'`

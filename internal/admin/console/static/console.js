@@ -119,6 +119,7 @@ document.addEventListener("submit", async (event) => {
   const body = {};
   if (form.dataset.epoch) body.epoch = Number(form.dataset.epoch);
   if ("dryRun" in form.dataset) body.dry_run = true;
+  if (form.elements.discard) body.discard = form.elements.discard.checked;
   if (form.elements.reason) body.reason = form.elements.reason.value;
   const submit = $("[type=submit]", form);
   const outcome = $(".outcome", form);
