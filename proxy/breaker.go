@@ -139,11 +139,17 @@ func (b *breaker) enter(epoch uint64, fingerprint func() uint64, outcome error) 
 	failures := int(before.TotalFailures) + 1
 	judged := int(before.TotalFailures+before.TotalSuccesses) + 1
 	distinct := b.distinct()
-	return Trip{
+	trip := Trip{
 		Backend: b.backend, Epoch: epoch, Failures: failures, Requests: judged, Distinct: distinct,
+		Rate: float64(failures) / float64(judged),
 		Reason: fmt.Sprintf("%s failed %d of %d requests (%d different ones) within %s; the threshold is %g%%",
 			b.backend, failures, judged, distinct, b.trip.Window, 100*b.trip.Threshold),
-	}, true
+	}
+	if row := int(before.ConsecutiveFailures) + 1; trip.Rate < b.trip.Threshold {
+		trip.Rate = 1
+		trip.Reason = fmt.Sprintf("%s failed %d requests in a row (%d different ones)", b.backend, row, distinct)
+	}
+	return trip, true
 }
 
 // reset forgets everything; the epoch only grows.
@@ -175,14 +181,14 @@ func (b *breaker) state() gobreaker.State {
 	return b.circuit.State()
 }
 
-// fails reports whether the backend fails at or above the threshold, on at least a few answers.
-func (b *breaker) fails(threshold float64, atLeast int) bool {
+// fails reports whether a share of at least rate of the backend's answers are failures, and at least a few.
+func (b *breaker) fails(rate float64, atLeast int) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.circuit.State() == gobreaker.StateOpen {
-		return true
+		return true // its counts are gone
 	}
 	c := b.circuit.Counts()
 	failures, judged := int(c.TotalFailures), int(c.TotalFailures+c.TotalSuccesses)
-	return failures >= atLeast && float64(failures) >= threshold*float64(judged)
+	return failures >= atLeast && float64(failures) >= rate*float64(judged)
 }

@@ -166,8 +166,10 @@ func (p *Proxy) suspect(in *inbound, body *requestBody, t *table) (bool, error) 
 
 // tripped tells the observer, on a goroutine of its own, that new fails too often.
 func (p *Proxy) tripped(trip Trip) {
-	trip.BothFail = p.breakers[Old][Authority].fails(p.options.Trip.Threshold, p.options.Trip.MinFailures) ||
-		p.breakers[Old][ShadowRole].fails(p.options.Trip.Threshold, p.options.Trip.MinFailures)
+	// Alike is at least half as often: an old that stumbles now and then is better than a new that is gone.
+	alike := max(p.options.Trip.Threshold, trip.Rate/2)
+	trip.BothFail = p.breakers[Old][Authority].fails(alike, p.options.Trip.MinFailures) ||
+		p.breakers[Old][ShadowRole].fails(alike, p.options.Trip.MinFailures)
 	if trip.BothFail {
 		p.breakers[New][Authority].rearm()
 	}

@@ -90,6 +90,8 @@ type Trip struct {
 	Reason string
 	// Failures, Requests and Distinct are what the window held.
 	Failures, Requests, Distinct int
+	// Rate is the share of the answers that failed, 0 to 1; 1 if the trip came of failures in a row.
+	Rate float64
 	// BothFail says that old fails alike: going back would not help. While that lasts the trip is raised once a window;
 	// otherwise once an epoch.
 	BothFail bool

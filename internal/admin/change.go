@@ -47,7 +47,7 @@ func (s *server) attest(r *http.Request) (any, error) {
 func (s *server) cutover(r *http.Request) (any, error) {
 	change := Change{Actor: actor(r)}
 	var dryRun, force bool
-	err := decodeBody(r, true, fields{"reason": &change.Reason, "epoch": &change.Epoch, "dry_run": &dryRun, "force": &force})
+	err := decodeBody(r, false, fields{"reason": &change.Reason, "epoch": &change.Epoch, "dry_run": &dryRun, "force": &force})
 	if err != nil {
 		return nil, err
 	}
