@@ -71,7 +71,7 @@ func (d *demonstration) play(ctx context.Context, began time.Time) error {
 		return nil
 	}
 	d.held = true
-	d.screen.say("Everything keeps running until you press Ctrl-C. The console: " + d.program.adminURL() + "/")
+	d.screen.say("Everything keeps running until you press Ctrl-C. The console: %s/", d.program.adminURL())
 	<-ctx.Done()
 	return nil
 }

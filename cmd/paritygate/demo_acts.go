@@ -88,7 +88,7 @@ func (d *demonstration) tellFaults(ctx context.Context) error {
 			if err != nil {
 				return err
 			}
-			d.screen.bad("route %s, %s times: %s", g.Route, number(d.faults.times[f.Name]), request)
+			d.screen.bad("route %s, %s: %s", g.Route, times(d.faults.times[f.Name]), request)
 			d.screen.detail("%s", what)
 		}
 		if f.Name == "slow" {
@@ -101,8 +101,8 @@ func (d *demonstration) tellFaults(ctx context.Context) error {
 			d.screen.bad("check %s (%s over both databases): old %s, new %s", name, c.Type, text(c.Old), text(c.New))
 		}
 	}
-	for _, g := range d.faults.other {
-		d.screen.detail("also seen: route %s, %d times", g.Route, g.Count)
+	if also := d.faults.alsoSeen(); also != "" {
+		d.screen.detail("also seen: %s", also)
 	}
 	return nil
 }
@@ -168,23 +168,25 @@ func (d *demonstration) repair(ctx context.Context) error {
 	}
 	d.screen.step("gate: pass")
 	for _, c := range report.Criteria {
-		d.screen.good("%-9s  %s", c.Name, c.Observed)
+		d.screen.good("%s: %s", c.Name, c.Observed)
 	}
 	return d.tellLag(ctx)
 }
 
 // gateText says what the gate still waits for.
 func gateText(r cutover.Report) string {
-	passing := 0
-	var waiting []string
+	open := map[cutover.Verdict][]string{}
 	for _, c := range r.Criteria {
-		if c.Verdict == cutover.Pass {
-			passing++
-			continue
-		}
-		waiting = append(waiting, fmt.Sprintf("%s %s", c.Name, c.Verdict))
+		open[c.Verdict] = append(open[c.Verdict], c.Name)
 	}
-	return fmt.Sprintf("%s, %d of %d criteria pass; waiting for %s", r.Verdict, passing, len(r.Criteria), strings.Join(waiting, ", "))
+	text := fmt.Sprintf("%s; %d of %d criteria pass", r.Verdict, len(open[cutover.Pass]), len(r.Criteria))
+	if names := open[cutover.Fail]; len(names) > 0 {
+		text += "; failing: " + strings.Join(names, ", ")
+	}
+	if names := open[cutover.Inconclusive]; len(names) > 0 {
+		text += "; not enough evidence yet: " + strings.Join(names, ", ")
+	}
+	return text
 }
 
 // tellLag says what the sync job's delay has cost.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -101,6 +102,19 @@ func (f *faultsFound) missing(checked bool) []string {
 		}
 	}
 	return names
+}
+
+// alsoSeen sums the other groups up by route, for instance the averages that wrong prices led to.
+func (f *faultsFound) alsoSeen() string {
+	counts := map[string]int64{}
+	for _, g := range f.other {
+		counts[g.Route] += g.Count
+	}
+	var words []string
+	for _, route := range slices.Sorted(maps.Keys(counts)) {
+		words = append(words, fmt.Sprintf("route %s, %s", route, times(counts[route])))
+	}
+	return strings.Join(words, "; ")
 }
 
 // example fetches one mismatch of a group.

@@ -174,12 +174,12 @@ func (d *demonstration) conclude(ctx context.Context, took time.Duration) error 
 	if account.Unnoticed > 0 {
 		d.screen.bad("%d writes were taken although their clients were told nothing, or that they had failed", account.Unnoticed)
 	}
-	d.screen.bad("%d writes are on new only, and paritygate counts %d: they wait for a person, and `resume` is refused until then",
+	d.screen.bad("%d writes are on new only; paritygate counts %d that may be there. They wait for a person, and `resume` is refused until then",
 		account.OnNew, status.Rollback.UnreplayedWrites)
 	if _, err := d.client.Resume(ctx, admin.Change{Reason: "the demo tries"}, false); err == nil {
 		return errors.New("resume must be refused while writes on new are not carried over")
 	}
-	d.screen.say("")
+	d.screen.blank()
 	d.screen.say("All of it took %s. In front of a production backend a person would look at these next (--admin %s):", span(took), d.program.adminURL())
 	d.screen.facts(
 		"paritygate status", "where the run is, why, and what a rollback left behind",

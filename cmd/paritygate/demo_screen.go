@@ -44,6 +44,9 @@ func (s *screen) say(format string, args ...any) {
 	s.wrapped("   ", "   ", fmt.Sprintf(format, args...))
 }
 
+// blank leaves a line free.
+func (s *screen) blank() { fmt.Fprintln(s.out) }
+
 // step writes a line with the seconds since the beginning.
 func (s *screen) step(format string, args ...any) {
 	s.wrapped(fmt.Sprintf("   %3.0f s  ", time.Since(s.began).Seconds()), "          ", fmt.Sprintf(format, args...))
@@ -110,6 +113,14 @@ func number[T int | int64](n T) string {
 		digits = digits[:i] + "," + digits[i:]
 	}
 	return digits
+}
+
+// times writes how often something happened.
+func times(n int64) string {
+	if n == 1 {
+		return "once"
+	}
+	return number(n) + " times"
 }
 
 // span writes a duration as people read it.
