@@ -88,7 +88,7 @@ checks:
 gate:
   min_samples: 1000
   min_samples_per_route: 400
-  latency: {quantile: 99%, ratio: 1.5, floor: 50ms}
+  latency: {quantile: 99%, ratio: 1.5, floor: 100ms}
 
 rollback:
   error_rate: {threshold: 5%, window: 10s, min_requests: 20, min_failures: 10, min_distinct: 3}

@@ -17,7 +17,7 @@ import (
 // faultsFound is what paritygate has reported of new, sorted by the fault that it can only come from. The narrator knows
 // what was planted; paritygate does not.
 type faultsFound struct {
-	groups map[string]admin.Group          // by the fault's name: the most frequent one
+	groups map[string]admin.Group          // by the fault's name: the best example
 	times  map[string]int64                // by the fault's name: mismatches in all its groups
 	checks map[string]evidence.CheckResult // checks that fail, by name
 	slow   string                          // what the gate says of the latency
@@ -38,7 +38,7 @@ func (d *demonstration) look(ctx context.Context) (faultsFound, error) {
 			continue
 		}
 		f.times[name] += g.Count
-		if g.Count > f.groups[name].Count {
+		if best, ok := f.groups[name]; !ok || plainer(g, best) {
 			f.groups[name] = g
 		}
 	}
@@ -61,6 +61,14 @@ func (d *demonstration) look(ctx context.Context) (faultsFound, error) {
 		}
 	}
 	return f, nil
+}
+
+// plainer reports whether a group makes the better example: of one product rather than of a list, else the more frequent.
+func plainer(a, b admin.Group) bool {
+	if one := a.Route == "product"; one != (b.Route == "product") {
+		return one
+	}
+	return a.Count > b.Count
 }
 
 // faultBehind tells which planted fault a group of mismatches comes from, by its route and the places that differ.

@@ -17,12 +17,12 @@ var PlantedFaults = []Fault{
 	{"price", "the copy rounded some prices through floats: one cent too low"},
 	{"row", "the copy lost some products"},
 	{"order", "the product list sorts by price with another tie-breaker"},
-	{"slow", "the search answers 120 ms late"},
+	{"slow", "the search answers 300 ms late"},
 	{"status", "what is unknown is 200 with null, where old says 404"},
 }
 
 // slowBy is what the slow endpoint adds.
-const slowBy = 120 * time.Millisecond
+const slowBy = 300 * time.Millisecond
 
 // faults are what is wrong in the new shop; none in a nil one. Those of the data are made by the copy, the others by the
 // handlers.
