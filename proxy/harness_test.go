@@ -324,3 +324,10 @@ func metric(t *testing.T, g prometheus.Gatherer, name string, labels map[string]
 	t.Fatalf("no metric %s%v", name, labels)
 	return 0
 }
+
+// all returns what is finished so far.
+func (a *account) all() []Exchange {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return append([]Exchange(nil), a.finished...)
+}
