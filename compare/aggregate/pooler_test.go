@@ -26,7 +26,7 @@ func pooler(t *testing.T, database string) (dsn string, runs func() bool) {
 	binary, err := exec.LookPath("pgbouncer")
 	if err != nil {
 		if binary, err = exec.LookPath("/usr/sbin/pgbouncer"); err != nil {
-			t.Skip("PgBouncer is not installed; on Debian: apt-get install pgbouncer")
+			t.Fatal("PgBouncer is not installed; on Debian: apt-get install pgbouncer")
 		}
 	}
 	direct, err := url.Parse(newDSN)

@@ -48,6 +48,7 @@ func TestJudgeAtTheEdges(t *testing.T) {
 		{"huge and bad fails", 100_000_000, 2_000_000, 0.01, Fail},
 		{"tolerance 0 never passes", 1_000_000, 0, 0, Inconclusive},
 		{"tolerance 0 fails on one", 1_000_000, 1, 0, Fail},
+		{"a mass that underflows is no evidence", 807, 165, 0.00111, Fail},
 		{"one sample says nothing", 1, 0, 0.01, Inconclusive},
 	} {
 		t.Run(row.name, func(t *testing.T) {
