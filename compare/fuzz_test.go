@@ -3,6 +3,7 @@ package compare
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"math/big"
 	"strings"
 	"testing"
@@ -16,7 +17,7 @@ func FuzzParseJSON(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text []byte) {
 		var d document
 		err := d.parse(text, 1<<12)
-		if valid := json.Valid(text) && utf8.Valid(text); err == nil != valid && err != errTooComplex {
+		if valid := json.Valid(text) && utf8.Valid(text); err == nil != valid && !errors.Is(err, errTooComplex) {
 			t.Fatalf("%q: %v, package json: valid %v", text, err, valid)
 		}
 		if err != nil {
@@ -43,7 +44,7 @@ func FuzzParsePath(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		p, err := ParsePath(text)
 		if err != nil {
-			if e := err.(*PathError); e.Offset < 0 || e.Offset > len(text) {
+			if e, ok := errors.AsType[*PathError](err); !ok || e.Offset < 0 || e.Offset > len(text) {
 				t.Fatalf("%q: offset %d", text, e.Offset)
 			}
 			return

@@ -127,7 +127,7 @@ func (d *document) value(at int, n node) (int, error) {
 		return at, errTooComplex
 	}
 	n.start = uint32(at)
-	end := at
+	var end int
 	switch c := d.byteAt(at); c {
 	case '{', '[':
 		if len(d.open) == maxDepth {

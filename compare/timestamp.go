@@ -151,15 +151,15 @@ func unixInstant(d decimal) (instant, bool) {
 	return t, t.seconds >= minSecond && t.seconds <= maxSecond
 }
 
-// negate returns -t, a nanosecond earlier if digits were cut off.
-func (t instant) negate(cut bool) instant {
-	t.seconds, t.nanos = -t.seconds, -t.nanos
+// negate returns -a, a nanosecond earlier if digits were cut off.
+func (a instant) negate(cut bool) instant {
+	a.seconds, a.nanos = -a.seconds, -a.nanos
 	if cut {
-		t.nanos--
+		a.nanos--
 	}
-	if t.nanos < 0 {
-		t.seconds--
-		t.nanos += int64(time.Second)
+	if a.nanos < 0 {
+		a.seconds--
+		a.nanos += int64(time.Second)
 	}
-	return t
+	return a
 }

@@ -21,7 +21,7 @@ func (c *canceler) HandleCancel(context.Context) {
 	c.used, c.done = true, make(chan struct{})
 	// It fails only on a connection that is closed, which needs no deadline.
 	_ = c.conn.Conn().SetDeadline(time.Now().Add(goodbye))
-	go func() {
+	go func() { //nolint:gosec // the run's context has ended: that is why there is something to cancel
 		defer close(c.done)
 		ctx, cancel := context.WithTimeout(context.Background(), goodbye)
 		defer cancel()

@@ -76,5 +76,5 @@ func (r *Runner) rest(ctx context.Context, p *plan, until time.Time) bool {
 }
 
 func spread(every time.Duration) time.Duration {
-	return time.Duration(float64(every) * (1 - jitter + 2*jitter*rand.Float64()))
+	return time.Duration(float64(every) * (1 - jitter + 2*jitter*rand.Float64())) //nolint:gosec // spreads load, guards nothing
 }

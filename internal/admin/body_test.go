@@ -72,7 +72,7 @@ func TestHalfABody(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer conn.Close() //nolint:errcheck // a test's socket
+	defer conn.Close()
 	_, err = io.WriteString(conn, "POST /v1/rollback HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{\"reason\":\"x\"}")
 	if err != nil {
 		t.Fatal(err)

@@ -208,7 +208,7 @@ func (c *Client) do(ctx context.Context, method, path string, query url.Values, 
 	if err != nil {
 		return 0, nil, c.unreachable(ctx, err)
 	}
-	defer res.Body.Close() //nolint:errcheck // read to its end; nothing is lost
+	defer res.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer))
 	if err != nil {
 		return 0, nil, c.unreachable(ctx, err)

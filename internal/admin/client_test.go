@@ -145,7 +145,7 @@ func TestClientErrors(t *testing.T) {
 
 func TestClientMeetsAnotherServer(t *testing.T) {
 	for name, handler := range map[string]http.HandlerFunc{
-		"a page":          func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte("<html>")) }, //nolint:errcheck // a test's server
+		"a page":          func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte("<html>")) },
 		"another JSON":    jsonServer(404, `{"message":"no"}`),
 		"broken JSON":     jsonServer(200, `{"run":`),
 		"a JSON of words": jsonServer(500, `"no"`),
@@ -164,7 +164,7 @@ func jsonServer(status int, body string) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		w.WriteHeader(status)
-		w.Write([]byte(body)) //nolint:errcheck // a test's server
+		w.Write([]byte(body))
 	}
 }
 

@@ -202,7 +202,7 @@ func TestConsoleInChromium(t *testing.T) {
 	var dom, log bytes.Buffer
 	cmd := exec.CommandContext(ctx, chromium, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
 		"--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage",
-		"--user-data-dir="+t.TempDir(), "--enable-logging=stderr", "--virtual-time-budget=9000", "--dump-dom", server.URL+"/") //nolint:gosec // fixed arguments
+		"--user-data-dir="+t.TempDir(), "--enable-logging=stderr", "--virtual-time-budget=9000", "--dump-dom", server.URL+"/")
 	cmd.Stdout, cmd.Stderr = &dom, &log
 	cmd.WaitDelay = time.Second
 	if err := cmd.Run(); err != nil {

@@ -32,6 +32,8 @@ var templateFuncs = template.FuncMap{
 	"ago":      func(now, t time.Time) string { return span(now.Sub(t)) },
 	"words":    func(s any) string { return strings.ReplaceAll(fmt.Sprint(s), "_", " ") },
 	"sentence": sentence,
+	"prose":    prose,
+	"compared": func(r Route) bool { return r.Eligible > r.Verdicts[compare.Skipped] },
 	"shares":   shares,
 	"reasons":  reasons,
 	"list":     func(items ...string) []string { return items },
@@ -71,6 +73,24 @@ func reasons(skipped map[compare.Reason]int64) string {
 func sentence(text string) string {
 	first, size := utf8.DecodeRuneInString(text)
 	return string(unicode.ToUpper(first)) + strings.TrimSuffix(text[size:], ".") + "."
+}
+
+// prose sets what stands between backticks, such as a command, as code.
+func prose(text string) template.HTML {
+	var b strings.Builder
+	parts := strings.Split(text, "`")
+	for i, part := range parts {
+		escaped := template.HTMLEscapeString(part)
+		switch {
+		case i%2 == 0:
+			b.WriteString(escaped)
+		case i == len(parts)-1: // one that nothing closes is a backtick
+			b.WriteString("`" + escaped)
+		default:
+			b.WriteString("<code>" + escaped + "</code>")
+		}
+	}
+	return template.HTML(b.String()) //nolint:gosec // every part was escaped above
 }
 
 // count writes a number in groups of three digits.

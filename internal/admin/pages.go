@@ -139,12 +139,22 @@ func (s *server) checksPage(r *http.Request) (view, error) {
 		if json.Unmarshal(c.Differences, &differences) != nil {
 			continue // not a list: the page shows the figures alone
 		}
+		if len(differences) == 1 && keyless(differences[0]) {
+			continue // the figures and the reason say it already
+		}
 		for _, d := range differences[:min(len(differences), maxNotes)] {
 			rows[i].Notes = append(rows[i].Notes, flat(d))
 		}
 		rows[i].More = len(differences) - len(rows[i].Notes)
 	}
 	return view{Page: "checks", Title: "Checks", Data: rows}, err
+}
+
+// keyless reports whether a difference is that of the two figures themselves, not of one row or bucket among several.
+func keyless(difference any) bool {
+	object, ok := difference.(map[string]any)
+	key, named := object["key"]
+	return ok && named && key == ""
 }
 
 // flat writes a JSON value in one line without its punctuation.

@@ -26,7 +26,7 @@ type process struct {
 // ties the child's parent-death signal to that thread.
 func launch(a *account, dir, binary string, args ...string) (*process, error) {
 	p := &process{done: make(chan struct{})}
-	p.cmd = exec.Command(binary, args...)
+	p.cmd = exec.Command(binary, args...) //nolint:gosec,noctx // a binary of PostgreSQL's that Find found; it outlives the context of its start
 	p.cmd.Dir = dir
 	// Nothing of the caller's environment: PG* variables would change what the server does.
 	p.cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "LC_ALL=C", "TZ=UTC"}

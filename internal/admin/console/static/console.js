@@ -16,7 +16,7 @@ if (pause && $("#live")) {
   pause.addEventListener("click", () => {
     paused = !paused;
     pause.setAttribute("aria-pressed", String(paused));
-    $("#pause-text").textContent = paused ? "Paused" : "Live";
+    $("#pause-text").textContent = paused ? "Paused" : "Updating";
     if (!paused) poll();
   });
 }
