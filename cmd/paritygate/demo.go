@@ -10,7 +10,7 @@ import (
 )
 
 func newDemo(o *options) *cobra.Command {
-	var hold bool
+	var hold, sqlite bool
 	cmd := &cobra.Command{
 		Use:   "demo",
 		Short: "Show a whole migration, with two sample shops and their data",
@@ -20,24 +20,25 @@ mismatches are found and named, the faults repaired, the gate passes, the writes
 paritygate rolls back by itself. It takes about a minute, needs no set-up, and leaves nothing behind. Every number is measured.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			d := &demonstration{screen: newScreen(o.sys), lookup: o.sys.lookup, hold: hold}
+			d := &demonstration{screen: newScreen(o.sys), lookup: o.sys.lookup, hold: hold, sqlite: sqlite}
 			return d.show(cmd.Context())
 		},
 	}
 	cmd.Flags().BoolVar(&hold, "hold", false, "keep everything running after the rollback, until interrupted")
+	cmd.Flags().BoolVar(&sqlite, "sqlite", false, "use SQLite, without checks, even where PostgreSQL is installed")
 	return cmd
 }
 
 // show goes from the beginning to the end, or to the first thing that does not happen.
-func (d *demonstration) show(ctx context.Context) error {
+func (d *demonstration) show(outer context.Context) error {
 	began := time.Now()
-	ctx, cancel := context.WithCancelCause(ctx)
+	ctx, cancel := context.WithCancelCause(outer)
 	defer cancel(nil)
 	err := d.open(ctx, cancel)
 	if err == nil {
 		err = d.play(ctx, began)
 	}
-	interrupted := errors.Is(context.Cause(ctx), context.Canceled)
+	interrupted := outer.Err() != nil
 	if cause := context.Cause(ctx); cause != nil && !interrupted {
 		err = cause // a part failed, and the story stopped because of it
 	}

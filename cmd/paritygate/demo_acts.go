@@ -18,7 +18,7 @@ func (d *demonstration) introduce(ctx context.Context) error {
 	sizes := d.shops.Sizes()
 	d.screen.heading("What stands where")
 	d.screen.facts(
-		"clients", "24 of them, about 400 reads and 20 writes a second, to "+d.program.proxyURL(),
+		"clients", "24 of them, about 400 reads and 50 writes a second, to "+d.program.proxyURL(),
 		"paritygate", "in front of both backends; console and admin API at "+d.program.adminURL()+"/",
 		"old shop", d.shops.Old.URL()+", tables products, customers, orders, order_lines",
 		"new shop", d.shops.New.URL()+", tables artifact, party, sale, measurement: the same data, renamed",

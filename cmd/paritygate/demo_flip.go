@@ -41,7 +41,7 @@ func (d *demonstration) cutOver(ctx context.Context) error {
 		return err
 	}
 	held, longest := heldDuring(d.traffic.Sent(), begin, end)
-	d.screen.good("%d writes arrived during the flip; the longest waited %s, then was answered", held, span(longest))
+	d.screen.good("%s", heldText(held, longest))
 	seen := d.traffic.Tally().Since(before)
 	if err := d.tellFailures("since then", seen); err != nil {
 		return err
@@ -80,6 +80,16 @@ func heldDuring(sent []demo.SentWrite, begin, end time.Time) (n int, longest tim
 		}
 	}
 	return n, longest
+}
+
+func heldText(n int, longest time.Duration) string {
+	switch n {
+	case 0:
+		return "no write happened to be under way during the flip"
+	case 1:
+		return "one write was under way during the flip, and took " + span(longest)
+	}
+	return fmt.Sprintf("%d writes were under way during the flip; the slowest took %s", n, span(longest))
 }
 
 // tellFailures says what clients saw; in the flip nothing may fail.

@@ -119,23 +119,19 @@ func TestE2EDemoTwoAtOnce(t *testing.T) {
 	}
 }
 
-// TestE2EDemoWithoutPostgres goes the same way on SQLite, in this process.
+// TestE2EDemoWithoutPostgres goes the same way on SQLite.
 func TestE2EDemoWithoutPostgres(t *testing.T) {
-	var out transcript
-	t.Setenv("TMPDIR", t.TempDir())
-	sys := system{out: &out, err: &out, lookup: os.LookupEnv}
-	d := &demonstration{screen: newScreen(sys), lookup: sys.lookup, sqlite: true}
-	if err := d.show(t.Context()); err != nil {
-		t.Fatalf("%v\n%s", err, out.String())
+	p := startDemo(t, binary(t), "--sqlite")
+	code, text := p.end(t), p.out.String()
+	if code != exitDone {
+		t.Errorf("the demo ended in %d:\n%s", code, text)
 	}
 	for _, want := range []string{"two SQLite files", "goes without them", "phase rolled_back", "What it came to"} {
-		if !strings.Contains(strings.Join(strings.Fields(out.String()), " "), want) {
-			t.Errorf("the demo does not say %q:\n%s", want, out.String())
+		if !strings.Contains(strings.Join(strings.Fields(text), " "), want) {
+			t.Errorf("the demo does not say %q:\n%s", want, text)
 		}
 	}
-	if entries, err := os.ReadDir(os.TempDir()); err != nil || len(entries) > 0 {
-		t.Errorf("left behind: %v %v", entries, err)
-	}
+	p.leftNothing(t)
 }
 
 // TestE2EDemoInterrupted stops demos at different moments.

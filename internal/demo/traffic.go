@@ -26,7 +26,7 @@ type TrafficOptions struct {
 	Sizes Sizes
 	// Clients is how many there are, each with a connection of its own; 0 is 24.
 	Clients int
-	// Reads and Writes are how many of them all clients together send in a second; 0 is 400 and 20.
+	// Reads and Writes are how many of them all clients together send in a second; 0 is 400 and 50.
 	Reads, Writes float64
 	// Timeout is a client's patience with one answer; 0 is 15 s.
 	Timeout time.Duration
@@ -65,7 +65,7 @@ func NewTraffic(o TrafficOptions) *Traffic {
 		o.Reads = 400
 	}
 	if o.Writes == 0 {
-		o.Writes = 20
+		o.Writes = 50
 	}
 	if o.Timeout == 0 {
 		o.Timeout = 15 * time.Second
