@@ -1,0 +1,84 @@
+package admin_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"strings"
+	"testing"
+
+	"paritygate/compare"
+	"paritygate/internal/admin"
+	"paritygate/internal/cutover"
+	"paritygate/internal/evidence"
+)
+
+func page(t *testing.T, r *run, path string) string {
+	t.Helper()
+	return call(t, serve(t, r), http.MethodGet, path, "", "Accept: text/html").Body
+}
+
+func TestCommandsInProseAreCode(t *testing.T) {
+	for _, row := range []struct{ name, text, want string }{
+		{"plain", "old fails", ">old fails<"},
+		{"a command", "say `resume --discard`, then wait", ">say <code>resume --discard</code>, then wait<"},
+		{"two", "`a` or `b`", "><code>a</code> or <code>b</code><"},
+		{"one that nothing closes", "5 ` wide", ">5 ` wide<"},
+		{"markup", "<b>`<i>`</b>", ">&lt;b&gt;<code>&lt;i&gt;</code>&lt;/b&gt;<"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			r := shop()
+			r.gate.Criteria[0].Reason = row.text
+			if got := page(t, r, "/"); !strings.Contains(got, row.want) {
+				t.Errorf("no %s in\n%s", row.want, got)
+			}
+		})
+	}
+}
+
+// The figures of a check stand in its row; repeating them as a difference without a name would say nothing.
+func TestFiguresAreSaidOnce(t *testing.T) {
+	for _, row := range []struct {
+		name, differences string
+		noted             bool
+	}{
+		{"the two figures", `[{"key":"","kind":"value","old":"10418","new":"8514","variance":0.18276060664234978}]`, false},
+		{"a bucket", `[{"key":"2026-05","kind":"value","old":"10418","new":"8514","variance":0.2}]`, true},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			r := shop()
+			r.checks = []evidence.CheckResult{{Name: "orders", Type: "count", Verdict: "fail", Differences: json.RawMessage(row.differences)}}
+			if got := page(t, r, "/checks"); !strings.Contains(got, "orders") || strings.Contains(got, "kind value") != row.noted {
+				t.Errorf("the page is\n%s", got)
+			}
+		})
+	}
+}
+
+// A rate of 0 % where nothing was compared would read as parity.
+func TestNoRateOfNothing(t *testing.T) {
+	r := shop()
+	r.routes = []admin.Route{{Route: "stats", Kind: "read", Eligible: 7, Verdicts: map[compare.Verdict]int64{compare.Skipped: 7}, UpperBound: 1}}
+	if got := page(t, r, "/routes"); !strings.Contains(got, "stats") || strings.Contains(got, "0\u00a0%") {
+		t.Errorf("the page shows a rate:\n%s", got)
+	}
+}
+
+func TestWhatARollbackLeavesBehindIsSaidOnce(t *testing.T) {
+	r := shop()
+	r.status.Phase = cutover.RolledBack
+	r.status.Rollback = admin.Rollback{UnreplayedWrites: 87, Reason: "87 writes are not on old; say `resume --discard`"}
+	got := page(t, r, "/")
+	if !strings.Contains(got, "87 writes are not on old; say <code>resume --discard</code>.") || strings.Contains(got, "87 writes would") {
+		t.Errorf("the page is\n%s", got)
+	}
+}
+
+// A shadow that gave no answer differs in no value: there is none to show.
+func TestNoValuesOfNoAnswer(t *testing.T) {
+	r := shop()
+	r.samples = r.samples[:1]
+	r.samples[0].Differences = []compare.Difference{{Location: compare.InStatus, Kind: "error: connection reset"}}
+	if got := page(t, r, "/mismatches"); !strings.Contains(got, "connection reset") || strings.Contains(got, `<code class="old">`) {
+		t.Errorf("the page is\n%s", got)
+	}
+}
