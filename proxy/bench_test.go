@@ -9,9 +9,12 @@ import (
 	"net/http/httptest"
 	"net/http/httputil"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
+
+	"paritygate/compare"
 )
 
 type nobody struct{}
@@ -37,7 +40,7 @@ func benchmarkProxy(b *testing.B, fraction float64) {
 			router.set(Plan{Epoch: 1, Reads: Old, Shadow: New, Fraction: fraction, Writes: Old})
 			u := parseURL(b, backend.URL)
 			p, err := NewProxy(Options{Run: "bench", Router: router, Observer: nobody{}, Old: BackendOptions{URL: u}, New: BackendOptions{URL: u},
-				Table: Table{Comparer: plain{}}})
+				Table: Table{Comparer: comparer(b)}})
 			if err != nil {
 				b.Fatal(err)
 			}
@@ -62,11 +65,33 @@ func BenchmarkNaive(b *testing.B) {
 	}
 }
 
+// comparer is the real one, with the noise that most answers have.
+func comparer(b *testing.B) *compare.Comparer {
+	c, err := compare.New(compare.Options{
+		Headers: []string{"content-type", "location"},
+		Rules:   []compare.Rule{{Path: "$..requestId", Ignore: compare.IgnoreAll}},
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	return c
+}
+
+// benchBackend answers JSON of exactly that size, with a request id that is never the same twice.
 func benchBackend(b *testing.B, size int) *httptest.Server {
-	body := strings.Repeat("x", size)
+	var items strings.Builder
+	for i := 0; items.Len() < size; i++ {
+		fmt.Fprintf(&items, `{"id":%d,"name":"item %d","price":%d.50},`, i, i, i%100)
+	}
+	var n atomic.Uint64
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		head := fmt.Sprintf(`{"requestId":"%016x","items":[`, n.Add(1))
+		list := items.String()[:size-len(head)-len(`{}],"end":""}`)]
+		list = list[:strings.LastIndexByte(list, '}')+1] + ",{}"
+		tail := `],"end":"`
+		w.Header().Set("Content-Type", "application/json")
 		w.Header().Set("Content-Length", fmt.Sprint(size))
-		_, _ = io.WriteString(w, body)
+		_, _ = io.WriteString(w, head+list+tail+strings.Repeat("x", size-len(head)-len(list)-len(tail)-2)+`"}`)
 	}))
 	b.Cleanup(s.Close)
 	return s

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	stdlog "log"
 
 	"github.com/spf13/cobra"
 	"go.uber.org/zap"
@@ -34,6 +36,7 @@ func serve(ctx context.Context, o *options, allowDrift bool) error {
 		return err
 	}
 	log := newLogger(c.config.Log, o.sys)
+	stdlog.SetOutput(io.Discard) // net/http's client writes bytes of strange answers there; they may hold secrets
 	p, err := newProgram(ctx, c, programOptions{log: log, allowDrift: allowDrift, reload: read})
 	if errors.Is(err, cutover.ErrDrift) {
 		return exit(exitRefused, "%w", err)
