@@ -72,9 +72,9 @@ func helperTraffic(s *Store) int {
 func TestKillLosesOnlyWhatWasNotFlushed(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "paritygate.db")
 	var last RouteStats
-	for round := range 4 {
+	for round := range 3 {
 		h := startHelper(t, "traffic", path)
-		for range 10 + 5*round {
+		for range 5 + 5*round {
 			h.wait(t, "durable")
 		}
 		line := h.wait(t, "durable")
@@ -148,10 +148,10 @@ func helperFull(s *Store) int {
 		return 1
 	}
 	failed := 0
-	for i := range 2000 {
+	for i := range 400 {
 		x := exchange(time.Now(), uint64(i), compare.Mismatch)
-		x.Route = fmt.Sprint("route", i%50)
-		x.Old.Body = make([]byte, 8<<10)
+		x.Route = fmt.Sprint("route", i%10)
+		x.Old.Body = make([]byte, 16<<10)
 		see(s, x)
 		if i%50 == 0 && s.Flush(background()) != nil {
 			failed++
@@ -188,8 +188,8 @@ func TestFullDiskLosesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := mustOpen(t, Options{Path: path, Run: "move"})
-	if got := s.Total(); got.Verdicts[compare.Mismatch] != 2000 {
-		t.Errorf("%d mismatches, want 2000", got.Verdicts[compare.Mismatch])
+	if got := s.Total(); got.Verdicts[compare.Mismatch] != 400 {
+		t.Errorf("%d mismatches, want 400", got.Verdicts[compare.Mismatch])
 	}
 	if _, ok, err := s.State(t.Context()); ok || err != nil {
 		t.Errorf("the commit that failed is there: %v %v", ok, err)

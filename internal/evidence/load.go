@@ -47,6 +47,9 @@ func (s *Store) loadLedger(ctx context.Context) error {
 	if err := s.loadGroups(ctx, w); err != nil {
 		return fmt.Errorf("read the mismatches: %w", err)
 	}
+	if err := s.loadSampleIDs(ctx, w); err != nil {
+		return fmt.Errorf("read the mismatches: %w", err)
+	}
 	// The first flush proves that the store can be written, and adds what was open for good.
 	return s.flush(ctx)
 }
@@ -66,19 +69,19 @@ func (s *Store) loadWindow(ctx context.Context) (*window, error) {
 }
 
 func (s *Store) loadAccounts(ctx context.Context, w *window) error {
-	return s.eachAccount(ctx, "window = ?", []any{w.id}, func(_ int64, route string, a *account) error {
+	return s.eachAccount(ctx, w.id, w.id, func(_ int64, route string, a *account) error {
 		a.changed.mark() // open units became closed ones
 		w.accounts[route] = a
 		return nil
 	})
 }
 
-// eachAccount reads accounts. Units that were open when they were written are among the closed ones: the process that could
+// eachAccount reads the accounts of windows, by number from first to last. Units that were open when they were written are among the closed ones: the process that could
 // have added to them is gone.
-func (s *Store) eachAccount(ctx context.Context, where string, args []any, f func(window int64, route string, a *account) error) (err error) {
+func (s *Store) eachAccount(ctx context.Context, first, last int64, f func(window int64, route string, a *account) error) (err error) {
 	rows, err := s.read.QueryContext(ctx, `SELECT window, route, match, tolerated, lagged, mismatch, failed, skipped, new_asked, new_errors,
 		samples, units + open_units, bad_units + open_bad_units, lagged_units + open_lagged_units,
-		suppressed, requests, old_sketch, new_sketch FROM accounts WHERE `+where, args...)
+		suppressed, requests, old_sketch, new_sketch FROM accounts WHERE window BETWEEN ? AND ?`, first, last)
 	if err != nil {
 		return err
 	}
@@ -127,6 +130,7 @@ func (s *Store) loadGroups(ctx context.Context, w *window) (err error) {
 	if err != nil {
 		return err
 	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
 	for rows.Next() {
 		var (
 			key                  groupKey
@@ -135,18 +139,15 @@ func (s *Store) loadGroups(ctx context.Context, w *window) (err error) {
 			g                    = &group{}
 		)
 		if err := rows.Scan(&key.route, &key.signature, &verdict, &g.count, &first, &last, &g.example, &differences); err != nil {
-			return errors.Join(err, rows.Close())
+			return err
 		}
 		if err := json.Unmarshal([]byte(differences), &g.differences); err != nil {
-			return errors.Join(fmt.Errorf("%w: signature %s: %w", ErrCorrupt, key.signature, err), rows.Close())
+			return fmt.Errorf("%w: signature %s: %w", ErrCorrupt, key.signature, err)
 		}
 		g.verdict, g.first, g.last = compare.Verdict(verdict), time.Unix(0, first).UTC(), time.Unix(0, last).UTC()
 		w.groups[key] = g
 	}
-	if err := errors.Join(rows.Err(), rows.Close()); err != nil {
-		return err
-	}
-	return s.loadSampleIDs(ctx, w)
+	return rows.Err()
 }
 
 func (s *Store) loadSampleIDs(ctx context.Context, w *window) (err error) {

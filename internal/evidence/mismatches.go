@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"paritygate/compare"
@@ -26,56 +25,40 @@ type Filter struct {
 
 const defaultLimit = 100
 
-// where returns the filter as a condition on signatures and samples alike.
-func (f Filter) where(window int64) (condition string, args []any) {
-	var parts []string
-	add := func(part string, arg any) {
-		parts = append(parts, part)
-		args = append(args, arg)
+// condition selects rows of signatures and of samples by the arguments of Filter.arguments; the fifth is the limit.
+const condition = "(?1 = 0 OR window = ?1) AND (?2 = '' OR route = ?2) AND (?3 = '' OR signature = ?3) AND (?4 = '' OR verdict = ?4)"
+
+func (f Filter) arguments(window int64) []any {
+	if f.AllWindows {
+		window = 0
 	}
-	if !f.AllWindows {
-		add("window = ?", window)
+	if f.Limit <= 0 {
+		f.Limit = defaultLimit
 	}
-	if f.Route != "" {
-		add("route = ?", f.Route)
-	}
-	if f.Signature != "" {
-		add("signature = ?", f.Signature)
-	}
-	if f.Verdict != "" {
-		add("verdict = ?", string(f.Verdict))
-	}
-	if len(parts) == 0 {
-		return "1", nil
-	}
-	return strings.Join(parts, " AND "), args
+	return []any{window, f.Route, f.Signature, string(f.Verdict), f.Limit}
 }
 
 // Mismatches returns the groups, the most frequent first, and the kept samples without bodies, the newest first. It flushes, so
 // that it tells what the counters tell; if that fails it returns what the store holds.
 func (s *Store) Mismatches(ctx context.Context, f Filter) ([]Group, []Sample, error) {
 	_ = s.Flush(ctx) // Healthy tells
-	if f.Limit <= 0 {
-		f.Limit = defaultLimit
-	}
 	window, _ := s.Window()
-	condition, args := f.where(window)
-	args = append(args, f.Limit)
-	groups, err := s.groups(ctx, condition, args)
+	args := f.arguments(window)
+	groups, err := s.groups(ctx, args)
 	if err != nil {
 		return nil, nil, s.failed("read the mismatches", err)
 	}
-	samples, err := s.sampleList(ctx, condition, args)
+	samples, err := s.sampleList(ctx, args)
 	if err != nil {
 		return nil, nil, s.failed("read the mismatches", err)
 	}
 	return groups, samples, nil
 }
 
-func (s *Store) groups(ctx context.Context, condition string, args []any) (groups []Group, err error) {
+func (s *Store) groups(ctx context.Context, args []any) (groups []Group, err error) {
 	// Of bare columns beside one max(), SQLite takes the values of its row: the latest window's example.
 	rows, err := s.read.QueryContext(ctx, `SELECT route, signature, sum(count), min(first), max(last), verdict, example, differences, max(window)
-		FROM signatures WHERE `+condition+` GROUP BY route, signature ORDER BY 3 DESC, 5 DESC, 1, 2 LIMIT ?`, args...)
+		FROM signatures WHERE `+condition+` GROUP BY route, signature ORDER BY 3 DESC, 5 DESC, 1, 2 LIMIT ?5`, args...)
 	if err != nil {
 		return nil, err
 	}
@@ -100,8 +83,8 @@ func (s *Store) groups(ctx context.Context, condition string, args []any) (group
 
 const sampleColumns = "id, route, signature, time, verdict, method, target, header, old, new, old_seconds, new_seconds, differences"
 
-func (s *Store) sampleList(ctx context.Context, condition string, args []any) (samples []Sample, err error) {
-	rows, err := s.read.QueryContext(ctx, "SELECT "+sampleColumns+", NULL, NULL FROM samples WHERE "+condition+" ORDER BY time DESC, id DESC LIMIT ?", args...)
+func (s *Store) sampleList(ctx context.Context, args []any) (samples []Sample, err error) {
+	rows, err := s.read.QueryContext(ctx, "SELECT "+sampleColumns+", NULL, NULL FROM samples WHERE "+condition+" ORDER BY time DESC, id DESC LIMIT ?5", args...)
 	if err != nil {
 		return nil, err
 	}

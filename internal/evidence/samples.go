@@ -85,17 +85,32 @@ func copyLeg(l *Leg) Leg {
 	return c
 }
 
+// failureClasses tells a failure by a word in its error; the first that is there decides.
+var failureClasses = []struct{ word, kind string }{
+	{"refused", "connection refused"},
+	{"reset", "connection reset"},
+	{"broken pipe", "connection reset"},
+	{"deadline", "timeout"},
+	{"timeout", "timeout"},
+	{"timed out", "timeout"},
+	{"no such host", "name not found"},
+	{"unreachable", "unreachable"},
+	{"no route to host", "unreachable"},
+	{"tls", "tls"},
+	{"x509", "tls"},
+	{"certificate", "tls"},
+	{"eof", "cut off"},
+	{"closed", "cut off"},
+	{"malformed", "malformed"},
+	{"invalid", "malformed"},
+	{"too large", "too large"},
+	{"cancel", "canceled"},
+}
+
 // failureKind names the class of a failure, which is stable where the error's text is not.
 func failureKind(l *Leg) compare.Kind {
 	text := strings.ToLower(l.Error)
-	for _, class := range []struct{ word, kind string }{
-		{"refused", "connection refused"}, {"reset", "connection reset"}, {"broken pipe", "connection reset"},
-		{"deadline", "timeout"}, {"timeout", "timeout"}, {"timed out", "timeout"},
-		{"no such host", "name not found"}, {"unreachable", "unreachable"}, {"no route to host", "unreachable"},
-		{"tls", "tls"}, {"x509", "tls"}, {"certificate", "tls"},
-		{"eof", "cut off"}, {"closed", "cut off"}, {"malformed", "malformed"}, {"invalid", "malformed"},
-		{"too large", "too large"}, {"cancel", "canceled"},
-	} {
+	for _, class := range failureClasses {
 		if strings.Contains(text, class.word) {
 			return compare.Kind("error: " + class.kind)
 		}

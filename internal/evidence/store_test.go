@@ -91,6 +91,7 @@ func exchange(at time.Time, fingerprint uint64, v compare.Verdict) *Exchange {
 		x.New = Leg{Duration: time.Second, Error: "context deadline exceeded"}
 	case compare.Skipped:
 		x.Reason, x.New = compare.QueueFull, Leg{}
+	case compare.Match, compare.Tolerated, compare.Lagged:
 	}
 	return x
 }
@@ -146,6 +147,7 @@ func TestOpenRefuses(t *testing.T) {
 		{"cut off", func(t *testing.T, o Options) { valid(t, o); truncate(t, o.Path) }, nil, ErrCorrupt, "nothing was changed"},
 		{"another program's", func(t *testing.T, o Options) { execute(t, o.Path, "CREATE TABLE x (y)") }, nil, ErrNotStore, "another program"},
 		{"newer", alter("PRAGMA user_version = 99"), nil, ErrNewerStore, "version 99"},
+		{"newer, in the log that a crash left", func(t *testing.T, o Options) { crashed(t, o, "PRAGMA user_version = 99") }, nil, ErrNewerStore, "version 99"},
 		{"another run", valid, func(o *Options) { o.Run = "other" }, ErrOtherRun, `holds "move" and this is "other"`},
 		{"no directory", nil, func(o *Options) { o.Path = filepath.Join(filepath.Dir(o.Path), "none", "x.db") }, os.ErrNotExist, "directory does not exist"},
 		{"directory in its place", func(t *testing.T, o Options) {
@@ -160,7 +162,7 @@ func TestOpenRefuses(t *testing.T) {
 			if tc.prepare != nil {
 				tc.prepare(t, o)
 			}
-			before, _ := os.ReadFile(o.Path)
+			before := contents(o.Path)
 			if tc.change != nil {
 				tc.change(&o)
 			}
@@ -175,9 +177,10 @@ func TestOpenRefuses(t *testing.T) {
 			if !strings.Contains(err.Error(), tc.message) || !strings.Contains(err.Error(), o.Path) {
 				t.Errorf("error %q lacks %q or the path", err, tc.message)
 			}
-			after, _ := os.ReadFile(o.Path)
-			if !bytes.Equal(before, after) {
-				t.Error("the file was changed")
+			for suffix, content := range before {
+				if !bytes.Equal(content, contents(o.Path)[suffix]) {
+					t.Errorf("%q was changed", o.Path+suffix)
+				}
 			}
 		})
 	}
@@ -195,6 +198,33 @@ func execute(t *testing.T, path, statement string, args ...any) {
 	}
 	if err := db.Close(); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// contents returns what lies in the store's file and in its write-ahead log, if they exist.
+func contents(path string) map[string][]byte {
+	all := map[string][]byte{}
+	for _, suffix := range []string{"", "-wal"} {
+		if b, err := os.ReadFile(path + suffix); err == nil && len(b) > 0 {
+			all[suffix] = b
+		}
+	}
+	return all
+}
+
+// crashed makes a store in which the statement is the last thing that was done before a crash.
+func crashed(t *testing.T, o Options, statement string) {
+	t.Helper()
+	running := o
+	running.Path = filepath.Join(t.TempDir(), "running.db")
+	s := mustOpen(t, running)
+	if _, err := s.write.ExecContext(t.Context(), statement); err != nil {
+		t.Fatal(err)
+	}
+	for suffix, content := range contents(running.Path) {
+		if err := os.WriteFile(o.Path+suffix, content, 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 
