@@ -281,3 +281,22 @@ func TestLastArmed(t *testing.T) {
 		t.Errorf("last armed %v, want %v", got, armed)
 	}
 }
+
+func TestWritesOnNewSurviveARestart(t *testing.T) {
+	s := mustOpen(t, options(t, newClock()))
+	if got := s.WritesOnNew(); got != 0 {
+		t.Errorf("a new store says %d writes", got)
+	}
+	s.SetWritesOnNew(17)
+	mustFlush(t, s)
+	s = reopen(t, s)
+	if got := s.WritesOnNew(); got != 17 {
+		t.Errorf("%d writes, want 17", got)
+	}
+	s.SetWritesOnNew(0)
+	mustFlush(t, s)
+	s = reopen(t, s)
+	if got := s.WritesOnNew(); got != 0 {
+		t.Errorf("%d writes after the count was cleared", got)
+	}
+}
