@@ -39,8 +39,10 @@ func benchmarkProxy(b *testing.B, fraction float64) {
 			router := &plans{}
 			router.set(Plan{Epoch: 1, Reads: Old, Shadow: New, Fraction: fraction, Writes: Old})
 			u := parseURL(b, backend.URL)
-			p, err := NewProxy(Options{Run: "bench", Router: router, Observer: nobody{}, Old: BackendOptions{URL: u}, New: BackendOptions{URL: u},
-				Table: Table{Comparer: comparer(b)}})
+			p, err := NewProxy(Options{
+				Run: "bench", Router: router, Observer: nobody{}, Old: BackendOptions{URL: u}, New: BackendOptions{URL: u},
+				Table: Table{Comparer: comparer(b)},
+			})
 			if err != nil {
 				b.Fatal(err)
 			}

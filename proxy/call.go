@@ -47,7 +47,7 @@ func (p *Proxy) ask(w http.ResponseWriter, c *call, a *asking, sent func()) {
 		c.body.progress.Store(&again)
 	}
 	start := time.Now()
-	c.resp, c.err = c.backend.transport(a.role, a.in).RoundTrip(req)
+	c.resp, c.err = c.backend.transport(a.role, a.in).RoundTrip(req) //nolint:bodyclose // whoever relays the answer closes it
 	c.took = time.Since(start)
 	informed.stop()
 	if c.body != nil {

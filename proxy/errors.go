@@ -37,8 +37,10 @@ func refusalFor(err error) refusal {
 	case errors.Is(err, errClientStalled):
 		return refusal{http.StatusRequestTimeout, "request_timeout", "The request's body did not arrive in time."}
 	case errors.Is(err, errAbandoned):
-		return refusal{http.StatusGatewayTimeout, "write_unknown",
-			"The backend did not answer before it was left; whether the write took place is unknown."}
+		return refusal{
+			http.StatusGatewayTimeout, "write_unknown",
+			"The backend did not answer before it was left; whether the write took place is unknown.",
+		}
 	case errors.Is(err, errTimeout):
 		return refusal{http.StatusGatewayTimeout, "gateway_timeout", "The backend did not answer in time."}
 	case errors.Is(err, errBusy):

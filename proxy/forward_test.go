@@ -44,8 +44,10 @@ func TestRewriteForNew(t *testing.T) {
 	echo := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got.Store(r.RequestURI) })
 	r := start(t, livePlan, text(""), echo, func(o *Options) {
 		o.New.URL.Path = "/base/"
-		o.Table.Routes = []Route{{Name: "p", Methods: []string{"GET"}, Path: "/api/products/{id}", NewPath: "/v2/artifacts/{id}/x",
-			NewQuery: map[string]string{"include": "all", "b c": "&"}}}
+		o.Table.Routes = []Route{{
+			Name: "p", Methods: []string{"GET"}, Path: "/api/products/{id}", NewPath: "/v2/artifacts/{id}/x",
+			NewQuery: map[string]string{"include": "all", "b c": "&"},
+		}}
 	})
 	for target, want := range map[string]string{
 		"/api/products/a%2Fb":                 "/base/v2/artifacts/a%2Fb/x?b+c=%26&include=all",

@@ -108,7 +108,8 @@ func (plain) Compare(old, new *compare.Answer) compare.Result {
 		return compare.Result{Verdict: compare.Match}
 	}
 	return compare.Result{Verdict: compare.Mismatch, Differences: []compare.Difference{
-		{Location: compare.InBody, Path: "$", Kind: compare.KindValue, Old: string(old.Body), New: string(new.Body)}}}
+		{Location: compare.InBody, Path: "$", Kind: compare.KindValue, Old: string(old.Body), New: string(new.Body)},
+	}}
 }
 
 // rig is a proxy between two real backends.

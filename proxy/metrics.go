@@ -52,21 +52,35 @@ func newMetrics() *metrics {
 	buckets := []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30}
 	return &metrics{
 		routes: map[routeKey]*routeMetrics{},
-		requests: prometheus.NewCounterVec(prometheus.CounterOpts{Name: p + "requests_total",
-			Help: "Requests to the backends."}, []string{"route", "kind", "backend", "role", "code"}),
-		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: p + "request_duration_seconds",
-			Help: "Time from the request to the backend's response headers.", Buckets: buckets}, []string{"route", "backend", "role"}),
-		comparisons: prometheus.NewCounterVec(prometheus.CounterOpts{Name: p + "comparisons_total",
-			Help: "Eligible exchanges by their final verdict."}, []string{"route", "verdict"}),
-		differences: prometheus.NewCounterVec(prometheus.CounterOpts{Name: p + "differences_total",
-			Help: "Differences found in mismatches."}, []string{"route", "location", "kind"}),
-		skipped: prometheus.NewCounterVec(prometheus.CounterOpts{Name: p + "shadow_skipped_total",
-			Help: "Eligible exchanges that were not compared, by reason."}, []string{"route", "reason"}),
-		overhead: prometheus.NewHistogram(prometheus.HistogramOpts{Name: p + "overhead_seconds",
+		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: p + "requests_total",
+			Help: "Requests to the backends.",
+		}, []string{"route", "kind", "backend", "role", "code"}),
+		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: p + "request_duration_seconds",
+			Help: "Time from the request to the backend's response headers.", Buckets: buckets,
+		}, []string{"route", "backend", "role"}),
+		comparisons: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: p + "comparisons_total",
+			Help: "Eligible exchanges by their final verdict.",
+		}, []string{"route", "verdict"}),
+		differences: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: p + "differences_total",
+			Help: "Differences found in mismatches.",
+		}, []string{"route", "location", "kind"}),
+		skipped: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: p + "shadow_skipped_total",
+			Help: "Eligible exchanges that were not compared, by reason.",
+		}, []string{"route", "reason"}),
+		overhead: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name:    p + "overhead_seconds",
 			Help:    "Time that the proxy itself adds to the authority's answer.",
-			Buckets: []float64{.00001, .000025, .00005, .0001, .00025, .0005, .001, .0025, .005, .01, .05, .25, 1}}),
-		holdTime: prometheus.NewHistogram(prometheus.HistogramOpts{Name: p + "write_hold_seconds",
-			Help: "Time for which writes were held.", Buckets: buckets}),
+			Buckets: []float64{.00001, .000025, .00005, .0001, .00025, .0005, .001, .0025, .005, .01, .05, .25, 1},
+		}),
+		holdTime: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: p + "write_hold_seconds",
+			Help: "Time for which writes were held.", Buckets: buckets,
+		}),
 		inFlight: prometheus.NewGauge(prometheus.GaugeOpts{Name: p + "shadow_in_flight", Help: "Shadows being asked."}),
 		pending:  prometheus.NewGauge(prometheus.GaugeOpts{Name: p + "pending", Help: "Eligible exchanges without a final verdict."}),
 	}

@@ -99,8 +99,10 @@ func TestListenErrorsAtOnce(t *testing.T) {
 
 func TestOptionsAreChecked(t *testing.T) {
 	good := func() Options {
-		return Options{Run: "r", Router: &plans{}, Observer: nobody{}, Table: Table{Comparer: plain{}},
-			Old: BackendOptions{URL: parseURL(t, "http://a")}, New: BackendOptions{URL: parseURL(t, "https://b/c")}}
+		return Options{
+			Run: "r", Router: &plans{}, Observer: nobody{}, Table: Table{Comparer: plain{}},
+			Old: BackendOptions{URL: parseURL(t, "http://a")}, New: BackendOptions{URL: parseURL(t, "https://b/c")},
+		}
 	}
 	if _, err := NewProxy(good()); err != nil {
 		t.Fatal(err)

@@ -184,7 +184,8 @@ func TestShadowIsAskedOnceAndFollowsNothing(t *testing.T) {
 // A write is never sent twice, though net/http repeats what it takes for idempotent.
 func TestWriteIsNeverSentTwice(t *testing.T) {
 	for _, c := range []struct{ name, method, header, value string }{
-		{"POST with a key", "POST", "Idempotency-Key", "k"}, {"POST with another key", "POST", "X-Idempotency-Key", "k"},
+		{"POST with a key", "POST", "Idempotency-Key", "k"},
+		{"POST with another key", "POST", "X-Idempotency-Key", "k"},
 		{"GET that writes", "GET", "X-HTTP-Method-Override", "DELETE"},
 	} {
 		var asked atomic.Int64

@@ -4,13 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"net/url"
 	"slices"
 	"strings"
 
 	"golang.org/x/time/rate"
-
-	"net/http"
 )
 
 // table is a Table compiled: what Reload swaps.
