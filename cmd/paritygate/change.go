@@ -79,7 +79,7 @@ func (c *change) needReason() error {
 func newMirror(o *options) *cobra.Command {
 	c := &change{o: o}
 	cmd := &cobra.Command{
-		Use: "mirror FRACTION", Short: "Change the fraction of the reads that is mirrored, such as 25%", Args: cobra.ExactArgs(1),
+		Use: "mirror FRACTION", Short: "Change the fraction of the reads that is mirrored, such as 25%", Args: one("the FRACTION, such as 25%"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			fraction, err := parseFraction(args[0])
 			if err != nil {
@@ -99,7 +99,7 @@ func newAttest(o *options) *cobra.Command {
 	c := &change{o: o}
 	var evidence string
 	cmd := &cobra.Command{
-		Use: "attest NAME --evidence TEXT", Short: "Record that you vouch for something the gate asks for", Args: cobra.ExactArgs(1),
+		Use: "attest NAME --evidence TEXT", Short: "Record that you vouch for something the gate asks for", Args: one("the NAME that stands in gate.attestations"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if strings.TrimSpace(evidence) == "" {
 				return exit(exitUsage, "say with --evidence TEXT what you saw, such as where the backup is and how its restore was checked")
@@ -117,7 +117,7 @@ func newAttest(o *options) *cobra.Command {
 func newRestart(o *options) *cobra.Command {
 	c := &change{o: o}
 	cmd := &cobra.Command{
-		Use: "restart --reason TEXT", Short: "Begin the window of evidence anew, after a fix of new was deployed", Args: cobra.NoArgs,
+		Use: "restart --reason TEXT", Short: "Begin the window of evidence anew, after a fix of new was deployed", Args: none,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := c.needReason(); err != nil {
 				return err
@@ -135,7 +135,7 @@ func newCutover(o *options) *cobra.Command {
 	c := &change{o: o}
 	var dryRun, force bool
 	cmd := &cobra.Command{
-		Use: "cutover", Short: "Flip the writes to new, if the gate passes", Args: cobra.NoArgs,
+		Use: "cutover", Short: "Flip the writes to new, if the gate passes", Args: none,
 		Long: "Holds the writes, lets those in flight at old run out, runs the strict checks, commits, and releases the writes to new.\n" +
 			"Any failure before the commit gives the held writes to old. Refused unless the gate passes; --force skips the gate alone.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -189,7 +189,7 @@ func (c *change) explain(err error) {
 func newRollback(o *options) *cobra.Command {
 	c := &change{o: o}
 	cmd := &cobra.Command{
-		Use: "rollback --reason TEXT", Short: "Send reads and writes back to old, now", Args: cobra.NoArgs,
+		Use: "rollback --reason TEXT", Short: "Send reads and writes back to old, now", Args: none,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := c.needReason(); err != nil {
 				return err
@@ -207,7 +207,7 @@ func newResume(o *options) *cobra.Command {
 	c := &change{o: o}
 	var discard bool
 	cmd := &cobra.Command{
-		Use: "resume", Short: "Go from rolled_back to shadow again", Args: cobra.NoArgs,
+		Use: "resume", Short: "Go from rolled_back to shadow again", Args: none,
 		Long: "Goes from rolled_back to shadow, with a new window of evidence. Refused while writes that new accepted are unreplayed:\n" +
 			"carry them over to old, then say --discard --reason TEXT.",
 		RunE: func(cmd *cobra.Command, _ []string) error {

@@ -157,7 +157,7 @@ func newCheck(o *options) *cobra.Command {
 			defer runner.Close()
 			results, err := runner.RunAll(cmd.Context(), args, aggregate.Mode{Strict: strict})
 			if unknownCheck(err) {
-				return exit(exitUsage, "%w", err)
+				return exit(exitUsage, "%w; %s has %s", err, o.config, checkNames(c))
 			}
 			if err != nil {
 				return err
@@ -167,6 +167,14 @@ func newCheck(o *options) *cobra.Command {
 	}
 	cmd.Flags().BoolVar(&strict, "strict", false, "with tolerance 0, as at the cutover")
 	return cmd
+}
+
+func checkNames(c *compiled) string {
+	names := make([]string, len(c.checks))
+	for i, k := range c.checks {
+		names[i] = k.Name
+	}
+	return strings.Join(names, ", ")
 }
 
 func (o *options) showChecks(results []aggregate.Result) error {

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"errors"
+	"fmt"
 	"net"
 	"net/http"
 	"os"
@@ -30,13 +32,21 @@ func (o *options) client() (*admin.Client, error) {
 	return client, nil
 }
 
+// cause is an error of the file system without the call and the path.
+func cause(err error) error {
+	if e, ok := errors.AsType[*os.PathError](err); ok {
+		return e.Err
+	}
+	return err
+}
+
 func (o *options) configuredAdmin() (string, error) {
 	if _, err := os.Stat(o.config); err != nil {
-		return "", exit(exitUsage, "%w; name the running proxy with --admin URL, or its configuration with --config FILE", err)
+		return "", exit(exitUsage, "%s cannot be read: %w; name the running proxy with --admin URL, or its configuration with --config FILE", o.config, cause(err))
 	}
 	c, err := config.Load(o.config, o.sys.lookup)
 	if err != nil {
-		return "", err
+		return "", fmt.Errorf("%w\nthe file was read for its admin.address; --admin URL does without it", err)
 	}
 	host, port, err := net.SplitHostPort(c.Admin.Address)
 	if err != nil {

@@ -26,6 +26,9 @@ type compiled struct {
 
 // load reads the file and compiles it. The error is config.Problems.
 func load(path string, lookup func(string) (string, bool)) (*compiled, error) {
+	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
+		return nil, exit(exitUsage, "there is no configuration %s here: name yours with --config FILE, or write one (README.md shows the least that works)", path)
+	}
 	c, err := config.Load(path, lookup)
 	if err != nil {
 		return nil, err

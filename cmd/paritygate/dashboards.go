@@ -8,11 +8,11 @@ import (
 
 func newDashboards(o *options) *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "dashboards", Short: "The Grafana dashboards and Prometheus rules that come with this version", Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Use: "dashboards", Short: "The Grafana dashboards and Prometheus rules that come with this version",
+		Args: cobra.ArbitraryArgs, RunE: group,
 	}
 	cmd.AddCommand(&cobra.Command{
-		Use: "export DIR", Short: "Write the dashboards and rules into a directory", Args: cobra.ExactArgs(1),
+		Use: "export DIR", Short: "Write the dashboards and rules into a directory", Args: one("the DIR to write into"),
 		RunE: func(_ *cobra.Command, args []string) error {
 			files, err := dashboards.Export(args[0])
 			if err != nil {

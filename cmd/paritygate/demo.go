@@ -18,7 +18,7 @@ func newDemo(o *options) *cobra.Command {
 otherwise), plants five faults in the new one, puts paritygate in front of them under realistic traffic, and goes the whole way: the
 mismatches are found and named, the faults repaired, the gate passes, the writes are cut over under load, new is killed, and
 paritygate rolls back by itself. It takes about a minute, needs no set-up, and leaves nothing behind. Every number is measured.`,
-		Args: cobra.NoArgs,
+		Args: none,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			d := &demonstration{screen: newScreen(o.sys), lookup: o.sys.lookup, hold: hold, sqlite: sqlite}
 			return d.show(cmd.Context())

@@ -2,29 +2,28 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"net"
-	"net/url"
 	"sync"
 	"time"
 
 	"go.uber.org/zap"
 
-	"paritygate/config"
 	"paritygate/internal/admin"
+	"paritygate/proxy"
 )
 
 // health knows which parts are unwell. None of them takes the proxy out of service: clients may be served all the same.
 type health struct {
-	config  *config.Config
 	program *Program
 
 	mu    sync.Mutex
 	found map[string]string // part → what is wrong, of the last probe
 }
 
-func newHealth(c *config.Config, p *Program) *health {
-	return &health{config: c, program: p, found: map[string]string{}}
+func newHealth(p *Program) *health {
+	return &health{program: p, found: map[string]string{}}
 }
 
 const (
@@ -47,9 +46,10 @@ func (h *health) run(ctx context.Context) {
 func (h *health) probe(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
 	defer cancel()
+	c := h.program.current.Load()
 	var wait sync.WaitGroup
-	wait.Go(func() { h.note(ctx, "backends.old", reach(ctx, h.config.Backends.Old.URL)) })
-	wait.Go(func() { h.note(ctx, "backends.new", reach(ctx, h.config.Backends.New.URL)) })
+	wait.Go(func() { h.note(ctx, "backends.old", reach(ctx, c.old)) })
+	wait.Go(func() { h.note(ctx, "backends.new", reach(ctx, c.new)) })
 	if h.program.checks != nil {
 		wait.Go(func() {
 			oldErr, newErr := h.program.checks.Probe(ctx)
@@ -60,14 +60,19 @@ func (h *health) probe(ctx context.Context) {
 	wait.Wait()
 }
 
-// reach opens a connection to the backend and closes it again: no request is sent that nobody asked for.
-func reach(ctx context.Context, u *url.URL) error {
+// reach opens a connection to the backend, over TLS where its URL says so, and closes it again: no request is sent that
+// nobody asked for.
+func reach(ctx context.Context, b proxy.BackendOptions) error {
+	u := b.URL
 	port := u.Port()
 	if port == "" {
 		port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
 	}
-	var dialer net.Dialer
-	conn, err := dialer.DialContext(ctx, "tcp", net.JoinHostPort(u.Hostname(), port))
+	dial := new(net.Dialer).DialContext
+	if u.Scheme == "https" {
+		dial = (&tls.Dialer{Config: b.TLS}).DialContext
+	}
+	conn, err := dial(ctx, "tcp", net.JoinHostPort(u.Hostname(), port))
 	if err != nil {
 		return err
 	}

@@ -57,7 +57,7 @@ func newProgram(ctx context.Context, c *compiled, o programOptions) (*Program, e
 	p.life.Store(admin.Starting)
 	p.current.Store(c)
 	p.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	p.health = newHealth(c.config, p)
+	p.health = newHealth(p)
 	steps := []func(context.Context, *compiled) error{
 		p.openStore,   // first: its lock keeps a second proxy out
 		p.openMachine, // decides the phase before anything can be answered

@@ -50,7 +50,8 @@ func exit(code int, format string, args ...any) error {
 
 // run executes a command line and returns the exit code.
 func run(ctx context.Context, args []string, sys system) int {
-	root := newRoot(sys)
+	o := &options{sys: sys}
+	root := newRoot(o)
 	root.SetArgs(args)
 	root.SetIn(sys.in)
 	root.SetOut(sys.out)
@@ -62,7 +63,7 @@ func run(ctx context.Context, args []string, sys system) int {
 	code := exitCode(err)
 	if text := err.Error(); text != "" {
 		if _, many := errors.AsType[config.Problems](err); !many {
-			text = "paritygate: " + text
+			text = "paritygate: " + text + o.advice(err)
 		}
 		fmt.Fprintln(sys.err, text)
 	}
@@ -104,8 +105,7 @@ type options struct {
 	output   string
 }
 
-func newRoot(sys system) *cobra.Command {
-	o := &options{sys: sys}
+func newRoot(o *options) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "paritygate COMMAND",
 		Short: "A parity-checking shadow proxy with an evidence-based cutover",
@@ -121,12 +121,7 @@ Exit codes: 0 done, 1 failed, 2 usage or configuration, 3 the gate or a check fa
 			}
 			return nil
 		},
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if len(args) > 0 {
-				return exit(exitUsage, "unknown command %q; see `paritygate --help`", args[0])
-			}
-			return cmd.Help()
-		},
+		Args: cobra.ArbitraryArgs, RunE: group,
 	}
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return exit(exitUsage, "%w; see `%s --help`", err, cmd.CommandPath())
@@ -142,23 +137,5 @@ Exit codes: 0 done, 1 failed, 2 usage or configuration, 3 the gate or a check fa
 		newMirror(o), newAttest(o), newRestart(o), newCutover(o), newRollback(o), newResume(o),
 		newDashboards(o), newVersion(o),
 	)
-	for _, sub := range root.Commands() {
-		usageArgs(sub)
-	}
 	return root
-}
-
-// usageArgs makes wrong arguments a usage error.
-func usageArgs(cmd *cobra.Command) {
-	if check := cmd.Args; check != nil {
-		cmd.Args = func(cmd *cobra.Command, args []string) error {
-			if err := check(cmd, args); err != nil {
-				return exit(exitUsage, "%w; see `%s --help`", err, cmd.CommandPath())
-			}
-			return nil
-		}
-	}
-	for _, sub := range cmd.Commands() {
-		usageArgs(sub)
-	}
 }

@@ -2,11 +2,13 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	stdlog "log"
 
+	"github.com/goccy/go-yaml"
 	"github.com/spf13/cobra"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
@@ -18,7 +20,7 @@ import (
 func newServe(o *options) *cobra.Command {
 	var allowDrift bool
 	cmd := &cobra.Command{
-		Use: "serve", Short: "Run the proxy, the admin API and the console", Args: cobra.NoArgs,
+		Use: "serve", Short: "Run the proxy, the admin API and the console", Args: none,
 		Long: "Runs until SIGTERM or SIGINT, then lets the requests in flight end. SIGHUP reads the configuration again; a bad file\n" +
 			"keeps the running one.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -69,13 +71,15 @@ func newLogger(c config.Log, sys system) *zap.Logger {
 func newValidate(o *options) *cobra.Command {
 	var probe bool
 	cmd := &cobra.Command{
-		Use: "validate", Short: "Check the configuration, and print what is in effect with secrets redacted", Args: cobra.NoArgs,
+		Use: "validate", Short: "Check the configuration, and print what is in effect with secrets redacted", Args: none,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, err := load(o.config, o.sys.lookup)
 			if err != nil {
 				return err
 			}
-			fmt.Fprint(o.sys.out, string(c.config.YAML()))
+			if err := o.showConfig(c); err != nil {
+				return err
+			}
 			if probe {
 				return probeAll(cmd.Context(), o, c)
 			}
@@ -84,6 +88,20 @@ func newValidate(o *options) *cobra.Command {
 	}
 	cmd.Flags().BoolVar(&probe, "probe", false, "also reach both backends and both databases")
 	return cmd
+}
+
+// showConfig prints what is in effect.
+func (o *options) showConfig(c *compiled) error {
+	text := c.config.YAML()
+	if o.output == "json" {
+		converted, err := yaml.YAMLToJSON(text)
+		if err != nil {
+			return fmt.Errorf("writing the configuration as JSON: %w", err)
+		}
+		return o.print(json.RawMessage(converted), nil)
+	}
+	_, err := o.sys.out.Write(text)
+	return err
 }
 
 // probeAll says of each part whether it can be reached, and fails if one cannot.
@@ -95,8 +113,8 @@ func probeAll(ctx context.Context, o *options, c *compiled) error {
 		err  error
 	}
 	found := []finding{
-		{"backends.old", reach(ctx, c.config.Backends.Old.URL)},
-		{"backends.new", reach(ctx, c.config.Backends.New.URL)},
+		{"backends.old", reach(ctx, c.old)},
+		{"backends.new", reach(ctx, c.new)},
 	}
 	if c.config.Databases != nil {
 		oldErr, newErr := probeDatabases(ctx, c)

@@ -18,7 +18,7 @@ import (
 func reading(o *options, use, short string, show func(context.Context, *admin.Client) error) *cobra.Command {
 	var watch bool
 	cmd := &cobra.Command{
-		Use: use, Short: short, Args: cobra.NoArgs,
+		Use: use, Short: short, Args: none,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			client, err := o.client()
 			if err != nil {
@@ -46,8 +46,7 @@ func printStatus(p *printer, s admin.Status) {
 		{"phase", fmt.Sprintf("%s (epoch %d, since %s, by %s)", s.Phase, s.Epoch, instant(s.Since), s.Actor)},
 		{"reason", s.Reason},
 		{"mirror", percent(s.Mirror.Fraction) + " of the reads"},
-		{"parity", fmt.Sprintf("%s of %d compared differ, at most %s; %s is allowed", percent(s.Parity.MismatchRate), s.Parity.Compared,
-			percent(s.Parity.UpperBound), percent(s.Parity.Tolerance))},
+		{"parity", parityText(s.Parity)},
 		{"window", fmt.Sprintf("since %s (%s)", instant(s.Window.Start), s.Window.Reason)},
 		{"rollback", rollbackText(s.Rollback)},
 		{"config", shortened(s.Config.Checksum, 13) + map[bool]string{true: ", drifted since the run began"}[s.Config.Drift]},
@@ -58,6 +57,13 @@ func printStatus(p *printer, s admin.Status) {
 	for _, w := range s.Warnings {
 		p.linef("warning: %s", w)
 	}
+}
+
+func parityText(s admin.Parity) string {
+	if s.Compared == 0 {
+		return "nothing was compared yet"
+	}
+	return fmt.Sprintf("%s of %d compared differ, at most %s; %s is allowed", percent(s.MismatchRate), s.Compared, percent(s.UpperBound), percent(s.Tolerance))
 }
 
 func rollbackText(r admin.Rollback) string {
@@ -127,11 +133,15 @@ func newRoutes(o *options) *cobra.Command {
 func printRoutes(p *printer, routes []admin.Route) {
 	var rows [][]string
 	for _, r := range routes {
+		rate, bound := "-", "-"
+		if r.Eligible > r.Verdicts[compare.Skipped] { // a rate of nothing would read as parity
+			rate, bound = percent(r.MismatchRate), percent(r.UpperBound)
+		}
 		row := []string{r.Route, r.Kind, fmt.Sprint(r.Eligible)}
 		for _, v := range compare.Verdicts {
 			row = append(row, fmt.Sprint(r.Verdicts[v]))
 		}
-		rows = append(rows, append(row, percent(r.MismatchRate), percent(r.UpperBound),
+		rows = append(rows, append(row, rate, bound,
 			latency(r.Latency.Old.P50)+" / "+latency(r.Latency.Old.P99), latency(r.Latency.New.P50)+" / "+latency(r.Latency.New.P99)))
 	}
 	p.table([]string{
@@ -155,6 +165,9 @@ func newMismatches(o *options) *cobra.Command {
 	var query admin.MismatchQuery
 	var verdict, id string
 	cmd := reading(o, "mismatches", "Show where the two backends differ", func(ctx context.Context, client *admin.Client) error {
+		if err := limit(query.Limit); err != nil {
+			return err
+		}
 		if id != "" {
 			one, err := client.Mismatch(ctx, id)
 			if err != nil {
@@ -170,17 +183,17 @@ func newMismatches(o *options) *cobra.Command {
 		return o.print(list, func(p *printer) { printMismatches(p, list) })
 	})
 	flags := cmd.Flags()
-	flags.StringVar(&query.Route, "route", "", "only of this route")
-	flags.StringVar(&query.Signature, "signature", "", "only of this signature")
-	flags.StringVar(&verdict, "verdict", "", "only mismatch, or only failed")
-	flags.IntVar(&query.Limit, "limit", 20, "at most this many groups and samples")
-	flags.StringVar(&id, "id", "", "one mismatch whole, with both answers")
+	flags.StringVar(&query.Route, "route", "", "only of this `ROUTE`")
+	flags.StringVar(&query.Signature, "signature", "", "only of this group, by its `SIGNATURE`")
+	flags.StringVar(&verdict, "verdict", "", "only of this `VERDICT`: mismatch or failed")
+	flags.IntVar(&query.Limit, "limit", 20, "at most `N` groups and samples, 1 to 1000")
+	flags.StringVar(&id, "id", "", "the mismatch `ID` whole, with both answers")
 	return cmd
 }
 
 func printMismatches(p *printer, list admin.Mismatches) {
 	if len(list.Groups) == 0 {
-		p.line("no mismatches")
+		p.line("no mismatches since the window of evidence began")
 		return
 	}
 	var rows [][]string
@@ -198,9 +211,13 @@ func printMismatches(p *printer, list admin.Mismatches) {
 }
 
 func printMismatch(p *printer, m admin.Mismatch) {
-	p.linef("\n%s %s  %s %s  %s: old %d, new %d", m.ID, instant(m.Time), m.Request.Method, m.Request.Path, m.Verdict, m.Old.Status, m.New.Status)
+	p.linef("\n%s %s  %s %s  %s: old %s, new %s", m.ID, instant(m.Time), m.Request.Method, m.Request.Path, m.Verdict, answered(m.Old), answered(m.New))
 	for _, d := range m.Differences {
-		p.linef("  %s", strings.TrimSpace(fmt.Sprintf("%s %s", d.Location, d.Path))+fmt.Sprintf(" (%s): old %s, new %s", d.Kind, quoted(d.Old), quoted(d.New)))
+		line := fmt.Sprintf("  %s (%s)", strings.TrimSpace(fmt.Sprintf("%s %s", d.Location, d.Path)), d.Kind)
+		if d.Old != "" || d.New != "" {
+			line += fmt.Sprintf(": old %s, new %s", quoted(d.Old), quoted(d.New))
+		}
+		p.line(line)
 	}
 	for _, side := range []struct {
 		name string
@@ -213,6 +230,14 @@ func printMismatch(p *printer, m admin.Mismatch) {
 			p.linef("  %s's answer after %s:\n%s", side.name, latency(side.leg.DurationSeconds), side.leg.Body)
 		}
 	}
+}
+
+// answered is the status of an answer, or says that there was none.
+func answered(l admin.Leg) string {
+	if l.Status == 0 {
+		return "no answer"
+	}
+	return fmt.Sprint(l.Status)
 }
 
 // quoted shows a value of a difference, and that there is none.
@@ -234,6 +259,10 @@ func newChecks(o *options) *cobra.Command {
 }
 
 func printChecks(p *printer, checks []evidence.CheckResult) {
+	if len(checks) == 0 {
+		p.line("no checks are configured")
+		return
+	}
 	var rows [][]string
 	text := func(s *string) string {
 		if s == nil {
@@ -256,9 +285,12 @@ func printChecks(p *printer, checks []evidence.CheckResult) {
 
 func newEvents(o *options) *cobra.Command {
 	var after int64
-	var limit int
+	var most int
 	cmd := reading(o, "events", "Show the audit log", func(ctx context.Context, client *admin.Client) error {
-		events, err := client.Events(ctx, after, limit)
+		if err := limit(most); err != nil {
+			return err
+		}
+		events, err := client.Events(ctx, after, most)
 		if err != nil {
 			return err
 		}
@@ -274,7 +306,7 @@ func newEvents(o *options) *cobra.Command {
 			p.table([]string{"SEQ", "TIME", "ACTOR", "KIND", "PHASE", "EPOCH", "REASON"}, rows)
 		})
 	})
-	cmd.Flags().Int64Var(&after, "after", -1, "only events after this sequence number (-1: the newest)")
-	cmd.Flags().IntVar(&limit, "limit", 50, "at most this many")
+	cmd.Flags().Int64Var(&after, "after", -1, "only events after the sequence number `SEQ` (-1: the newest)")
+	cmd.Flags().IntVar(&most, "limit", 50, "at most `N`, 1 to 1000")
 	return cmd
 }

@@ -38,7 +38,7 @@ func buildInfo() build {
 
 func newVersion(o *options) *cobra.Command {
 	return &cobra.Command{
-		Use: "version", Short: "Print the version, the commit and the Go version", Args: cobra.NoArgs,
+		Use: "version", Short: "Print the version, the commit and the Go version", Args: none,
 		RunE: func(*cobra.Command, []string) error {
 			b := buildInfo()
 			return o.print(b, func(w *printer) {
