@@ -4,7 +4,6 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -38,9 +37,10 @@ func (t *transcript) String() string {
 
 // demoProcess is a demo with a directory of its own for all its temporary files.
 type demoProcess struct {
-	cmd *exec.Cmd
-	dir string
-	out transcript
+	cmd  *exec.Cmd
+	dir  string
+	out  transcript
+	done chan struct{} // closed when it has ended
 }
 
 func startDemo(t *testing.T, path string, args ...string) *demoProcess {
@@ -53,15 +53,23 @@ func startDemo(t *testing.T, path string, args ...string) *demoProcess {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &demoProcess{cmd: exec.Command(path, append([]string{"demo"}, args...)...), dir: dir}
+	p := &demoProcess{cmd: exec.Command(path, append([]string{"demo"}, args...)...), dir: dir, done: make(chan struct{})}
 	p.cmd.Env = append(os.Environ(), "TMPDIR="+dir)
 	p.cmd.Stdout, p.cmd.Stderr = &p.out, &p.out
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
+	go func() {
+		_ = p.cmd.Wait() // the state says how it ended
+		close(p.done)
+	}()
 	t.Cleanup(func() {
 		_ = p.cmd.Process.Kill() // it has ended, unless the test failed
+		<-p.done
 		_ = os.RemoveAll(dir)    // what is left was reported
+		if t.Failed() {
+			t.Logf("the demo said:\n%s", p.out.String())
+		}
 	})
 	return p
 }
@@ -69,12 +77,25 @@ func startDemo(t *testing.T, path string, args ...string) *demoProcess {
 // end waits for the demo and returns its exit code.
 func (p *demoProcess) end(t *testing.T) int {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
-	defer cancel()
-	stop := context.AfterFunc(ctx, func() { _ = p.cmd.Process.Kill() })
-	defer stop()
-	_ = p.cmd.Wait() // the state says how it ended
+	select {
+	case <-p.done:
+	case <-time.After(4 * time.Minute):
+		t.Fatal("the demo did not end")
+	}
 	return p.cmd.ProcessState.ExitCode()
+}
+
+// says waits until the demo has said something, and fails as soon as it ends without.
+func (p *demoProcess) says(t *testing.T, what string) {
+	t.Helper()
+	testkit.Eventually(t, 4*time.Minute, func() bool {
+		select {
+		case <-p.done:
+			t.Fatalf("the demo ended in %d", p.cmd.ProcessState.ExitCode())
+		default:
+		}
+		return strings.Contains(p.out.String(), what)
+	}, "the demo says %q", what)
 }
 
 // leftNothing looks for files, and for processes that work in the demo's directory.
@@ -100,14 +121,14 @@ func TestE2EDemoTwoAtOnce(t *testing.T) {
 	for _, p := range []*demoProcess{startDemo(t, path), startDemo(t, path)} {
 		code, text := p.end(t), p.out.String()
 		if code != exitDone {
-			t.Errorf("the demo ended in %d:\n%s", code, text)
+			t.Errorf("the demo ended in %d", code)
 		}
 		for _, want := range []string{
 			".price: old", "check products", "check prices", "the gate says fail", "phase live", "phase rolled_back",
 			"0 lost, 0 doubled, 0 to old after the first to new", "What it came to",
 		} {
 			if !strings.Contains(strings.Join(strings.Fields(text), " "), want) {
-				t.Errorf("the demo does not say %q:\n%s", want, text)
+				t.Errorf("the demo does not say %q", want)
 			}
 		}
 		for line := range strings.Lines(text) {
@@ -124,11 +145,11 @@ func TestE2EDemoWithoutPostgres(t *testing.T) {
 	p := startDemo(t, binary(t), "--sqlite")
 	code, text := p.end(t), p.out.String()
 	if code != exitDone {
-		t.Errorf("the demo ended in %d:\n%s", code, text)
+		t.Errorf("the demo ended in %d", code)
 	}
 	for _, want := range []string{"two SQLite files", "goes without them", "phase rolled_back", "What it came to"} {
 		if !strings.Contains(strings.Join(strings.Fields(text), " "), want) {
-			t.Errorf("the demo does not say %q:\n%s", want, text)
+			t.Errorf("the demo does not say %q", want)
 		}
 	}
 	p.leftNothing(t)
@@ -140,12 +161,12 @@ func TestE2EDemoInterrupted(t *testing.T) {
 	for name, when := range map[string]string{"while starting": "Starting two shops", "under traffic": "reads compared"} {
 		t.Run(name, func(t *testing.T) {
 			p := startDemo(t, path)
-			testkit.Eventually(t, time.Minute, func() bool { return strings.Contains(p.out.String(), when) }, "the demo says %q", when)
+			p.says(t, when)
 			if err := p.cmd.Process.Signal(syscall.SIGINT); err != nil {
 				t.Fatal(err)
 			}
 			if code := p.end(t); code != exitFailed {
-				t.Errorf("ended in %d:\n%s", code, p.out.String())
+				t.Errorf("ended in %d", code)
 			}
 			p.leftNothing(t)
 		})
@@ -155,12 +176,12 @@ func TestE2EDemoInterrupted(t *testing.T) {
 // TestE2EDemoHeld keeps the demo running after its end, and stops it.
 func TestE2EDemoHeld(t *testing.T) {
 	p := startDemo(t, binary(t), "--hold")
-	testkit.Eventually(t, 4*time.Minute, func() bool { return strings.Contains(p.out.String(), "until you press Ctrl-C") }, "the demo is held")
+	p.says(t, "until you press Ctrl-C")
 	if err := p.cmd.Process.Signal(syscall.SIGINT); err != nil {
 		t.Fatal(err)
 	}
 	if code := p.end(t); code != exitDone {
-		t.Errorf("ended in %d:\n%s", code, p.out.String())
+		t.Errorf("ended in %d", code)
 	}
 	p.leftNothing(t)
 }
