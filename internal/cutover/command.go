@@ -24,13 +24,15 @@ type Command struct {
 	Reason string
 	// Epoch, if not 0, must be the run's.
 	Epoch uint64
-	// Fraction is Mirror's, 0 to 1; Configured says that the configuration asks for it.
+	// Fraction is Mirror's, 0 to 1. Configured says that the configuration asks for it; a Restart takes it then as well.
 	Fraction   float64
 	Configured bool
 	// Event is what the audit log calls a Restart that no operator asked for, such as `drift` or `gap`.
 	Event string
 	// Checksum, if not empty, is that of a Restart's configuration that is not the one before.
 	Checksum string
+	// Window, if not zero, must be when the window of evidence began: what the gate judged.
+	Window time.Time
 	// Evidence is kept in the audit log: the gate's report.
 	Evidence any
 }
@@ -51,6 +53,12 @@ func (m *model) onCommand(e event) []effect {
 	c := e.command
 	if c.Epoch != 0 && c.Epoch != m.state.Epoch {
 		return m.answer(e.waiter, fmt.Errorf("%w: it is %d, not %d; look at `paritygate status` and decide again", ErrEpoch, m.state.Epoch, c.Epoch))
+	}
+	if !c.Window.IsZero() && !c.Window.Equal(m.state.WindowStart) {
+		return m.answer(e.waiter, fmt.Errorf("%w: the window of evidence began anew meanwhile (%s)", ErrBusy, m.state.WindowReason))
+	}
+	if m.closing && c.Kind == Flip {
+		return m.answer(e.waiter, fmt.Errorf("%w: paritygate is stopping", ErrBusy))
 	}
 	if m.unsaved != nil && c.Kind != Rollback {
 		return m.answer(e.waiter, fmt.Errorf("%w: the store has not taken the rollback yet; `paritygate status` says why", ErrBusy))
@@ -79,6 +87,9 @@ func (m *model) begin(e event) []effect {
 		next.WindowStart, next.WindowReason = e.now, e.command.Reason
 		if e.command.Checksum != "" {
 			next.ConfigChecksum, next.Drift = e.command.Checksum, true
+		}
+		if e.command.Configured {
+			next.MirrorFraction, next.ConfiguredFraction = e.command.Fraction, e.command.Fraction
 		}
 		return m.record(e, restartKind(e.command), next)
 	case Mirror:
@@ -113,16 +124,59 @@ func (m *model) record(e event, kind string, next State) []effect {
 }
 
 func (m *model) onRecorded(e event) []effect {
-	w := m.waiting
-	m.stage, m.waiting = steady, 0
 	if e.err != nil {
-		return m.answer(w, fmt.Errorf("%w, so nothing changed: %w", ErrStore, e.err))
+		return m.doubt(e.err)
 	}
-	before := m.state.Epoch
+	return m.recorded()
+}
+
+// recorded puts the change that was stored into force.
+func (m *model) recorded() []effect {
+	w, before := m.waiting, m.state.Epoch
+	m.stage, m.waiting, m.lost = steady, 0, nil
 	m.state, m.saved = m.next, m.next.Epoch
 	effects := []effect{m.published()}
 	if m.state.Epoch != before {
 		effects = append(effects, effect{kind: resetTriggers, epoch: m.state.Epoch})
 	}
 	return append(effects, m.answer(w, nil)...)
+}
+
+// doubt reads the store back: an error does not say that it did not take the change.
+func (m *model) doubt(err error) []effect {
+	m.lost = err
+	return []effect{{kind: readState, epoch: m.state.Epoch}}
+}
+
+// onRecordReadBack decides a change whose outcome was unknown. Until the store answers no other is taken, for it could not be
+// said on top of what.
+func (m *model) onRecordReadBack(e event) []effect {
+	if e.err != nil {
+		return m.stillLost(ErrStore)
+	}
+	if m.holds(e.found) {
+		return m.recorded()
+	}
+	return m.dropped(fmt.Errorf("%w, so nothing changed: %w", ErrStore, m.lost))
+}
+
+// stillLost tells the caller that the outcome is unknown, and tries again later.
+func (m *model) stillLost(kind error) []effect {
+	effects := m.answer(m.waiting, fmt.Errorf("%w: whether it did is unknown until it can be read again: %w", kind, m.lost))
+	m.waiting = 0
+	return append(effects, effect{kind: retryLater, epoch: m.state.Epoch})
+}
+
+// dropped goes back to where the change began.
+func (m *model) dropped(err error) []effect {
+	w := m.waiting
+	m.stage, m.waiting, m.lost = steady, 0, nil
+	return m.answer(w, err)
+}
+
+// holds reports whether what the store holds is the change that was being stored.
+func (m *model) holds(found State) bool {
+	n := m.next
+	return found.Epoch == n.Epoch && found.Phase == n.Phase && found.WindowStart.Equal(n.WindowStart) && found.Drift == n.Drift &&
+		found.MirrorFraction == n.MirrorFraction && found.ConfiguredFraction == n.ConfiguredFraction && found.ConfigChecksum == n.ConfigChecksum
 }

@@ -15,11 +15,13 @@ func (m *Machine) do(ctx context.Context, ef effect) {
 	case publish:
 		m.publish(ef.plan)
 	case store:
-		m.saves <- ef
+		m.report(ctx, ef, func() event { return event{kind: stored, err: m.save(ctx, ef)} })
 	case mark:
-		m.report(ctx, ef, func() event { return event{kind: marked, err: m.leaveMarker(ef.state)} })
+		m.marker.Store(ef.state.Epoch)
+		m.report(ctx, ef, func() event { return event{kind: marked, err: m.leaveMarker(ctx, ef.state)} })
 	case unmark:
-		m.o.Marker.remove(m.o.Logger)
+		m.marker.Store(0)
+		m.flow.Go(func() { m.takeMarker(ctx) })
 	case drain:
 		m.report(ctx, ef, func() event { return m.drain(ctx, ef) })
 	case closeStreams:
@@ -102,66 +104,75 @@ func (m *Machine) strict(ctx context.Context, limit time.Duration) error {
 }
 
 func (m *Machine) readBack(ctx context.Context) event {
-	ctx, cancel := context.WithTimeout(ctx, m.o.StoreFor)
-	defer cancel()
-	found, ok, err := m.o.Store.Load(ctx)
-	if err == nil && !ok {
-		err = errors.New("the store is empty")
+	var found State
+	err := m.storing.run(ctx, m.o.StoreFor, func() error {
+		s, ok, err := m.o.Store.Load(ctx)
+		if err == nil && !ok {
+			err = errors.New("the store is empty")
+		}
+		found = s
+		return err
+	})
+	if err != nil {
+		return event{kind: readBack, err: err} // found may still be written to
 	}
-	return event{kind: readBack, found: found, err: err}
+	return event{kind: readBack, found: found}
 }
 
-func (m *Machine) leaveMarker(s State) error {
-	err := m.o.Marker.write(s)
+// leaveMarker writes the marker of a rollback, unless it is not wanted any more: the store may have taken the rollback while
+// this waited for an earlier try.
+func (m *Machine) leaveMarker(ctx context.Context, s State) error {
+	s.WritesOnNew = m.writes.Load()
+	err := m.marking.run(ctx, m.o.StoreFor, func() error {
+		if m.marker.Load() != s.Epoch {
+			return nil
+		}
+		return m.o.Marker.write(s)
+	})
 	if err != nil {
 		m.o.Logger.Error("the rollback is in force, but neither the store nor its marker could be written", zap.Error(err))
 	}
 	return err
 }
 
-// save runs the store effects one after another. A rollback does not wait for a store that hangs: it is reported as failed
-// after StoreFor, and tried again.
-func (m *Machine) save(ctx context.Context) {
-	for {
-		select {
-		case ef := <-m.saves:
-			m.saveOne(ctx, ef)
-		case <-ctx.Done():
-			return
+// takeMarker removes the marker, after any try to write it.
+func (m *Machine) takeMarker(ctx context.Context) {
+	err := m.marking.run(ctx, 0, func() error {
+		if m.marker.Load() == 0 {
+			m.o.Marker.remove(m.o.Logger)
 		}
+		return nil
+	})
+	if err != nil {
+		m.o.Logger.Warn("the marker of a stored rollback was not removed; the next start passes it over", zap.Error(err))
 	}
 }
 
-func (m *Machine) saveOne(ctx context.Context, ef effect) {
-	done := make(chan error, 1)
-	m.flow.Go(func() { done <- m.commit(ctx, ef) })
-	var limit <-chan time.Time
+// save stores a change. One that must not be stopped by a store that hangs is reported as failed after StoreFor, and tried
+// again.
+func (m *Machine) save(ctx context.Context, ef effect) error {
+	var limit time.Duration
 	if ef.overtake {
-		limit = time.After(m.o.StoreFor)
+		limit = m.o.StoreFor
 	}
-	var err error
-	select {
-	case err = <-done:
-	case <-limit:
-		err = fmt.Errorf("the store did not answer within %s", m.o.StoreFor)
-	}
+	err := m.storing.run(ctx, limit, func() error { return m.commit(ctx, ef) })
 	if err != nil {
 		m.o.Logger.Error("storing a change failed", zap.String("kind", ef.transition.Kind), zap.Uint64("epoch", ef.state.Epoch), zap.Error(err))
 	}
-	m.send(ctx, event{kind: stored, epoch: ef.epoch, err: err})
+	return err
 }
 
 func (m *Machine) commit(ctx context.Context, ef effect) error {
 	s, expect := ef.state, ef.expect
-	if s.Phase == RolledBack {
+	if s.Phase == RolledBack || s.Phase == Live && ef.transition.From == Live {
 		s.WritesOnNew = m.writes.Load()
 	}
 	if ef.overtake {
 		found, _, err := m.o.Store.Load(ctx)
-		if err != nil {
+		switch {
+		case err != nil:
 			return err
-		}
-		if found.Epoch == s.Epoch {
+		case found.Epoch == s.Epoch && found.Phase == s.Phase:
 			return nil // an earlier try was stored after all
 		}
 		expect = found.Epoch

@@ -20,16 +20,30 @@ func (m *model) said(step string) effect {
 // onIntended holds the writes and drains those in flight at old.
 func (m *model) onIntended(e event) []effect {
 	if e.err != nil {
-		w := m.waiting
-		m.stage, m.waiting = steady, 0
-		return m.answer(w, fmt.Errorf("%w: the intent could not be stored, so nothing changed: %w", ErrFlip, e.err))
+		return m.doubt(e.err)
 	}
 	m.state, m.saved = m.next, m.next.Epoch
+	if m.closing {
+		return m.abort(e, "paritygate was stopped")
+	}
 	m.stage, m.flipStarted = draining, e.now
 	return []effect{
 		m.published(), m.said("hold"), m.said("drain"),
 		{kind: drain, epoch: m.state.Epoch, side: Old, timeout: min(m.drainMax, m.holdMax)},
 	}
+}
+
+// onIntentReadBack decides an intent whose outcome was unknown: one that was stored is taken back.
+func (m *model) onIntentReadBack(e event) []effect {
+	if e.err != nil {
+		return m.stillLost(ErrFlip)
+	}
+	if !m.holds(e.found) {
+		return m.dropped(fmt.Errorf("%w: the intent could not be stored, so nothing changed: %w", ErrFlip, m.lost))
+	}
+	why := fmt.Sprintf("the store did not say in time that it took the intent: %v", m.lost)
+	m.state, m.saved, m.lost = m.next, m.next.Epoch, nil
+	return m.abort(e, why)
 }
 
 func (m *model) onFlipDrained(e event) []effect {
@@ -84,7 +98,9 @@ func (m *model) goLive() []effect {
 	w := m.waiting
 	m.state, m.saved, m.stage, m.waiting = m.next, m.next.Epoch, steady, 0
 	effects := []effect{
-		{kind: resetTriggers, epoch: m.state.Epoch}, m.published(), {kind: release, epoch: m.state.Epoch},
+		{kind: resetTriggers, epoch: m.state.Epoch}, m.published(),
+		{kind: closeStreams, epoch: m.state.Epoch, side: Old}, // once more: reads were not held, and may have begun one
+		{kind: release, epoch: m.state.Epoch},
 	}
 	return append(effects, m.answer(w, nil)...)
 }
@@ -108,17 +124,20 @@ func (m *model) onReadAgain(event) []effect {
 }
 
 // abort gives the held writes to old and goes back to the phase before. The store is told; until it knows, a restart finds
-// the intent, which ends in the same phase.
+// the intent, which ends in the same phase. Its epoch is beyond that of a commit that was tried.
 func (m *model) abort(e event, why string) []effect {
 	m.flip.Reason = why
 	next := m.moved(e.now, m.state.Before, m.flip)
+	next.Epoch = max(next.Epoch, m.next.Epoch+1)
 	m.stage, m.next = aborting, next
 	return []effect{m.published(), {kind: release, epoch: m.state.Epoch}, m.said("abort"), m.abortStore(e)}
 }
 
 func (m *model) abortStore(e event) effect {
 	e.command = m.flip
-	return m.saving(m.next, m.transition(e, "abort", m.next.Phase, m.next.Epoch, m.flip.Reason))
+	ef := m.saving(m.next, m.transition(e, "abort", m.next.Phase, m.next.Epoch, m.flip.Reason))
+	ef.overtake = true // writes are at old already, whatever the store holds
+	return ef
 }
 
 func (m *model) onAborted(e event) []effect {

@@ -70,9 +70,10 @@ type Machine struct {
 	unwell atomic.Pointer[string]
 	writes atomic.Int64 // that new may have taken since the flip
 
-	events chan event
-	saves  chan effect
-	flow   sync.WaitGroup // effects under way
+	events           chan event
+	flow             sync.WaitGroup // effects under way
+	storing, marking lane           // calls of the store, of the marker's disk
+	marker           atomic.Uint64  // epoch of the rollback that the marker must stand for; 0: it must not be there
 
 	mu       sync.Mutex
 	waiting  map[waiter]*call
@@ -96,7 +97,7 @@ func Open(ctx context.Context, o Options) (*Machine, error) {
 	if o.StoreFor == 0 {
 		o.StoreFor = time.Second
 	}
-	m := &Machine{o: o, events: make(chan event, 64), saves: make(chan effect, 64), waiting: map[waiter]*call{}}
+	m := &Machine{o: o, events: make(chan event, 64), storing: newLane(), marking: newLane(), waiting: map[waiter]*call{}}
 	state, err := m.recover(ctx)
 	if err != nil {
 		return nil, err
@@ -106,9 +107,6 @@ func Open(ctx context.Context, o Options) (*Machine, error) {
 		rollbackDrain: o.RollbackDrain, hasStrict: o.Strict != nil,
 	}
 	m.writes.Store(state.WritesOnNew)
-	if state.Phase == Live {
-		m.writes.Store(max(state.WritesOnNew, o.WritesOnNew))
-	}
 	m.plan.Store(new(m.model.plan()))
 	m.state.Store(&state)
 	return m, nil
@@ -175,10 +173,18 @@ const stopFor = 5 * time.Second
 // Run owns the model until ctx ends and what was under way has come to an end.
 func (m *Machine) Run(ctx context.Context) error {
 	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	saver := make(chan struct{})
-	go func() { defer close(saver); m.save(work) }()
-	defer func() { cancel(); m.flow.Wait(); <-saver; m.refuseWaiting() }()
+	err := m.own(ctx, work)
+	cancel()
+	m.flow.Wait()
+	m.refuseWaiting()
+	if !m.storing.idle(stopFor) || !m.marking.idle(stopFor) {
+		err = errors.Join(err, errors.New("cutover: the store or its disk hangs, and was not waited for any longer"))
+	}
+	return err
+}
 
+// own handles events until ctx ends and the model is at rest; effects run in work.
+func (m *Machine) own(ctx, work context.Context) error {
 	stop := ctx.Done()
 	var deadline <-chan time.Time
 	for {
@@ -229,6 +235,8 @@ func (m *Machine) note() {
 		text = "the store has not taken the rollback yet; it is in force, and tried again every " + m.o.RetryEvery.String()
 	case m.model.stage == uncertain:
 		text = "whether the cutover was committed is unknown; writes are refused until the store answers"
+	case m.model.lost != nil:
+		text = "whether the last change was stored is unknown; no other is taken until the store answers"
 	}
 	m.unwell.Store(&text)
 }

@@ -12,11 +12,9 @@ import (
 	"go.uber.org/zap"
 )
 
-// recover loads the state, or makes the first one, and decides what a crash left undecided: a flip without a commit goes
-// back to the phase before it, and a marker of a rollback that the store never took is that rollback.
+// recover loads the state, or makes the first one, and decides what a crash left undecided.
 func (m *Machine) recover(ctx context.Context) (State, error) {
-	now := m.o.Now().UTC()
-	state, ok, err := m.o.Store.Load(ctx)
+	stored, ok, err := m.o.Store.Load(ctx)
 	if err != nil {
 		return State{}, fmt.Errorf("reading the run's state: %w", err)
 	}
@@ -24,35 +22,63 @@ func (m *Machine) recover(ctx context.Context) (State, error) {
 	if err != nil {
 		return State{}, err
 	}
-	before, t := state.Epoch, Transition{Time: now, Actor: "paritygate", From: state.Phase}
-	switch {
-	case found && marked.Run == m.o.Run && marked.Epoch > state.Epoch:
-		state = marked
-		t.Kind, t.Reason = "rollback", marked.Reason+" (found in the marker at the start)"
-	case !ok:
-		state = State{
-			Run: m.o.Run, Phase: Shadow, Epoch: 1, Since: now, Reason: "the run began", Actor: "paritygate",
-			WindowStart: now, WindowReason: "the run began",
-			MirrorFraction: m.o.MirrorFraction, ConfiguredFraction: m.o.MirrorFraction,
-			ConfigChecksum: m.o.ConfigChecksum,
+	found = found && marked.Run == m.o.Run && marked.Epoch > stored.Epoch
+	state, t := m.decide(stored, ok, marked, found)
+	if state.Phase == Live || state.Phase == RolledBack {
+		state.WritesOnNew = max(state.WritesOnNew, m.o.WritesOnNew)
+	}
+	if t.Kind != "" {
+		t.To, t.Epoch = state.Phase, state.Epoch
+		if err := m.o.Store.Commit(ctx, stored.Epoch, state, t); err != nil {
+			return State{}, fmt.Errorf("storing the run's state at the start: %w", err)
 		}
-		t.Kind, t.Reason = "start", state.Reason
-	case state.Phase == Cutover:
-		back := model{state: state}
-		state = back.moved(now, state.Before, Command{Actor: "paritygate", Reason: "paritygate was restarted during the flip, before its commit"})
-		t.Kind, t.Reason = "abort", state.Reason
-	case state.ConfiguredFraction != m.o.MirrorFraction:
-		state.MirrorFraction, state.ConfiguredFraction = m.o.MirrorFraction, m.o.MirrorFraction
-		t.Kind, t.Reason = "mirror", "the configuration says another fraction"
-	default:
-		return m.drift(ctx, state)
 	}
-	t.To, t.Epoch = state.Phase, state.Epoch
-	if err := m.o.Store.Commit(ctx, before, state, t); err != nil {
-		return State{}, fmt.Errorf("storing the run's state at the start: %w", err)
+	m.o.Marker.remove(m.o.Logger) // the store holds what it stood for, or has overtaken it
+	if state, err = m.configured(ctx, state); err != nil {
+		return State{}, err
 	}
-	m.o.Marker.remove(m.o.Logger)
 	return m.drift(ctx, state)
+}
+
+// decide says where the run is: a flip without a commit goes back to the phase before it, and a marker of a rollback that the
+// store never took is that rollback. The transition has no kind if nothing is to be stored.
+func (m *Machine) decide(stored State, ok bool, marked State, found bool) (State, Transition) {
+	now := m.o.Now().UTC()
+	t := Transition{Time: now, Actor: "paritygate", From: stored.Phase}
+	switch {
+	case found:
+		t.Kind, t.Reason = "rollback", marked.Reason+" (found in the marker at the start)"
+		return marked, t
+	case !ok:
+		t.Kind, t.Reason = "start", "the run began"
+		return State{
+			Run: m.o.Run, Phase: Shadow, Epoch: 1, Since: now, Reason: t.Reason, Actor: "paritygate",
+			WindowStart: now, WindowReason: t.Reason,
+			MirrorFraction: m.o.MirrorFraction, ConfiguredFraction: m.o.MirrorFraction, ConfigChecksum: m.o.ConfigChecksum,
+		}, t
+	case stored.Phase == Cutover:
+		t.Kind, t.Reason = "abort", "paritygate was restarted during the flip, before its commit"
+		back := model{state: stored}
+		return back.moved(now, stored.Before, Command{Actor: "paritygate", Reason: t.Reason}), t
+	}
+	return stored, t
+}
+
+// configured takes the fraction of the mirror from the configuration if that was edited; otherwise what an operator has set
+// stays.
+func (m *Machine) configured(ctx context.Context, state State) (State, error) {
+	if state.ConfiguredFraction == m.o.MirrorFraction {
+		return state, nil
+	}
+	state.MirrorFraction, state.ConfiguredFraction = m.o.MirrorFraction, m.o.MirrorFraction
+	t := Transition{
+		Time: m.o.Now().UTC(), Actor: "paritygate", Kind: "mirror", From: state.Phase, To: state.Phase, Epoch: state.Epoch,
+		Reason: "the configuration says another fraction",
+	}
+	if err := m.o.Store.Commit(ctx, state.Epoch, state, t); err != nil {
+		return State{}, fmt.Errorf("storing the fraction of the mirror: %w", err)
+	}
+	return state, nil
 }
 
 // drift compares the configuration with the one that the evidence was gathered under. What was proven under other rules

@@ -27,6 +27,7 @@ func (m *model) beginRollback(e event, kind, reason string) []effect {
 	t := m.transition(e, kind, RolledBack, next.Epoch, reason)
 	m.state, m.stage, m.waiting = next, retreating, e.waiter
 	m.unsaved, m.retreated, m.announced = &t, false, false
+	m.lost, m.marked = nil, false
 	return append(effects,
 		m.published(),
 		effect{kind: closeStreams, epoch: m.state.Epoch, side: New},
@@ -63,9 +64,14 @@ func (m *model) onRetreatStored(e event) []effect {
 }
 
 // onMarked goes on even without a marker: a broken disk must not stop a rollback.
-func (m *model) onMarked(event) []effect {
-	m.announced = true
+func (m *model) onMarked(e event) []effect {
+	m.announced, m.marked = true, e.err == nil
 	return m.settle()
+}
+
+func (m *model) onLateMark(e event) []effect {
+	m.marked = e.err == nil
+	return nil
 }
 
 // settle gives the held writes to old once new's have run out and the rollback was recorded, or could not be.
@@ -85,7 +91,11 @@ func (m *model) onLateStore(e event) []effect {
 		return nil
 	}
 	if e.err != nil {
-		return []effect{{kind: mark, epoch: m.state.Epoch, state: m.state}, {kind: retryLater, epoch: m.state.Epoch}}
+		effects := []effect{{kind: retryLater, epoch: m.state.Epoch}}
+		if !m.marked {
+			effects = append(effects, effect{kind: mark, epoch: m.state.Epoch, state: m.state})
+		}
+		return effects
 	}
 	m.unsaved, m.saved = nil, m.state.Epoch
 	return []effect{{kind: unmark, epoch: m.state.Epoch}}

@@ -11,7 +11,7 @@ type stage uint8
 
 const (
 	steady     stage = iota
-	recording        // a change is being stored, and takes effect then
+	recording        // a change is being stored, and takes effect then; if the store fails, it is read back first
 	intending        // flip: the intent is being stored
 	draining         // flip: writes are held, those in flight run out
 	checking         // flip: the strict checks run
@@ -123,6 +123,10 @@ type model struct {
 	flip                 Command
 	retreated, announced bool // retreating: new's writes have run out; the rollback was stored, or marked, or can be neither
 	refusing             bool // uncertain: the store did not answer the first reading either
+	// lost is why it is unknown whether the store took the change that is being recorded or intended; nil if it is known.
+	lost    error
+	marked  bool // the marker stands for the rollback that is unsaved
+	closing bool // the process is about to end: no flip begins
 }
 
 // Errors that a command may end in. The text says what to do.
@@ -140,9 +144,18 @@ type handler func(*model, event) []effect
 
 // table says what each stage does with each event; an event that is not listed changes nothing.
 var table = map[stage]map[eventKind]handler{
-	steady:     {command: (*model).onCommand, tripped: (*model).onTrip, stored: (*model).onLateStore, retryTimer: (*model).onRetry},
-	recording:  {command: (*model).onBusy, tripped: (*model).onTrip, stored: (*model).onRecorded},
-	intending:  {command: (*model).onBusy, stored: (*model).onIntended},
+	steady: {
+		command: (*model).onCommand, tripped: (*model).onTrip, stored: (*model).onLateStore, marked: (*model).onLateMark,
+		retryTimer: (*model).onRetry,
+	},
+	recording: {
+		command: (*model).onBusy, tripped: (*model).onTrip, stored: (*model).onRecorded,
+		readBack: (*model).onRecordReadBack, retryTimer: (*model).onReadAgain,
+	},
+	intending: {
+		command: (*model).onBusy, stored: (*model).onIntended,
+		readBack: (*model).onIntentReadBack, retryTimer: (*model).onReadAgain,
+	},
 	draining:   {command: (*model).onBusy, drained: (*model).onFlipDrained, stopping: (*model).onStop},
 	checking:   {command: (*model).onBusy, checked: (*model).onChecked, stopping: (*model).onStop},
 	committing: {command: (*model).onBusy, stored: (*model).onCommitted},
@@ -159,6 +172,7 @@ func (m *model) step(e event) []effect {
 	if e.epoch != 0 && e.epoch != m.state.Epoch {
 		return nil
 	}
+	m.closing = m.closing || e.kind == stopping
 	if handle, ok := table[m.stage][e.kind]; ok {
 		return handle(m, e)
 	}
