@@ -147,7 +147,7 @@ func (d *demonstration) logTail() []string {
 	lines := bytes.Split(bytes.TrimSpace(text), []byte("\n"))
 	var tail []string
 	for _, line := range lines[max(0, len(lines)-8):] {
-		tail = append(tail, string(line))
+		tail = append(tail, shortened(string(line), 300))
 	}
 	return tail
 }

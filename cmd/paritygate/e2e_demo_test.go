@@ -66,7 +66,7 @@ func startDemo(t *testing.T, path string, args ...string) *demoProcess {
 	t.Cleanup(func() {
 		_ = p.cmd.Process.Kill() // it has ended, unless the test failed
 		<-p.done
-		_ = os.RemoveAll(dir)    // what is left was reported
+		_ = os.RemoveAll(dir) // what is left was reported
 		if t.Failed() {
 			t.Logf("the demo said:\n%s", p.out.String())
 		}
