@@ -217,7 +217,11 @@ func newResume(o *options) *cobra.Command {
 				}
 			}
 			return c.do(cmd.Context(), "go back to shadow", func(ctx context.Context, client *admin.Client, s admin.Status) (admin.Status, error) {
-				return client.Resume(ctx, c.in(s), discard)
+				after, err := client.Resume(ctx, c.in(s), discard)
+				if e, ok := errors.AsType[*admin.Error](err); ok && e.Code == admin.CodeConflict {
+					err = exit(exitRefused, "%w", err) // nothing was begun that could have failed
+				}
+				return after, err
 			})
 		},
 	}

@@ -134,7 +134,7 @@ func TestTheWholeRun(t *testing.T) {
 	}
 
 	t.Log("it stays there until somebody resumes, and says what is left on new")
-	if code, _, errs := r.cli("resume", "--yes"); code != exitFailed || !strings.Contains(errs, "--discard") {
+	if code, _, errs := r.cli("resume", "--yes"); code != exitRefused || !strings.Contains(errs, "--discard") {
 		t.Fatalf("resume with writes left on new exits %d: %s", code, errs)
 	}
 	if code, _, errs := r.cli("resume", "--discard", "--reason", "test data", "--yes"); code != exitDone {
