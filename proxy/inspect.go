@@ -8,7 +8,8 @@ func (r Route) Check() error {
 	return err
 }
 
-// BreakerOpen reports whether the backend is kept from being asked in the role.
-func (p *Proxy) BreakerOpen(b Backend, role Role) bool {
-	return p.breakers[b][role].state() == gobreaker.StateOpen
+// BreakerClosed reports whether the backend may be asked freely in the role. A breaker that lets one request through now and
+// then, to see whether the backend is well again, is not closed.
+func (p *Proxy) BreakerClosed(b Backend, role Role) bool {
+	return p.breakers[b][role].state() == gobreaker.StateClosed
 }

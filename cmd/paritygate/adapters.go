@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"time"
 
 	"go.uber.org/zap"
@@ -90,8 +91,11 @@ func (s stateStore) Load(ctx context.Context) (cutover.State, bool, error) {
 	if err != nil || !ok {
 		return out, false, err
 	}
-	err = json.Unmarshal(stored.Body, &out)
-	return out, true, err
+	if err := json.Unmarshal(stored.Body, &out); err != nil {
+		return out, false, fmt.Errorf("the stored state: %w", err)
+	}
+	s.follow(ctx, out) // its commit may have ended in a crash, or in an error that it was not
+	return out, true, nil
 }
 
 // Commit stores the state with its line of the audit log, and then moves the window of the evidence along.

@@ -69,7 +69,9 @@ func (p *Program) strictChecks(ctx context.Context) error {
 
 // checked stores a result of the schedule or of an operator's run.
 func (p *Program) checked(r aggregate.Result) {
-	if err := p.store.SaveCheck(context.Background(), resultOf(r)); err != nil {
+	result := resultOf(r)
+	p.fresh.Store(r.Name, result)
+	if err := p.store.SaveCheck(context.Background(), result); err != nil {
 		p.log.Error("storing a check's result", zap.String("check", r.Name), zap.Error(err))
 	}
 	if r.Verdict != aggregate.Pass {
@@ -103,9 +105,15 @@ func (p *Program) checkResults(ctx context.Context) ([]evidence.CheckResult, err
 		latest[r.Name] = r
 	}
 	window := p.machine.State().WindowStart
+	if _, start := p.store.Window(); start.After(window) {
+		window = start // a reload: what ran until then were the checks before it
+	}
 	out := []evidence.CheckResult{}
 	for _, k := range p.current.Load().checks {
 		r, ok := latest[k.Name]
+		if result, measured := p.fresh.Load(k.Name); measured {
+			r, ok = result.(evidence.CheckResult), true //nolint:forcetypeassert // stored by checked
+		}
 		if !ok || r.At == nil || r.At.Before(window) {
 			tolerance, _ := json.Marshal(k.Tolerance) // strings alone
 			r = evidence.CheckResult{

@@ -72,14 +72,15 @@ func gateOptions(c *config.Config) cutover.GateOptions {
 		MinSamples: int64(c.Gate.MinSamples), MinSamplesPerRoute: int64(c.Gate.MinSamplesPerRoute),
 		MaxSkipped: c.Gate.MaxSkipped, MaxLagged: c.Gate.MaxLagged, ErrorRate: c.Gate.ErrorRate,
 		Latency:      cutover.LatencyLimit{Quantile: c.Gate.Latency.Quantile, Ratio: c.Gate.Latency.Ratio, Floor: c.Gate.Latency.Floor},
-		Attestations: c.Gate.Attestations,
+		Attestations: c.Gate.Attestations, MaxGap: maxGap(c),
 	}
 }
 
 func (p *Program) facts(ctx context.Context, c *compiled) (cutover.Facts, error) {
 	state := p.machine.State()
 	f := cutover.Facts{
-		Now: time.Now().UTC(), WindowStart: state.WindowStart, WindowReason: state.WindowReason, Attested: map[string]bool{},
+		Now: time.Now().UTC(), WindowStart: state.WindowStart, WindowReason: state.WindowReason,
+		Gathered: p.store.LastArmed(), Attested: map[string]bool{},
 	}
 	total := p.store.Total()
 	f.Total = routeFacts(&total, routeFact{name: "_all", tolerance: c.config.Compare.Tolerance})
@@ -111,12 +112,13 @@ func (p *Program) facts(ctx context.Context, c *compiled) (cutover.Facts, error)
 }
 
 func routeFacts(s *evidence.RouteStats, r routeFact) cutover.RouteFacts {
-	n := compared(s)
+	// An answer of new without a status has no latency, and one with a 5xx need not be counted.
 	return cutover.RouteFacts{
 		Route: r.name, Declared: r.declared, Optional: r.optional, Wildcard: r.wildcard, Tolerance: r.tolerance,
 		Eligible: s.Eligible(), Conditional: s.Skipped[compare.Conditional],
 		Skipped: s.Verdicts[compare.Skipped] - s.Skipped[compare.Conditional],
 		Samples: s.Samples, Distinct: s.Distinct, Units: s.Units, BadUnits: s.BadUnits, LaggedUnits: s.LaggedUnits,
-		NewAsked: s.NewAsked, NewErrors: s.NewErrors, OldLatency: s.OldAt, NewLatency: s.NewAt, OldLatencies: n, NewLatencies: n,
+		NewAsked: s.NewAsked, NewErrors: s.NewErrors, OldLatency: s.OldAt, NewLatency: s.NewAt,
+		OldLatencies: compared(s), NewLatencies: max(s.NewAsked-s.NewErrors, 0),
 	}
 }

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"os"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -30,6 +32,9 @@ type Program struct {
 	current    atomic.Pointer[compiled]
 	reload     func() (*compiled, error) // reads the configuration again; nil: it cannot be
 	allowDrift bool
+	hup        <-chan os.Signal // asks for a reload
+
+	fresh sync.Map // the latest result of each check, by name, for where the store did not take it
 
 	store   *evidence.Store
 	machine *cutover.Machine
@@ -49,11 +54,12 @@ type programOptions struct {
 	log        *zap.Logger
 	allowDrift bool
 	reload     func() (*compiled, error)
+	hup        <-chan os.Signal
 }
 
 // newProgram opens the store, decides what a crash left undecided, and wires the parts. It starts nothing.
 func newProgram(ctx context.Context, c *compiled, o programOptions) (*Program, error) {
-	p := &Program{log: o.log, registry: prometheus.NewRegistry(), reload: o.reload, allowDrift: o.allowDrift, started: time.Now()}
+	p := &Program{log: o.log, registry: prometheus.NewRegistry(), reload: o.reload, hup: o.hup, allowDrift: o.allowDrift, started: time.Now()}
 	p.life.Store(admin.Starting)
 	p.current.Store(c)
 	p.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
@@ -108,8 +114,8 @@ func (p *Program) openMachine(ctx context.Context, c *compiled) error {
 		HoldMax:  c.config.Cutover.Hold.Max, DrainMax: c.config.Cutover.Drain, RollbackDrain: c.config.Rollback.Drain,
 		Logger: p.log, RolledBack: p.rolledBack, WritesOnNew: p.store.WritesOnNew(),
 	}
-	if strictChecks(c) > 0 {
-		o.Strict = p.strictChecks
+	if c.config.Databases != nil {
+		o.Strict = p.strictChecks // a reload may make a check strict
 	}
 	machine, err := cutover.Open(ctx, o)
 	if err != nil {
@@ -117,7 +123,6 @@ func (p *Program) openMachine(ctx context.Context, c *compiled) error {
 	}
 	p.machine = machine
 	p.metrics = newMetrics(p)
-	stateStore{p.store}.follow(ctx, machine.State()) // a crash may have come between the two
 	return nil
 }
 
@@ -231,6 +236,9 @@ func (p *Program) drain(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainFor)
 	defer cancel()
 	p.machine.Settle(ctx)
+	for _, b := range []proxy.Backend{proxy.Old, proxy.New} {
+		p.proxy.CloseStreams(b) // they have no end to wait for
+	}
 	if err := p.front.Shutdown(ctx); err != nil {
 		p.log.Warn("requests were still in flight when the time to drain was over", zap.Error(err))
 		_ = p.front.Close() // they are cut off now

@@ -7,6 +7,9 @@ import (
 	"fmt"
 	"io"
 	stdlog "log"
+	"os"
+	"os/signal"
+	"syscall"
 
 	"github.com/goccy/go-yaml"
 	"github.com/spf13/cobra"
@@ -32,6 +35,9 @@ func newServe(o *options) *cobra.Command {
 }
 
 func serve(ctx context.Context, o *options, allowDrift bool) error {
+	hup := make(chan os.Signal, 1)
+	signal.Notify(hup, syscall.SIGHUP) // from here on, so that none ends a program that is still starting
+	defer signal.Stop(hup)
 	read := func() (*compiled, error) { return load(o.config, o.sys.lookup) }
 	c, err := read()
 	if err != nil {
@@ -39,7 +45,7 @@ func serve(ctx context.Context, o *options, allowDrift bool) error {
 	}
 	log := newLogger(c.config.Log, o.sys)
 	stdlog.SetOutput(io.Discard) // net/http's client writes bytes of strange answers there; they may hold secrets
-	p, err := newProgram(ctx, c, programOptions{log: log, allowDrift: allowDrift, reload: read})
+	p, err := newProgram(ctx, c, programOptions{log: log, allowDrift: allowDrift, reload: read, hup: hup})
 	if errors.Is(err, cutover.ErrDrift) {
 		return exit(exitRefused, "%w", err)
 	}

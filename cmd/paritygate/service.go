@@ -163,6 +163,9 @@ func (s *service) Cutover(ctx context.Context, change admin.Change, dryRun, forc
 	}
 	command := cutover.Command{Kind: cutover.Flip, Reason: reason, Evidence: report}
 	change.Epoch = &state.Epoch // what was judged is what is flipped
+	if !force {
+		command.Window = state.WindowStart
+	}
 	return report, s.do(ctx, change, command)
 }
 

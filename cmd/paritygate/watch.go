@@ -4,10 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"os/signal"
 	"strings"
-	"syscall"
 	"time"
 
 	"go.uber.org/zap"
@@ -18,71 +15,91 @@ import (
 	"paritygate/proxy"
 )
 
+// aliveEvery is how often it is noted whether evidence is gathered.
+const aliveEvery = time.Second
+
 // watch looks after what nobody asks for: gaps in the evidence, the health of the parts, and SIGHUP.
 func (p *Program) watch(ctx context.Context) error {
 	healthDone := make(chan struct{})
 	go func() { defer close(healthDone); p.health.run(ctx) }()
 	defer func() { <-healthDone }()
-	hup := make(chan os.Signal, 1)
-	signal.Notify(hup, syscall.SIGHUP)
-	defer signal.Stop(hup)
-	tick := time.NewTicker(time.Second)
+	tick := time.NewTicker(aliveEvery)
 	defer tick.Stop()
 	for {
 		select {
 		case <-ctx.Done():
+			p.store.SetWritesOnNew(p.machine.State().WritesOnNew) // the requests are drained: none comes after this
 			return nil
 		case now := <-tick.C:
 			p.noteGap(ctx, now)
 			p.store.SetWritesOnNew(p.machine.State().WritesOnNew)
-		case <-hup:
+		case <-p.hup:
 			p.reloadConfig(ctx)
 		}
 	}
 }
 
-// gathering reports whether reads are being mirrored and compared.
+// gathering reports whether reads are being mirrored and compared, on every route that the gate waits for.
 func (p *Program) gathering() bool {
 	plan := p.machine.Plan()
-	if plan.Shadow == cutover.Nobody || p.proxy.BreakerOpen(backendOf(plan.Shadow), proxy.ShadowRole) {
+	if plan.Shadow == cutover.Nobody || !p.proxy.BreakerClosed(backendOf(plan.Shadow), proxy.ShadowRole) {
 		return false
 	}
-	if plan.Fraction > 0 {
-		return true
-	}
+	some := false
 	for _, r := range routesOf(p.current.Load()) {
-		if r.mirror != nil && *r.mirror > 0 {
-			return true
+		fraction := plan.Fraction
+		if r.mirror != nil {
+			fraction = *r.mirror
+		}
+		switch {
+		case r.kind != proxy.Read:
+		case fraction > 0:
+			some = true
+		case r.declared && !r.optional:
+			return false
 		}
 	}
-	return false
+	return some
 }
 
+// maxGap is for how long evidence may be missing; it is seen only once in aliveEvery.
+func maxGap(c *config.Config) time.Duration { return c.Gate.MaxGap + aliveEvery }
+
 // noteGap restarts the window when no evidence could be gathered for longer than gate.max_gap: because the proxy was down,
-// the fraction 0 or the breaker open. The window begins anew when evidence flows again.
+// the fraction 0 or the breaker open. The window begins anew when evidence flows again; until then the gate sees the gap by
+// itself. A gap is forgotten only once the restart was stored.
 func (p *Program) noteGap(ctx context.Context, now time.Time) {
-	limit := p.current.Load().config.Gate.MaxGap
-	last, gathering := p.store.LastArmed(), p.gathering()
-	if gathering && !last.IsZero() && now.Sub(last) > limit {
-		from := last
-		if start := p.machine.State().WindowStart; start.After(from) {
-			from = start
-		}
-		if gap := now.Sub(from); gap > limit {
-			p.restartWindow(ctx, "gap", fmt.Sprintf("no evidence was gathered for %s, from %s on: the proxy was down, the fraction 0, or new's breaker open",
-				gap.Truncate(time.Second), from.UTC().Format(time.RFC3339)), "")
+	gathering := p.gathering()
+	from := p.store.LastArmed()
+	if start := p.machine.State().WindowStart; start.After(from) {
+		from = start
+	}
+	if gap := now.Sub(from); gathering && gap > maxGap(p.current.Load().config) {
+		reason := fmt.Sprintf("no evidence was gathered for %s, from %s on: the proxy was down, the fraction 0, or new's breaker open",
+			gap.Truncate(time.Second), from.UTC().Format(time.RFC3339))
+		if !p.restartWindow(ctx, reason) {
+			return
 		}
 	}
 	p.store.Alive(now, gathering)
 }
 
-func (p *Program) restartWindow(ctx context.Context, event, reason, checksum string) {
-	_, err := p.machine.Do(ctx, cutover.Command{Kind: cutover.Restart, Actor: "paritygate", Event: event, Reason: reason, Checksum: checksum}, nil)
-	if err != nil {
+// restartFor bounds how long the watch waits for a restart of the window to be stored; it tries again.
+const restartFor = 5 * time.Second
+
+func (p *Program) restartWindow(ctx context.Context, reason string) bool {
+	ctx, cancel := context.WithTimeout(ctx, restartFor)
+	defer cancel()
+	_, err := p.machine.Do(ctx, cutover.Command{Kind: cutover.Restart, Actor: "paritygate", Event: "gap", Reason: reason}, nil)
+	switch {
+	case errors.Is(err, cutover.ErrBusy):
+		p.log.Debug("restarting the window of evidence has to wait", zap.Error(err))
+	case err != nil:
 		p.log.Error("restarting the window of evidence", zap.String("why", reason), zap.Error(err))
-		return
+	default:
+		p.log.Warn("the window of evidence began anew", zap.String("why", reason))
 	}
-	p.log.Warn("the window of evidence began anew", zap.String("why", reason))
+	return err == nil
 }
 
 // reloadConfig reads the configuration again. A bad file keeps the running one.
@@ -117,29 +134,51 @@ func (p *Program) tryReload(ctx context.Context) error {
 	if fixed := config.RestartNeeded(current.config, next.config); len(fixed) > 0 {
 		return fmt.Errorf("%s can change only with a restart", strings.Join(fixed, ", "))
 	}
-	state := p.machine.State()
-	drifted := state.ConfigChecksum != next.config.Checksum()
-	if drifted && state.Phase == cutover.Live {
-		return errors.New("rules, routes and checks cannot change while the run is live; restart with --allow-drift if they must")
+	if err := p.record(ctx, current, next); err != nil {
+		return err
 	}
+	if err := p.swap(next); err != nil {
+		return errors.Join(err, p.swap(current), p.record(ctx, next, current))
+	}
+	return nil
+}
+
+// record stores that another configuration comes into force, before it does. Rules, routes or checks that were edited begin
+// the window anew, and cannot change while the run is live or moves there.
+func (p *Program) record(ctx context.Context, from, to *compiled) error {
+	state := p.machine.State()
+	command := cutover.Command{
+		Kind: cutover.Mirror, Actor: "paritygate", Reason: "the configuration was reloaded", Epoch: state.Epoch,
+		Fraction: to.config.Mirror.Fraction, Configured: to.config.Mirror.Fraction != from.config.Mirror.Fraction,
+	}
+	checksum := to.config.Checksum()
+	switch drifted := state.ConfigChecksum != checksum; {
+	case drifted && state.Phase == cutover.Live:
+		return errors.New("rules, routes and checks cannot change while the run is live; restart with --allow-drift if they must")
+	case drifted:
+		command.Kind, command.Event, command.Checksum, command.Reason = cutover.Restart, "drift", checksum, "the configuration was edited"
+	case !command.Configured:
+		return nil
+	}
+	_, err := p.machine.Do(ctx, command, nil)
+	return err
+}
+
+// swap puts a configuration into force. What was compared under the one before counts in no window but its own.
+func (p *Program) swap(next *compiled) error {
 	if err := p.proxy.Reload(next.table); err != nil {
 		return err
 	}
-	p.store.SetRoutes(routeInfos(next))
 	if p.checks != nil {
 		if err := p.checks.SetChecks(next.checks); err != nil {
 			return err
 		}
 	}
-	p.current.Store(next)
-	if f := next.config.Mirror.Fraction; f != current.config.Mirror.Fraction {
-		_, err := p.machine.Do(ctx, cutover.Command{Kind: cutover.Mirror, Actor: "paritygate", Fraction: f, Configured: true, Reason: "the configuration was reloaded"}, nil)
-		if err != nil {
-			return err
-		}
-	}
-	if drifted {
-		p.restartWindow(ctx, "drift", "the configuration was edited", next.config.Checksum())
+	p.store.SetRoutes(routeInfos(next))
+	before := p.current.Swap(next)
+	if before.config.Checksum() != next.config.Checksum() {
+		// What was not written is tried again by the store, which says so itself.
+		_ = p.store.RestartWindow(context.Background(), time.Now().UTC())
 	}
 	return nil
 }

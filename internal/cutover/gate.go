@@ -9,6 +9,7 @@ import (
 // GateOptions is what the gate asks for. Rates are ratios, 0 to 1.
 type GateOptions struct {
 	Window             time.Duration
+	MaxGap             time.Duration // for which no evidence may be missing
 	Confidence         float64
 	Tolerance          float64 // of exchanges that may be mismatch or failed, over all routes
 	MinSamples         int64
@@ -62,10 +63,12 @@ type Facts struct {
 	Now          time.Time
 	WindowStart  time.Time
 	WindowReason string
-	Total        RouteFacts
-	Routes       []RouteFacts
-	Checks       []CheckFacts
-	Attested     map[string]bool
+	// Gathered is when evidence could last be gathered: reads were mirrored, and the breaker let them through.
+	Gathered time.Time
+	Total    RouteFacts
+	Routes   []RouteFacts
+	Checks   []CheckFacts
+	Attested map[string]bool
 }
 
 // Evaluate judges every criterion that has something configured. It never passes on missing, stale or too little evidence.
@@ -158,6 +161,14 @@ func (g gate) window() Criterion {
 	if held < g.o.Window || g.f.WindowStart.IsZero() {
 		w.add(Inconclusive, "%s of %s have passed since %s (%s)", held, g.o.Window,
 			g.f.WindowStart.UTC().Format(time.RFC3339), g.f.WindowReason)
+	}
+	last := g.f.Gathered
+	if g.f.WindowStart.After(last) {
+		last = g.f.WindowStart
+	}
+	if gap := g.f.Now.Sub(last); gap > g.o.MaxGap {
+		w.add(Inconclusive, "no evidence could be gathered for %s, and the window breaks after %s: the proxy was down, the fraction is 0, or new's breaker open",
+			gap.Truncate(time.Second), g.o.MaxGap)
 	}
 	return w.criterion("window", held.String(), g.o.Window.String(), "the evidence is unbroken for the whole window")
 }
@@ -257,6 +268,8 @@ func (g gate) checks() Criterion {
 			w.add(Inconclusive, "%s has not run yet", c.Name)
 		case c.Verdict == Fail:
 			w.add(Fail, "%s: %s", c.Name, c.Reason)
+		case age < -time.Minute:
+			w.add(Inconclusive, "%s: its result is dated %s ahead of the clock", c.Name, (-age).Truncate(time.Second))
 		case age > c.MaxAge:
 			w.add(Inconclusive, "%s: the last result is %s old, more than %s", c.Name, age.Truncate(time.Second), c.MaxAge)
 		case c.Verdict != Pass:

@@ -10,7 +10,7 @@ var noon = time.Date(2026, 1, 3, 12, 0, 0, 0, time.UTC)
 
 func options() GateOptions {
 	return GateOptions{
-		Window: 48 * time.Hour, Confidence: 0.95, Tolerance: 0.01, MinSamples: 1000, MinSamplesPerRoute: 400,
+		Window: 48 * time.Hour, MaxGap: 5 * time.Minute, Confidence: 0.95, Tolerance: 0.01, MinSamples: 1000, MinSamplesPerRoute: 400,
 		MaxSkipped: 0.2, MaxLagged: 0.05, ErrorRate: 0.01, Latency: LatencyLimit{0.99, 1.5, 50 * time.Millisecond},
 		Attestations: []string{"backup-1"},
 	}
@@ -25,7 +25,7 @@ func good(route string) RouteFacts {
 
 func facts() Facts {
 	return Facts{
-		Now: noon, WindowStart: noon.Add(-49 * time.Hour), WindowReason: "the run began",
+		Now: noon, WindowStart: noon.Add(-49 * time.Hour), WindowReason: "the run began", Gathered: noon,
 		Total: good("_all"), Routes: []RouteFacts{good("product"), good("search")},
 		Checks:   []CheckFacts{{Name: "datasets", Verdict: Pass, At: noon.Add(-time.Minute), MaxAge: 15 * time.Minute}},
 		Attested: map[string]bool{"backup-1": true},
@@ -44,6 +44,10 @@ func TestTheGate(t *testing.T) {
 		{"nothing seen", func(_ *GateOptions, f *Facts) { *f = Facts{Now: noon} }, "", Inconclusive, ""},
 		{"the window is young", func(_ *GateOptions, f *Facts) { f.WindowStart = noon.Add(-47 * time.Hour) }, "window", Inconclusive, "47h0m0s of 48h0m0s"},
 		{"a clock that jumped back", func(_ *GateOptions, f *Facts) { f.WindowStart = noon.Add(time.Hour) }, "window", Inconclusive, "0s of"},
+		{"evidence stopped and the clock went on", func(_ *GateOptions, f *Facts) { f.Gathered = noon.Add(-6 * time.Minute) }, "window", Inconclusive, "no evidence could be gathered for 6m0s"},
+		{"evidence was never gathered", func(_ *GateOptions, f *Facts) { f.Gathered = time.Time{} }, "window", Inconclusive, "for 49h0m0s"},
+		{"a pause that is short enough", func(_ *GateOptions, f *Facts) { f.Gathered = noon.Add(-5 * time.Minute) }, "", Pass, ""},
+		{"a check from the future", func(_ *GateOptions, f *Facts) { f.Checks[0].At = noon.Add(time.Hour) }, "checks", Inconclusive, "1h0m0s ahead"},
 		{"too many mismatches", func(_ *GateOptions, f *Facts) { f.Total.BadUnits = 100 }, "responses", Fail, "100 of 2000"},
 		{"a rare route hides in the average", func(_ *GateOptions, f *Facts) { f.Routes[1].Units, f.Routes[1].BadUnits = 200, 60 }, "responses", Fail, "route search"},
 		{"a few mismatches prove nothing yet", func(_ *GateOptions, f *Facts) { f.Routes[1].BadUnits = 18 }, "responses", Inconclusive, "route search"},
