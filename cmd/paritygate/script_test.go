@@ -36,6 +36,7 @@ func TestScripts(t *testing.T) {
 			for _, name := range []string{"PROXY", "ADMIN", "NOWHERE"} {
 				env.Setenv(name, fmt.Sprintf("127.0.0.1:%d", testkit.FreePort(t)))
 			}
+			env.Setenv("GORACE", "atexit_sleep_ms=0") // or each of a hundred commands would end a second late
 			return nil
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
