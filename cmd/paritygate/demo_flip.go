@@ -56,26 +56,24 @@ func (d *demonstration) cutOver(ctx context.Context) error {
 // rehearse is the dry run. The strict checks may not agree in it: writes go on, and the sync job is a moment behind. The
 // flip itself holds the writes until they do.
 func (d *demonstration) rehearse(ctx context.Context) error {
-	var last *admin.Error
+	var result admin.CutoverResult
+	var last error
 	err := until(ctx, "the dry run passes", 20*time.Second, 300*time.Millisecond, func() (bool, error) {
-		_, err := d.client.Cutover(ctx, admin.Change{Reason: "rehearsal"}, true, false)
-		if last = nil; err == nil || errors.As(err, &last) && last.Code == admin.CodeConflict {
-			return true, nil
-		}
-		if last != nil && last.Report != nil {
+		result, last = d.client.Cutover(ctx, admin.Change{Reason: "rehearsal"}, true, false)
+		if refused, ok := errors.AsType[*admin.Error](last); ok && refused.Report != nil {
 			return false, nil // the gate wavers
 		}
-		return false, err
+		return last == nil, last
 	})
-	switch {
-	case err != nil && last != nil:
+	if err != nil {
 		return errors.Join(err, last)
-	case err != nil:
-		return err
-	case last != nil:
-		d.screen.step("paritygate cutover --dry-run: the gate passes; the strict checks wait for the writes to be held")
-		d.screen.detail("%s", last.Message)
-		return nil
+	}
+	for _, c := range result.Report.Criteria {
+		if c.Name == strictCriterion && c.Verdict != cutover.Pass {
+			d.screen.step("paritygate cutover --dry-run: the gate passes; the strict checks wait for the writes to be held")
+			d.screen.detail("%s", c.Reason)
+			return nil
+		}
 	}
 	d.screen.step("paritygate cutover --dry-run: the gate passes, and the strict checks agree")
 	return nil
