@@ -81,7 +81,10 @@ func (p *Program) checked(r aggregate.Result) {
 
 func resultOf(r aggregate.Result) evidence.CheckResult {
 	tolerance, _ := json.Marshal(r.Tolerance)     // strings alone
-	differences, _ := json.Marshal(r.Differences) // strings alone
+	differences := []byte("[]")
+	if len(r.Differences) > 0 {
+		differences, _ = json.Marshal(r.Differences) // strings alone
+	}
 	at := r.At.UTC()
 	return evidence.CheckResult{
 		Name: r.Name, Type: string(r.Type), Verdict: string(r.Verdict), Variance: r.Variance, Old: r.Old, New: r.New,

@@ -41,17 +41,24 @@ func (s *service) Status(context.Context) (admin.Status, error) {
 	return status, nil
 }
 
+func writes(n int64) string {
+	if n == 1 {
+		return "1 write"
+	}
+	return fmt.Sprintf("%d writes", n)
+}
+
 // rollbackSafety is honest about what a rollback would leave behind: without a journal, writes that new took are on new only.
 func rollbackSafety(state cutover.State) admin.Rollback {
 	r := admin.Rollback{Safe: true, UnreplayedWrites: state.WritesOnNew, Armed: state.Phase == cutover.Live}
 	switch state.Phase {
 	case cutover.Live:
 		r.Safe = false
-		r.Reason = fmt.Sprintf("this version keeps no journal of writes: a rollback would leave %d writes on new", state.WritesOnNew)
+		r.Reason = fmt.Sprintf("this version keeps no journal of writes: a rollback would leave %s on new", writes(state.WritesOnNew))
 	case cutover.RolledBack:
 		if state.WritesOnNew > 0 {
 			r.Safe = false
-			r.Reason = fmt.Sprintf("%d writes that new may have taken are not on old; carry them over before `resume --discard`", state.WritesOnNew)
+			r.Reason = fmt.Sprintf("not on old: %s that new may have taken; carry them over before `resume --discard`", writes(state.WritesOnNew))
 		}
 	case cutover.Shadow, cutover.Cutover:
 	}
@@ -224,11 +231,11 @@ func (s *service) Restart(ctx context.Context, change admin.Change) error {
 func (s *service) Resume(ctx context.Context, change admin.Change, discard bool) error {
 	state := s.machine.State()
 	if state.Phase == cutover.RolledBack && state.WritesOnNew > 0 && !discard {
-		return admin.Errorf(admin.CodeConflict, "%d writes that new may have taken are not on old: carry them over, then resume with --discard --reason TEXT", state.WritesOnNew)
+		return admin.Errorf(admin.CodeConflict, "not on old: %s that new may have taken; carry them over, then resume with --discard --reason TEXT", writes(state.WritesOnNew))
 	}
 	reason := change.Reason
 	if discard {
-		reason = fmt.Sprintf("%d writes on new were given up: %s", state.WritesOnNew, reason)
+		reason = fmt.Sprintf("given up: %s on new: %s", writes(state.WritesOnNew), reason)
 	}
 	return s.do(ctx, change, cutover.Command{Kind: cutover.Resume, Reason: reason})
 }
