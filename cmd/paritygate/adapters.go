@@ -66,8 +66,10 @@ func legOf(l proxy.Leg) evidence.Leg {
 	return out
 }
 
+// WriteToNew counts the write, and has the next flush know of it.
 func (o observer) WriteToNew(uint64) {
 	o.program.machine.WriteToNew()
+	o.program.store.SetWritesOnNew(o.program.machine.State().WritesOnNew)
 }
 
 // Tripped hands a trip to the machine, unless both backends fail alike: then going back would help nobody.

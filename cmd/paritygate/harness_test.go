@@ -148,6 +148,11 @@ func (r *running) tryAsk(method, target, body string) (status int, answer string
 	return resp.StatusCode, string(data), resp.Header, err
 }
 
+// read makes the i-th read, for testkit.Load.
+func (r *running) read(ctx context.Context, i int) (*http.Request, error) {
+	return http.NewRequestWithContext(ctx, http.MethodGet, fmt.Sprintf("%s/items/%d", r.proxyURL(), i%500), nil)
+}
+
 // shop is a backend that answers /items/ID in JSON and takes writes by POST, each with an id of its own.
 type shop struct {
 	*testkit.BackendServer
