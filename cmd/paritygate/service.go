@@ -186,7 +186,7 @@ func refusal(report cutover.Report) error {
 	case cutover.Inconclusive:
 		code = admin.CodeGateInconclusive
 	}
-	err := admin.Errorf(code, "the gate does not pass: it is %s; `paritygate gate` says why", report.Verdict)
+	err := admin.Errorf(code, "the gate does not pass (%s); `paritygate gate` says why", report.Verdict)
 	err.Report = &report
 	return err
 }
