@@ -23,6 +23,7 @@ import (
 type running struct {
 	*Program
 	t      *testing.T
+	text   string // the configuration
 	client *admin.Client
 	stop   context.CancelFunc
 	ended  chan error
@@ -70,7 +71,7 @@ func tryBoot(t *testing.T, text string, replace ...string) (*running, error) {
 		return nil, err
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	r := &running{Program: p, t: t, stop: cancel, ended: make(chan error, 1)}
+	r := &running{Program: p, t: t, text: text, stop: cancel, ended: make(chan error, 1)}
 	go func() { r.ended <- p.run(ctx) }()
 	if r.client, err = admin.NewClient(p.adminURL(), "", nil); err != nil {
 		t.Fatal(err)
