@@ -223,6 +223,7 @@ func (s *sim) checkHold(p *Plan) {
 	if p.Hold && (s.stage == steady || s.stage == aborting) {
 		s.wrong("writes are held in stage %s", s.stage)
 	}
+	m.Trip(s.t.Context(), 1<<40, "nothing", "") // of no epoch that ever is, so ignored: it orders this look before what the machine does next
 }
 
 // settle mends everything, and sees that whatever was under way ends.
