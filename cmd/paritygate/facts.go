@@ -116,7 +116,7 @@ func routeFacts(s *evidence.RouteStats, r routeFact) cutover.RouteFacts {
 	return cutover.RouteFacts{
 		Route: r.name, Declared: r.declared, Optional: r.optional, Wildcard: r.wildcard, Tolerance: r.tolerance,
 		Eligible: s.Eligible(), Conditional: s.Skipped[compare.Conditional],
-		Skipped: s.Verdicts[compare.Skipped] - s.Skipped[compare.Conditional],
+		Skipped: s.Verdicts[compare.Skipped] - s.Skipped[compare.Conditional] - s.Skipped[compare.Stale],
 		Samples: s.Samples, Distinct: s.Distinct, Units: s.Units, BadUnits: s.BadUnits, LaggedUnits: s.LaggedUnits,
 		NewAsked: s.NewAsked, NewErrors: s.NewErrors, OldLatency: s.OldAt, NewLatency: s.NewAt,
 		OldLatencies: compared(s), NewLatencies: max(s.NewAsked-s.NewErrors, 0),

@@ -130,7 +130,7 @@ func (p *Program) openChecks(_ context.Context, c *compiled) error {
 	if c.config.Databases == nil {
 		return nil
 	}
-	runner, err := newRunner(c, p.registry, p.checked)
+	runner, err := newRunner(c, p.registry, p.checked, p.standsStill)
 	p.checks = runner
 	return err
 }

@@ -23,6 +23,7 @@ func (p *Program) watch(ctx context.Context) error {
 	healthDone := make(chan struct{})
 	go func() { defer close(healthDone); p.health.run(ctx) }()
 	defer func() { <-healthDone }()
+	window, _ := p.store.Window()
 	tick := time.NewTicker(aliveEvery)
 	defer tick.Stop()
 	for {
@@ -32,6 +33,10 @@ func (p *Program) watch(ctx context.Context) error {
 			return nil
 		case now := <-tick.C:
 			p.noteGap(ctx, now)
+			if latest, _ := p.store.Window(); latest != window && p.checks != nil {
+				window = latest
+				p.checks.RunSoon() // what they found before the window began counts no more
+			}
 			p.store.SetWritesOnNew(p.machine.State().WritesOnNew)
 		case <-p.hup:
 			p.reloadConfig(ctx)

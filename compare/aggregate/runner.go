@@ -25,8 +25,9 @@ type Runner struct {
 	metrics *metrics
 
 	// turn is held by the check that runs: one at a time is what production is asked to bear. Strict runs go past it.
-	turn chan struct{}
-	// changed wakes Run after SetChecks.
+	turn    chan struct{}
+	resting func() bool // nil: never
+	// changed wakes Run after SetChecks and RunSoon.
 	changed chan struct{}
 
 	life context.Context // ends at Close
@@ -34,6 +35,7 @@ type Runner struct {
 
 	mu      sync.Mutex
 	plans   []*plan
+	soon    bool // Run is to forget when the checks are due: they are, now
 	closed  bool
 	running sync.WaitGroup // runs under way; grows under mu only while not closed
 }
@@ -41,7 +43,7 @@ type Runner struct {
 // New checks everything that can be known without a connection, and returns all that is wrong at once. Without checks the
 // DSNs may be empty.
 func New(o Options) (*Runner, error) {
-	r := &Runner{report: o.Report, turn: make(chan struct{}, 1), changed: make(chan struct{}, 1)}
+	r := &Runner{report: o.Report, resting: o.Resting, turn: make(chan struct{}, 1), changed: make(chan struct{}, 1)}
 	r.ask = r.askBoth
 	var errs []error
 	var err error
@@ -150,11 +152,23 @@ func (r *Runner) SetChecks(checks []Check) error {
 		}
 	}
 	r.plans = next
+	r.wake()
+	return nil
+}
+
+// RunSoon makes every check due now, since what they found before counts no more.
+func (r *Runner) RunSoon() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.soon = true
+	r.wake()
+}
+
+func (r *Runner) wake() {
 	select {
 	case r.changed <- struct{}{}:
 	default: // Run is to look already
 	}
-	return nil
 }
 
 func find(plans []*plan, name string) *plan {

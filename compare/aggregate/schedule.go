@@ -10,6 +10,9 @@ import (
 // jitter is the part of a check's interval by which it may be early or late, so that checks, and replicas, drift apart.
 const jitter = 0.1
 
+// restFor is how long a check that is due while the checks rest is put off.
+const restFor = time.Second
+
 // Run runs each check at once and then every so often, one at a time, until the context ends or the Runner is closed, and
 // then returns nil. A check that takes longer than its interval runs again when the others had their turn.
 func (r *Runner) Run(ctx context.Context) error {
@@ -21,6 +24,10 @@ func (r *Runner) Run(ctx context.Context) error {
 				return nil
 			}
 			continue // the checks may have changed
+		}
+		if r.resting != nil && r.resting() {
+			due[p] = time.Now().Add(min(p.check.Every, restFor))
+			continue
 		}
 		// What came of it is reported; the next turn is due all the same.
 		_, err := r.run(ctx, p, Mode{})
@@ -36,6 +43,10 @@ func (r *Runner) next(due map[*plan]time.Time) (first *plan, at time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	now := time.Now()
+	if r.soon {
+		r.soon = false
+		clear(due)
+	}
 	known := make(map[*plan]bool, len(r.plans))
 	for _, p := range r.plans {
 		known[p] = true

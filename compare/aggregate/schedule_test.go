@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -226,6 +227,39 @@ func TestCloseEndsEverything(t *testing.T) {
 		}
 		if reported != 0 {
 			t.Error("a cancelled run was reported")
+		}
+	})
+}
+
+func TestScheduleRestsAndIsWoken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var resting atomic.Bool
+		r, seen := scheduled(t, Options{Checks: []Check{every("a", time.Hour)}, Resting: resting.Load}, time.Second)
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- r.Run(ctx) }()
+		runs := func(after time.Duration) int {
+			time.Sleep(after)
+			return len(seen.starts["a"])
+		}
+		if n := runs(10 * time.Minute); n != 1 {
+			t.Errorf("%d runs at the start", n)
+		}
+		r.RunSoon()
+		if n := runs(10 * time.Minute); n != 2 {
+			t.Errorf("%d runs after it was made due", n)
+		}
+		resting.Store(true)
+		if n := runs(10 * time.Hour); n != 2 {
+			t.Errorf("%d runs while the checks rest", n)
+		}
+		resting.Store(false)
+		if n := runs(10 * time.Second); n != 3 {
+			t.Errorf("%d runs after the rest", n)
+		}
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
 		}
 	})
 }

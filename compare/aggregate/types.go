@@ -70,6 +70,9 @@ type Options struct {
 	// Report takes each result of Run, and of RunNow and RunAll unless they are strict. It is called by one goroutine at a
 	// time, and no check runs meanwhile. Nil: nobody is told.
 	Report func(Result)
+	// Resting says whether scheduled runs are put off, as they are while one database is known to stand still. What is asked
+	// for runs all the same. Nil: never.
+	Resting func() bool
 	// Registerer takes the metrics; nil: there are none.
 	Registerer prometheus.Registerer
 }

@@ -39,7 +39,7 @@ type RouteFacts struct {
 	Wildcard  bool
 	Tolerance float64
 	Eligible  int64
-	// Skipped is of all reasons but `conditional`, which Conditional counts.
+	// Skipped is of all reasons but `conditional`, which Conditional counts, and `stale`: nobody meant to compare these.
 	Skipped, Conditional       int64
 	Samples, Distinct          int64 // compared with a 2xx of the authority; different requests among them
 	Units, BadUnits            int64 // closed units of evidence; with a mismatch or failure in them
