@@ -6,6 +6,7 @@ import (
 	"html/template"
 	"maps"
 	"math"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -36,6 +37,7 @@ var templateFuncs = template.FuncMap{
 	"compared": func(r Route) bool { return r.Eligible > r.Verdicts[compare.Skipped] },
 	"shares":   shares,
 	"reasons":  reasons,
+	"alike":    alike,
 	"list":     func(items ...string) []string { return items },
 	"mainPart": shorten,
 	"deref":    func(f *float64) float64 { return *f },
@@ -74,6 +76,32 @@ func sentence(text string) string {
 	first, size := utf8.DecodeRuneInString(text)
 	return string(unicode.ToUpper(first)) + strings.TrimSuffix(text[size:], ".") + "."
 }
+
+// manyPlaces is how many places of a group are shown.
+const manyPlaces = 6
+
+// grouped is where the exchanges of a group differ, in short.
+type grouped struct {
+	Places []Place
+	// More counts the places that are not shown.
+	More int
+}
+
+// alike takes the elements of an array together, as the signature of a group does, and cuts a long list off.
+func alike(places []Place) grouped {
+	var distinct []Place
+	for _, p := range places {
+		p.Path = elements.ReplaceAllString(p.Path, "[*]")
+		if !slices.Contains(distinct, p) {
+			distinct = append(distinct, p)
+		}
+	}
+	shown := min(len(distinct), manyPlaces)
+	return grouped{Places: distinct[:shown], More: len(distinct) - shown}
+}
+
+// elements are the indexes in a path; a name in brackets is quoted.
+var elements = regexp.MustCompile(`\[[0-9]+\]`)
 
 // prose sets what stands between backticks, such as a command, as code.
 func prose(text string) template.HTML {

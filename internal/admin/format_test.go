@@ -2,6 +2,7 @@ package admin_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -79,6 +80,23 @@ func TestNoValuesOfNoAnswer(t *testing.T) {
 	r.samples = r.samples[:1]
 	r.samples[0].Differences = []compare.Difference{{Location: compare.InStatus, Kind: "error: connection reset"}}
 	if got := page(t, r, "/mismatches"); !strings.Contains(got, "connection reset") || strings.Contains(got, `<code class="old">`) {
+		t.Errorf("the page is\n%s", got)
+	}
+}
+
+// A list in another order differs in every element; a group shows that once.
+func TestAGroupShowsEachPlaceOnce(t *testing.T) {
+	r := shop()
+	r.groups = r.groups[:1]
+	r.groups[0].Differences = nil
+	for _, name := range []string{"id", "code", "name", "stock", "price", "at", "by"} {
+		for i := range 9 {
+			path := fmt.Sprintf("$.items[%d].%s", i, name)
+			r.groups[0].Differences = append(r.groups[0].Differences, compare.Difference{Location: compare.InBody, Path: path, Kind: "value"})
+		}
+	}
+	got := page(t, r, "/mismatches?route=product")
+	if strings.Count(got, "$.items[*].id") != 1 || strings.Contains(got, "$.items[*].by") || !strings.Contains(got, "and 1 more") || strings.Contains(got, "$.items[8]") {
 		t.Errorf("the page is\n%s", got)
 	}
 }

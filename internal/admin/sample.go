@@ -126,6 +126,8 @@ func bodyRows(s evidence.Sample) []bodyRow {
 	new, newJSON := outline(s.New.Body)
 	if oldJSON != newJSON { // one is garbage: then lines are all that can be compared
 		old, new = textLines(s.Old.Body), textLines(s.New.Body)
+	} else if newJSON {
+		new = arrange(old, new)
 	}
 	pairs := align(old, new)
 	if !oldJSON || !newJSON {

@@ -44,6 +44,12 @@ func TestSideBySide(t *testing.T) {
 		}},
 		{"a name that only begins alike", `{"ab":1,"a":1}`, `{"ab":2,"a":2}`, []string{"$.a"}, []string{"same { | {", `forgiven   "ab": 1, |   "ab": 2,`, `differs   "a": 1 |   "a": 2`, "same } | }"}},
 		{"quoted names", `{"a/b":1,"it's":1}`, `{"a/b":2,"it's":2}`, []string{"$['a/b']", `$['it\'s']`}, []string{"same { | {", `differs   "a/b": 1, |   "a/b": 2,`, `differs   "it's": 1 |   "it's": 2`, "same } | }"}},
+		{"the order of members never counts", `{"a":1,"b":{"x":1,"y":[2]}}`, `{"n":0,"b":{"y":[2],"x":1},"a":1}`, nil, []string{
+			"skipped 5", "same       2 |       2", "same     ] |     ]", "same   } |   },", `forgiven  |   "n": 0`, "same } | }",
+		}},
+		{"the order of elements does", `[1,{"a":1}]`, `[{"a":1},1]`, []string{"$[0]", "$[1]"}, []string{
+			"same [ | [", "differs   1, |   {", `differs  |     "a": 1`, "differs  |   },", "differs   { |   1", `differs     "a": 1 |`, "differs   } |", "same ] | ]",
+		}},
 		{"numbers keep their digits", `12345678901234567890.10`, `12345678901234567890.1`, []string{"$"}, []string{"differs 12345678901234567890.10 | 12345678901234567890.1"}},
 		{"text", "a\nb\nc", "a\nx\nc", []string{""}, []string{"same a | a", "differs b | x", "same c | c"}},
 		{"one is garbage", `{"a":1}`, `{"a":1`, []string{"$"}, []string{`differs {"a":1} | {"a":1`}},
