@@ -276,7 +276,7 @@ func TestStoppedDuringAFlip(t *testing.T) {
 		t.Errorf("%q at old, %q at new", older.written(), newer.written())
 	}
 	p.start()
-	if s := p.status(); s.Phase != cutover.Shadow {
+	if s := p.status(); s.Phase != cutover.Shadow || !strings.Contains(s.Reason, "was stopped") {
 		t.Errorf("after the restart: %+v", s)
 	}
 }
