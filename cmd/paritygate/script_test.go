@@ -47,7 +47,8 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-// `backend NAME` starts a shop and sets its address in the variable NAME. /bad/… has another price on each of them.
+// `backend NAME` starts a shop and sets its address in the variable NAME. /bad/… has another price
+// on each of them, /list other ids.
 func scriptBackend(ts *testscript.TestScript, _ bool, args []string) {
 	scriptUsage(ts, len(args) == 1, "backend NAME")
 	name := args[0]
@@ -57,6 +58,10 @@ func scriptBackend(ts *testscript.TestScript, _ bool, args []string) {
 			price = strconv.Itoa(len(name))
 		}
 		w.Header().Set("Content-Type", "application/json")
+		if r.URL.Path == "/list" {
+			fmt.Fprintf(w, `{"items": [%s{}]}`, strings.Repeat(fmt.Sprintf(`{"id": %q}, `, name), 8))
+			return
+		}
 		w.Header().Set("Set-Cookie", "session=very-secret")
 		fmt.Fprintf(w, `{"path": %q, "price": %s, "password": "very-secret"}`, r.URL.Path, price)
 	}))

@@ -173,7 +173,7 @@ func newMismatches(o *options) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return o.print(one, func(p *printer) { printMismatch(p, one) })
+			return o.print(one, func(p *printer) { printMismatch(p, one, len(one.Differences)) })
 		}
 		query.Verdict = compare.Verdict(verdict)
 		list, err := client.Mismatches(ctx, query)
@@ -199,20 +199,28 @@ func printMismatches(p *printer, list admin.Mismatches) {
 	var rows [][]string
 	for _, g := range list.Groups {
 		var places []string
-		for _, d := range g.Differences {
+		for _, d := range admin.DistinctPlaces(g.Differences) {
 			places = append(places, strings.TrimSpace(fmt.Sprintf("%s %s %s", d.Location, d.Path, d.Kind)))
 		}
 		rows = append(rows, []string{g.Signature, g.Route, fmt.Sprint(g.Count), instant(g.Last), g.ExampleID, shortened(strings.Join(places, ", "), 80)})
 	}
 	p.table([]string{"SIGNATURE", "ROUTE", "COUNT", "LAST", "EXAMPLE", "DIFFERENCES"}, rows)
 	for _, m := range list.Mismatches {
-		printMismatch(p, m)
+		printMismatch(p, m, fewDifferences)
 	}
 }
 
-func printMismatch(p *printer, m admin.Mismatch) {
+// fewDifferences is how many differences of a sample a list shows.
+const fewDifferences = 5
+
+// printMismatch shows a sample with at most so many of its differences.
+func printMismatch(p *printer, m admin.Mismatch, most int) {
 	p.linef("\n%s %s  %s %s  %s: old %s, new %s", m.ID, instant(m.Time), m.Request.Method, m.Request.Path, m.Verdict, answered(m.Old), answered(m.New))
-	for _, d := range m.Differences {
+	for i, d := range m.Differences {
+		if i == most {
+			p.linef("  and %d more: --id %s", len(m.Differences)-most, m.ID)
+			break
+		}
 		line := fmt.Sprintf("  %s (%s)", strings.TrimSpace(fmt.Sprintf("%s %s", d.Location, d.Path)), d.Kind)
 		if d.Old != "" || d.New != "" {
 			line += fmt.Sprintf(": old %s, new %s", quoted(d.Old), quoted(d.New))

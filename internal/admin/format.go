@@ -87,8 +87,16 @@ type grouped struct {
 	More int
 }
 
-// alike takes the elements of an array together, as the signature of a group does, and cuts a long list off.
+// alike cuts a long list of places off.
 func alike(places []Place) grouped {
+	distinct := DistinctPlaces(places)
+	shown := min(len(distinct), manyPlaces)
+	return grouped{Places: distinct[:shown], More: len(distinct) - shown}
+}
+
+// DistinctPlaces takes the elements of an array together, as the signature of a group does: `$.items[3].id` and
+// `$.items[4].id` become one `$.items[*].id`.
+func DistinctPlaces(places []Place) []Place {
 	var distinct []Place
 	for _, p := range places {
 		p.Path = elements.ReplaceAllString(p.Path, "[*]")
@@ -96,8 +104,7 @@ func alike(places []Place) grouped {
 			distinct = append(distinct, p)
 		}
 	}
-	shown := min(len(distinct), manyPlaces)
-	return grouped{Places: distinct[:shown], More: len(distinct) - shown}
+	return distinct
 }
 
 // elements are the indexes in a path; a name in brackets is quoted.
