@@ -57,7 +57,8 @@ e2e: deps ## run the whole program against two real httpbins and two Postgres se
 
 .PHONY: demo
 demo: ## watch a migration in a minute: mismatches, gate, cutover, rollback
-	$(GO) run ./cmd/paritygate demo
+	@echo 'building paritygate; the first time takes about a minute'
+	@$(GO) run ./cmd/paritygate demo
 
 .PHONY: run
 run: ## serve with CONFIG=paritygate.yaml
