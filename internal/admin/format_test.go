@@ -79,7 +79,7 @@ func TestNoValuesOfNoAnswer(t *testing.T) {
 	r := shop()
 	r.samples = r.samples[:1]
 	r.samples[0].Differences = []compare.Difference{{Location: compare.InStatus, Kind: "error: connection reset"}}
-	if got := page(t, r, "/mismatches"); !strings.Contains(got, "connection reset") || strings.Contains(got, `<code class="old">`) {
+	if got := page(t, r, "/mismatches"); !strings.Contains(got, "connection reset") || strings.Contains(got, "→") {
 		t.Errorf("the page is\n%s", got)
 	}
 }
