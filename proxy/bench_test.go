@@ -99,7 +99,8 @@ func benchBackend(b *testing.B, size int) *httptest.Server {
 	return s
 }
 
-func drive(b *testing.B, handler http.Handler, size int) {
+// front serves the handler until the benchmark ends, and returns its address.
+func front(b *testing.B, handler http.Handler) string {
 	so := ServerOptions{Address: "127.0.0.1:0"}
 	l, err := Listen(b.Context(), so)
 	if err != nil {
@@ -108,12 +109,17 @@ func drive(b *testing.B, handler http.Handler, size int) {
 	server := NewServer(so, handler)
 	served := make(chan struct{})
 	go func() { _ = server.Serve(l); close(served) }()
-	defer func() { _ = server.Close(); <-served }()
+	b.Cleanup(func() { _ = server.Close(); <-served })
+	return l.Addr().String()
+}
+
+func drive(b *testing.B, handler http.Handler, size int) {
+	address := front(b, handler)
 	b.ReportAllocs()
 	b.SetParallelism(32)
 	before := cpu()
 	b.ResetTimer()
-	b.RunParallel(func(pb *testing.PB) { drivePipe(b, pb, l.Addr().String(), size) })
+	b.RunParallel(func(pb *testing.PB) { drivePipe(b, pb, address, size) })
 	b.StopTimer()
 	b.ReportMetric(float64(cpu()-before)/float64(b.N)/1e3, "µs-cpu/op")
 }

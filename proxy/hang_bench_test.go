@@ -35,17 +35,7 @@ func benchmarkHang(b *testing.B, fraction float64, fault testkit.Fault) {
 	done := make(chan struct{})
 	go func() { _ = p.Run(ctx); close(done) }()
 	defer func() { cancel(); <-done }()
-	so := ServerOptions{Address: "127.0.0.1:0"}
-	l, err := Listen(b.Context(), so)
-	if err != nil {
-		b.Fatal(err)
-	}
-	server := NewServer(so, p)
-	served := make(chan struct{})
-	go func() { _ = server.Serve(l); close(served) }()
-	defer func() { _ = server.Close(); <-served }()
-
-	load := testkit.Load{Request: testkit.GET("http://" + l.Addr().String() + "/items"), Rate: 500, Duration: 2 * time.Second}
+	load := testkit.Load{Request: testkit.GET("http://" + front(b, p) + "/items"), Rate: 500, Duration: 2 * time.Second}
 	load.Run(b.Context()) // until the pools and the queue are full
 	goroutines, heap := runtime.NumGoroutine(), heapInUse()
 	for b.Loop() {
