@@ -14,6 +14,7 @@ import (
 
 // A breaker that stays open is a gap, although it lets one request through now and then.
 func TestABreakerThatStaysOpenIsAGap(t *testing.T) {
+	t.Parallel()
 	older, newer := newShop(t), newShop(t)
 	r := boot(t, windowConfig+"rollback: {error_rate: {window: 1s}}\n", "OLD", older.URL, "NEW", newer.URL)
 	r.gatePasses()
@@ -37,6 +38,7 @@ func TestABreakerThatStaysOpenIsAGap(t *testing.T) {
 
 // The time in which the proxy was down is a gap, from the first moment of the next process on.
 func TestADownTimeIsAGap(t *testing.T) {
+	t.Parallel()
 	older, newer := newShop(t), newShop(t)
 	text := windowConfig + "store: {path: " + filepath.Join(t.TempDir(), "paritygate.db") + "}\n"
 	r := boot(t, text, "OLD", older.URL, "NEW", newer.URL)
@@ -57,6 +59,7 @@ func TestADownTimeIsAGap(t *testing.T) {
 
 // A pause shorter than the gap allows does not cost the evidence.
 func TestAShortDownTimeKeepsTheEvidence(t *testing.T) {
+	t.Parallel()
 	older, newer := newShop(t), newShop(t)
 	text := strings.Replace(windowConfig, "max_gap: 1s", "max_gap: 1m", 1) + "store: {path: " + filepath.Join(t.TempDir(), "paritygate.db") + "}\n"
 	r := boot(t, text, "OLD", older.URL, "NEW", newer.URL)

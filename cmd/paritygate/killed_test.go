@@ -150,6 +150,7 @@ func (s *shop) sticks(t *testing.T, path string) (arrived <-chan struct{}, free 
 }
 
 func TestKilledInShadow(t *testing.T) {
+	t.Parallel()
 	older, newer := newShop(t), newShop(t)
 	newer.misbehave(func(w http.ResponseWriter, r *http.Request) bool {
 		if strings.HasSuffix(r.URL.Path, "7") {
@@ -191,6 +192,7 @@ func TestKilledInShadow(t *testing.T) {
 }
 
 func TestKilledAlongTheWay(t *testing.T) {
+	t.Parallel()
 	older, newer := newShop(t), newShop(t)
 	p := startProcess(t, roundConfig, "OLD", older.URL, "NEW", newer.URL)
 	flip := func() error {
@@ -241,6 +243,7 @@ func TestKilledAlongTheWay(t *testing.T) {
 
 // SIGTERM during a flip: the held writes are answered by old, and the program ends well.
 func TestStoppedDuringAFlip(t *testing.T) {
+	t.Parallel()
 	older, newer := newShop(t), newShop(t)
 	p := startProcess(t, roundConfig, "OLD", older.URL, "NEW", newer.URL)
 	arrived, free := older.sticks(t, "/stuck")
@@ -283,6 +286,7 @@ func TestStoppedDuringAFlip(t *testing.T) {
 
 // A backend that hangs keeps the program from ending only until the second signal.
 func TestTheSecondSignalEndsAtOnce(t *testing.T) {
+	t.Parallel()
 	older, newer := newShop(t), newShop(t)
 	p := startProcess(t, roundConfig, "OLD", older.URL, "NEW", newer.URL)
 	arrived, _ := older.sticks(t, "/items/1")

@@ -32,6 +32,7 @@ func lockStore(t *testing.T, p *process) (unlock func()) {
 
 // The store takes nothing: a rollback is in force all the same, and a kill does not undo it.
 func TestARollbackThatTheStoreDoesNotTake(t *testing.T) {
+	t.Parallel()
 	older, newer := newShop(t), newShop(t)
 	p := startProcess(t, roundConfig, "OLD", older.URL, "NEW", newer.URL)
 	if _, err := p.client.Cutover(t.Context(), admin.Change{Reason: "test"}, false, true); err != nil {
@@ -88,6 +89,7 @@ func TestARollbackThatTheStoreDoesNotTake(t *testing.T) {
 
 // The store takes nothing while a flip begins and ends: nobody's write goes astray, and afterwards all works again.
 func TestAFlipThatTheStoreDoesNotTake(t *testing.T) {
+	t.Parallel()
 	older, newer := newShop(t), newShop(t)
 	p := startProcess(t, roundConfig, "OLD", older.URL, "NEW", newer.URL)
 	unlock := lockStore(t, p)

@@ -70,6 +70,7 @@ func (r *running) gatePasses() {
 
 // I7: while no evidence is gathered the window does not pass, and when it flows again the window begins anew.
 func TestAGapInTheEvidence(t *testing.T) {
+	t.Parallel()
 	older, newer := newShop(t), newShop(t)
 	r := boot(t, windowConfig, "OLD", older.URL, "NEW", newer.URL)
 	r.gatePasses()
@@ -97,6 +98,7 @@ func TestAGapInTheEvidence(t *testing.T) {
 
 // A run that gathered nothing for longer than the gap allows begins its window with the first evidence.
 func TestAWindowThatBeganWithoutEvidence(t *testing.T) {
+	t.Parallel()
 	older, newer := newShop(t), newShop(t)
 	r := boot(t, strings.Replace(windowConfig, "fraction: 100%", "fraction: 0%", 1), "OLD", older.URL, "NEW", newer.URL)
 	began := r.status().Window.Start
@@ -125,6 +127,7 @@ func (r *running) edited(pairs ...string) {
 }
 
 func TestAnEditOfTheRulesBeginsTheWindowAnew(t *testing.T) {
+	t.Parallel()
 	older, newer := newShop(t), newShop(t)
 	r := boot(t, windowConfig, "OLD", older.URL, "NEW", newer.URL)
 	r.gatePasses()
