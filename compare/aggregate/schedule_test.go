@@ -240,6 +240,9 @@ func TestScheduleRestsAndIsWoken(t *testing.T) {
 		go func() { ended <- r.Run(ctx) }()
 		runs := func(after time.Duration) int {
 			time.Sleep(after)
+			synctest.Wait()
+			r.mu.Lock()
+			defer r.mu.Unlock()
 			return len(seen.starts["a"])
 		}
 		if n := runs(10 * time.Minute); n != 1 {
