@@ -69,7 +69,7 @@ func (m *model) onCommand(e event) []effect {
 			return m.begin(e)
 		}
 	}
-	return m.answer(e.waiter, fmt.Errorf("%w: this is phase %s: %s", ErrPhase, m.state.Phase, rule.other))
+	return m.answer(e.waiter, fmt.Errorf("%w, %s: %s", ErrPhase, m.state.Phase, rule.other))
 }
 
 func (m *model) begin(e event) []effect {

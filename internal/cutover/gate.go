@@ -226,7 +226,11 @@ func (g gate) coverage() Criterion {
 
 func (g gate) skippedShare(w *finding, name string, r RouteFacts) {
 	if r.Skipped > 0 && share(r.Skipped, r.Eligible) > g.o.MaxSkipped {
-		w.add(Fail, "%s: %d of %d eligible exchanges were skipped, %s; `paritygate routes` shows the reasons", name, r.Skipped, r.Eligible, percent(share(r.Skipped, r.Eligible)))
+		why := ""
+		if len(w.sentences[Fail]) == 0 { // said once is enough
+			why = " (`paritygate routes` shows why)"
+		}
+		w.add(Fail, "%s: %d of %d eligible exchanges were skipped, %s%s", name, r.Skipped, r.Eligible, percent(share(r.Skipped, r.Eligible)), why)
 	}
 }
 
@@ -319,7 +323,14 @@ func (g gate) latency() Criterion {
 		}
 	}
 	q := percent(g.o.Latency.Quantile)
-	return w.criterion("latency", fmt.Sprintf("%s of answers within %s on old, %s on new", q, seconds(t.OldLatency), seconds(t.NewLatency)),
+	within := func(side string, latency float64, measured int64) string {
+		if measured == 0 {
+			return "none of " + side + " measured"
+		}
+		return fmt.Sprintf("%s of %s within %s", q, side, seconds(latency))
+	}
+	observed := within("old's answers", t.OldLatency, t.OldLatencies) + ", " + within("new's", t.NewLatency, t.NewLatencies)
+	return w.criterion("latency", observed,
 		fmt.Sprintf("new at most %.4g times old, or %s", g.o.Latency.Ratio, g.o.Latency.Floor), "new is as fast as it must be")
 }
 
