@@ -66,10 +66,17 @@ func legOf(l proxy.Leg) evidence.Leg {
 	return out
 }
 
-// WriteToNew counts the write, and has the next flush know of it.
+// WriteToNew counts the write, and has the next flush know of it. The first one is flushed at once: after a crash the count may
+// be too low, but it must not say that nothing was written.
 func (o observer) WriteToNew(uint64) {
-	o.program.machine.WriteToNew()
-	o.program.store.SetWritesOnNew(o.program.machine.State().WritesOnNew)
+	n := o.program.machine.WriteToNew()
+	o.program.store.SetWritesOnNew(n)
+	if n == 1 {
+		select {
+		case o.program.wrote <- struct{}{}:
+		default: // asked for already
+		}
+	}
 }
 
 // Tripped hands a trip to the machine, unless both backends fail alike: then going back would help nobody.

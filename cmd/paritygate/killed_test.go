@@ -241,6 +241,33 @@ func TestKilledAlongTheWay(t *testing.T) {
 	}
 }
 
+// A kill soon after the flip: that new has taken a write is known, so that nobody resumes without giving it up.
+func TestKilledSoonAfterTheFlip(t *testing.T) {
+	t.Parallel()
+	older, newer := newShop(t), newShop(t)
+	p := startProcess(t, roundConfig, "OLD", older.URL, "NEW", newer.URL)
+	if _, err := p.client.Cutover(t.Context(), admin.Change{Reason: "test"}, false, true); err != nil {
+		t.Fatal(err)
+	}
+	resp, err := http.Post(p.proxy+"/orders", "text/plain", strings.NewReader("first"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = resp.Body.Close()
+	count := p.writesOnDisk()
+	p.eventually("the first write is on the disk", func() bool { return count() == 1 })
+	p.restart()
+	if s := p.status(); s.Phase != cutover.Live || s.Rollback.UnreplayedWrites != 1 {
+		t.Errorf("after the kill: %+v", s)
+	}
+	if _, err := p.client.Rollback(t.Context(), admin.Change{Reason: "test"}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.client.Resume(t.Context(), admin.Change{Reason: "test"}, false); err == nil {
+		t.Error("resumed although a write is on new alone")
+	}
+}
+
 // SIGTERM during a flip: the held writes are answered by old, and the program ends well.
 func TestStoppedDuringAFlip(t *testing.T) {
 	t.Parallel()

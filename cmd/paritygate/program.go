@@ -34,7 +34,8 @@ type Program struct {
 	allowDrift bool
 	hup        <-chan os.Signal // asks for a reload
 
-	fresh sync.Map // the latest result of each check, by name, for where the store did not take it
+	wrote chan struct{} // new took its first write since the flip
+	fresh sync.Map      // the latest result of each check, by name, for where the store did not take it
 
 	store   *evidence.Store
 	machine *cutover.Machine
@@ -59,7 +60,7 @@ type programOptions struct {
 
 // newProgram opens the store, decides what a crash left undecided, and wires the parts. It starts nothing.
 func newProgram(ctx context.Context, c *compiled, o programOptions) (*Program, error) {
-	p := &Program{log: o.log, registry: prometheus.NewRegistry(), reload: o.reload, hup: o.hup, allowDrift: o.allowDrift, started: time.Now()}
+	p := &Program{log: o.log, registry: prometheus.NewRegistry(), reload: o.reload, hup: o.hup, wrote: make(chan struct{}, 1), allowDrift: o.allowDrift, started: time.Now()}
 	p.life.Store(admin.Starting)
 	p.current.Store(c)
 	p.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))

@@ -38,6 +38,9 @@ func (p *Program) watch(ctx context.Context) error {
 				p.checks.RunSoon() // what they found before the window began counts no more
 			}
 			p.store.SetWritesOnNew(p.machine.State().WritesOnNew)
+		case <-p.wrote:
+			p.store.SetWritesOnNew(p.machine.State().WritesOnNew)
+			_ = p.store.Flush(ctx) // the store says itself if it cannot
 		case <-p.hup:
 			p.reloadConfig(ctx)
 		}

@@ -130,8 +130,8 @@ func (m *Machine) Unwell() string {
 	return ""
 }
 
-// WriteToNew counts a write that is about to be sent to new.
-func (m *Machine) WriteToNew() { m.writes.Add(1) }
+// WriteToNew counts a write that is about to be sent to new, and returns how many there are since the flip.
+func (m *Machine) WriteToNew() int64 { return m.writes.Add(1) }
 
 // Trip hands in what a trigger, such as `error_rate`, found. It does not wait for the outcome. A trip from another epoch is
 // ignored.
