@@ -47,12 +47,16 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-// `backend NAME` starts a shop and sets its address in the variable NAME. /bad/… has another price
-// on each of them, /list other ids.
+// `backend [-tls] NAME` starts a shop and sets its address in the variable NAME. /bad/… has another price on each of them,
+// /list other ids.
 func scriptBackend(ts *testscript.TestScript, _ bool, args []string) {
-	scriptUsage(ts, len(args) == 1, "backend NAME")
+	start := httptest.NewServer
+	if len(args) == 2 && args[0] == "-tls" {
+		start, args = httptest.NewTLSServer, args[1:]
+	}
+	scriptUsage(ts, len(args) == 1, "backend [-tls] NAME")
 	name := args[0]
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	server := start(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		price := "12.50"
 		if strings.HasPrefix(r.URL.Path, "/bad/") {
 			price = strconv.Itoa(len(name))
