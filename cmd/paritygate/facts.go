@@ -82,6 +82,9 @@ func (p *Program) facts(ctx context.Context, c *compiled) (cutover.Facts, error)
 		Now: time.Now().UTC(), WindowStart: state.WindowStart, WindowReason: state.WindowReason,
 		Gathered: p.store.LastArmed(), Attested: map[string]bool{},
 	}
+	if _, start := p.store.Window(); start.After(f.WindowStart) {
+		f.WindowStart = start // what is counted began later, at a reload
+	}
 	total := p.store.Total()
 	f.Total = routeFacts(&total, routeFact{name: "_all", tolerance: c.config.Compare.Tolerance})
 	stats := map[string]evidence.RouteStats{}

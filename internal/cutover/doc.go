@@ -20,6 +20,9 @@
 //	                           an unknown outcome of the commit ─► uncertain, until it was read back
 //	any    ─► retreating ─► steady               the rollback: takes effect first, is stored meanwhile
 //
+// A store that fails may have taken the change all the same: recording, intending and committing read it back before they say
+// what became of it. A store that hangs holds back no rollback: after a while a marker beside it stands in, and it is tried again.
+//
 // step is a pure function (model, event) → (model, effects), driven by a table; Machine owns the only model, on one goroutine
 // that never blocks: whatever takes time is an effect that runs beside it and reports back with the epoch in which it was
 // begun. A report from an earlier epoch is ignored.
