@@ -202,7 +202,7 @@ func TestKilledAlongTheWay(t *testing.T) {
 
 	t.Log("killed while writes are held: back in shadow, at old")
 	arrived, free := older.sticks(t, "/stuck")
-	go func() { _, _ = http.Post(p.proxy+"/stuck", "text/plain", strings.NewReader("x")) }() //nolint:bodyclose // it is cut off
+	go func() { _, _ = http.Post(p.proxy+"/stuck", "text/plain", strings.NewReader("x")) }()
 	<-arrived
 	go func() { _ = flip() }()
 	p.eventually("writes are held", func() bool { return p.status().Phase == cutover.Cutover })
@@ -317,7 +317,7 @@ func TestTheSecondSignalEndsAtOnce(t *testing.T) {
 	older, newer := newShop(t), newShop(t)
 	p := startProcess(t, roundConfig, "OLD", older.URL, "NEW", newer.URL)
 	arrived, _ := older.sticks(t, "/items/1")
-	go func() { _, _ = http.Get(p.proxy + "/items/1") }() //nolint:bodyclose // it is cut off
+	go func() { _, _ = http.Get(p.proxy + "/items/1") }()
 	<-arrived
 	_ = p.cmd.Process.Signal(syscall.SIGTERM)
 	p.eventually("it is draining", func() bool {

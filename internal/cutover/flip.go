@@ -98,7 +98,8 @@ func (m *model) goLive() []effect {
 	w := m.waiting
 	m.state, m.saved, m.stage, m.waiting = m.next, m.next.Epoch, steady, 0
 	effects := []effect{
-		{kind: resetTriggers, epoch: m.state.Epoch}, m.published(),
+		{kind: resetTriggers, epoch: m.state.Epoch},
+		m.published(),
 		{kind: closeStreams, epoch: m.state.Epoch, side: Old}, // once more: reads were not held, and may have begun one
 		{kind: release, epoch: m.state.Epoch},
 	}

@@ -90,7 +90,9 @@ func (s *sim) sigterm() {
 	s.disk.break_("")
 	s.now.m.Settle(s.t.Context())
 	s.now.stop()
-	<-s.now.ended
+	if err := <-s.now.ended; err != nil {
+		s.wrong("Run ended with %v", err)
+	}
 	s.open()
 }
 
@@ -269,7 +271,9 @@ func TestSimulation(t *testing.T) {
 				s.now.stop()
 				s.disk.break_("")
 				close(s.now.killed)
-				<-s.now.ended
+				if err := <-s.now.ended; err != nil {
+					t.Log("Run ended with", err)
+				}
 			}
 			if s.violation != "" {
 				t.Fatalf("seed %d, step %d: %s\nthe last steps: %q", seed, len(s.done), s.violation, s.done[max(0, len(s.done)-25):])
