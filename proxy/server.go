@@ -73,7 +73,7 @@ func Listen(ctx context.Context, o ServerOptions) (net.Listener, error) {
 	}
 	l, err := new(net.ListenConfig).Listen(ctx, "tcp", o.Address)
 	if err != nil {
-		return nil, fmt.Errorf("listen on %s: %w", o.Address, err)
+		return nil, err // names the address
 	}
 	l = lingeringListener{l}
 	if secure != nil {
