@@ -14,6 +14,7 @@ func (c *Config) YAML() []byte { return c.encode(false).yaml() }
 
 // What decides about evidence: with another one of these, what was seen before proves nothing about what runs now.
 var evidencePaths = []string{
+	"run.window", // the unit of evidence is cut to it
 	"backends.old.url", "backends.old.host", "backends.old.headers", "backends.new.url", "backends.new.host", "backends.new.headers",
 	"databases.old.dsn", "databases.new.dsn", "routes", "mirror.key", "mirror.recheck", "compare", "checks", "gate",
 }
@@ -33,7 +34,7 @@ func (c *Config) Checksum() string {
 
 // What is built once, when the process starts.
 var restartPaths = []string{
-	"run.name", "listen.address", "listen.tls", "listen.limits", "admin", "backends", "databases",
+	"run", "listen.address", "listen.tls", "listen.limits", "admin", "backends", "databases",
 	"mirror.workers", "mirror.queue", "mirror.memory",
 	"gate.min_samples_per_route", "gate.latency.quantile", // the store counts and measures by them
 	"rollback", "cutover", "redact", "store", "log",
