@@ -15,6 +15,7 @@ import (
 
 	"paritygate/internal/admin"
 	"paritygate/internal/demo"
+	"paritygate/internal/throwaway"
 )
 
 // demonstration is the demo while it runs: the shops, paritygate in front of them, and the clients. What it does to
@@ -26,7 +27,8 @@ type demonstration struct {
 	hold   bool
 	held   bool // the end was reached, and everything kept running
 
-	dir     string
+	home    *throwaway.Directory
+	dir     string // home's path
 	logFile *os.File
 	shops   *demo.Shops
 	program *Program
@@ -45,9 +47,10 @@ func (d *demonstration) open(ctx context.Context, fail context.CancelCauseFunc) 
 	d.screen.title("paritygate demo: a migration from beginning to end, in about a minute")
 	d.screen.say("Starting two shops, their databases, and paritygate in front of them ...")
 	var err error
-	if d.dir, err = os.MkdirTemp("", "paritygate-demo-"); err != nil {
-		return fmt.Errorf("make a temporary directory: %w", err)
+	if d.home, err = throwaway.MakeDirectory("", "paritygate-demo-"); err != nil {
+		return err
 	}
+	d.dir = d.home.Path
 	if d.shops, err = demo.Open(ctx, demo.Options{Directory: d.dir, SQLite: d.sqlite}); err != nil {
 		return fmt.Errorf("open the shops: %w", err)
 	}
@@ -130,8 +133,8 @@ func (d *demonstration) close() error {
 	if d.shops != nil {
 		errs = append(errs, d.shops.Close())
 	}
-	if d.dir != "" {
-		errs = append(errs, os.RemoveAll(d.dir))
+	if d.home != nil {
+		errs = append(errs, d.home.Remove())
 	}
 	return errors.Join(errs...)
 }

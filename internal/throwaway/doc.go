@@ -6,5 +6,6 @@
 //
 // PostgreSQL refuses to run as root, so a root process runs it as the user postgres (Linux alone). The server is in a
 // process group of its own, so that an interrupt at the terminal does not stop it before its owner has finished with it,
-// and on Linux the kernel stops it when its owner dies, even by SIGKILL; the directory is then left behind.
+// and on Linux the kernel stops it when its owner dies, even by SIGKILL; the directory is then left behind until the next one
+// is made.
 package throwaway

@@ -35,6 +35,7 @@ type Options struct {
 // Its methods may be called from any goroutine.
 type Server struct {
 	bin, dir, password string
+	home               *Directory
 	account            *account
 	settings           map[string]string
 	port               int
@@ -55,13 +56,13 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	dir, err := os.MkdirTemp(o.Parent, "paritygate-postgres-")
+	home, err := MakeDirectory(o.Parent, "paritygate-postgres-")
 	if err != nil {
-		return nil, fmt.Errorf("make a directory for PostgreSQL: %w", err)
+		return nil, err
 	}
-	s := &Server{bin: bin, dir: dir, password: rand.Text(), account: as, settings: o.Settings}
+	s := &Server{bin: bin, dir: home.Path, home: home, password: rand.Text(), account: as, settings: o.Settings}
 	if err := s.create(ctx); err != nil {
-		return nil, errors.Join(fmt.Errorf("start a throw-away PostgreSQL server: %w", err), os.RemoveAll(dir))
+		return nil, errors.Join(fmt.Errorf("start a throw-away PostgreSQL server: %w", err), home.Remove())
 	}
 	return s, nil
 }
@@ -184,7 +185,7 @@ func (s *Server) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.closed = true
-	return errors.Join(s.stop(), os.RemoveAll(s.dir))
+	return errors.Join(s.stop(), s.home.Remove())
 }
 
 // Address is the host and port that the server listens on.
