@@ -67,7 +67,7 @@ func abandoned(path string) bool {
 	if err != nil {
 		return false
 	}
-	defer lock.Close()
+	defer func() { _ = lock.Close() }() // nothing was written
 	info, err := lock.Stat()
 	if err != nil || time.Since(info.ModTime()) < settling {
 		return false
