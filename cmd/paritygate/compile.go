@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"math"
 	"net/http"
 	"os"
 
@@ -68,7 +69,7 @@ func (b *compiler) table() proxy.Table {
 		Key: c.Mirror.Key, ShadowTimeout: c.Mirror.Timeout, MaxRPS: c.Mirror.MaxRPS,
 		Recheck: proxy.RecheckOptions{
 			Attempts: c.Mirror.Recheck.Attempts, Delay: c.Mirror.Recheck.Delay,
-			MaxDelay: c.Mirror.Recheck.MaxDelay, MaxRPS: c.Mirror.Recheck.MaxRPS,
+			MaxDelay: c.Mirror.Recheck.MaxDelay, MaxRPS: unlimited(c.Mirror.Recheck.MaxRPS),
 		},
 		TrustedProxies: c.Listen.TrustedProxies,
 	}
@@ -76,6 +77,14 @@ func (b *compiler) table() proxy.Table {
 		t.Routes = append(t.Routes, b.route(fmt.Sprintf("routes[%d]", i), r))
 	}
 	return t
+}
+
+// unlimited makes 0, which says "no limit" in the configuration, a limit that nobody reaches: to the proxy 0 is its default.
+func unlimited(rps float64) float64 {
+	if rps == 0 {
+		return math.MaxFloat64
+	}
+	return rps
 }
 
 var kinds = map[string]proxy.Kind{config.Read: proxy.Read, config.Write: proxy.Write, config.Bypass: proxy.Bypass}
