@@ -60,11 +60,11 @@ func (m *model) onFlipDrained(e event) []effect {
 	return []effect{m.said("checks"), {kind: strict, epoch: m.state.Epoch, timeout: m.holdLeft(e.now)}}
 }
 
-// commitReserve is kept of the hold for storing the commit.
+// commitReserve is kept of the hold for storing the commit, or half of a hold that is shorter than twice that.
 const commitReserve = 500 * time.Millisecond
 
 func (m *model) holdLeft(now time.Time) time.Duration {
-	return max(m.holdMax-now.Sub(m.flipStarted)-commitReserve, 0)
+	return max(m.holdMax-now.Sub(m.flipStarted)-min(commitReserve, m.holdMax/2), 0)
 }
 
 func (m *model) onChecked(e event) []effect {

@@ -304,3 +304,12 @@ func TestInFlightWritesAtNewAreAbandonedAfterTheDrain(t *testing.T) {
 			"drain new: writes old held", "abandon: writes old held", "release: writes old")
 	})
 }
+
+func TestAShortHoldIsLongEnoughForAFlip(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := start(t, &memory{}, func(o *Options) { o.HoldMax = 400 * time.Millisecond })
+		defer b.end(t)
+		b.must(t, Command{Kind: Flip})
+		b.in(t, Live)
+	})
+}
