@@ -5,6 +5,7 @@ import (
 	"errors"
 	"hash/maphash"
 	"io"
+	"net/http"
 	"sync"
 	"sync/atomic"
 )
@@ -18,11 +19,12 @@ type requestBody struct {
 	mu      sync.Mutex
 	kept    buffer
 	keeping bool
-	served  int   // of kept, what the authority has read
-	eof     bool  // the source is at its end
-	over    bool  // larger than what may be kept
-	starved bool  // the budget forbids to keep it
-	err     error // of the source, io.EOF excepted
+	served  int    // of kept, what the authority has read
+	beyond  []byte // the byte after kept, read ahead to know whether there is one
+	eof     bool   // the source is at its end
+	over    bool   // larger than what may be kept
+	starved bool   // the budget forbids to keep it
+	err     error  // of the source, io.EOF excepted
 	hash    maphash.Hash
 
 	// waiting says that the client is being waited for; progress is called when bytes have come.
@@ -49,8 +51,11 @@ func (b *requestBody) keep(memory *budget, limit int64) {
 func (b *requestBody) prefetch(memory *budget, limit int64) error {
 	b.keep(memory, limit)
 	for {
-		p, err := b.ahead()
-		if p == nil {
+		p, full, err := b.ahead()
+		switch {
+		case full:
+			return b.peek()
+		case p == nil:
 			return err
 		}
 		n, err := b.source.Read(p)
@@ -62,18 +67,41 @@ func (b *requestBody) prefetch(memory *budget, limit int64) error {
 	}
 }
 
-// ahead returns where to read the next piece to, nil if there is no more to read or no room.
-func (b *requestBody) ahead() ([]byte, error) {
+// peek reads one byte more where the body fills its limit, for only the end of the source says that this was all.
+func (b *requestBody) peek() error {
+	one := make([]byte, 1)
+	for {
+		n, err := b.source.Read(one)
+		if n == 0 && err == nil {
+			continue
+		}
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		b.beyond = one[:n]
+		_, _ = b.hash.Write(b.beyond)
+		if n > 0 {
+			b.stopKeeping()
+		}
+		b.ended(err)
+		return b.err
+	}
+}
+
+// ahead returns where to read the next piece to, nil if there is no more to read or no room; full if that is for the limit.
+func (b *requestBody) ahead() (room []byte, full bool, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.eof || b.err != nil || !b.keeping {
-		return nil, b.err
+		return nil, false, b.err
 	}
-	if !b.kept.grow(int(max(b.length, 0))) {
-		b.stopKeeping()
-		return nil, nil
+	if b.kept.grow(int(max(b.length, 0))) {
+		return b.kept.room(), false, nil
 	}
-	return b.kept.room(), nil
+	if len(b.kept.bytes) >= b.kept.limit {
+		return nil, true, nil
+	}
+	b.stopKeeping()
+	return nil, false, nil
 }
 
 // stopKeeping notes why the body is not kept in full.
@@ -98,6 +126,11 @@ func (b *requestBody) Read(p []byte) (int, error) {
 	if b.served < len(b.kept.bytes) {
 		n := copy(p, b.kept.bytes[b.served:])
 		b.served += n
+		b.mu.Unlock()
+		return n, nil
+	}
+	if n := copy(p, b.beyond); n > 0 {
+		b.beyond = b.beyond[n:]
 		b.mu.Unlock()
 		return n, nil
 	}
@@ -177,7 +210,10 @@ func (b *requestBody) take() buffer {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	f := b.kept
-	b.kept, b.keeping, b.served = buffer{}, false, 0
+	if b.err == nil && b.served < len(b.kept.bytes)+len(b.beyond) {
+		b.err = http.ErrBodyReadAfterClose // a transport that reads on must not take the rest for the end
+	}
+	b.kept, b.beyond, b.keeping, b.served = buffer{}, nil, false, 0
 	return f
 }
 

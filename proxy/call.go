@@ -49,6 +49,9 @@ func (p *Proxy) ask(w http.ResponseWriter, c *call, a *asking, sent func()) {
 	start := time.Now()
 	c.resp, c.err = c.backend.transport(a.role, a.in).RoundTrip(req) //nolint:bodyclose // whoever relays the answer closes it
 	c.took = time.Since(start)
+	if c.err == nil {
+		c.err = checkStatus(c.resp, a.in)
+	}
 	informed.stop()
 	if c.body != nil {
 		c.body.progress.Store(nil)
@@ -63,6 +66,16 @@ func (p *Proxy) ask(w http.ResponseWriter, c *call, a *asking, sent func()) {
 		c.cancel(c.err)
 	}
 	p.metrics.asked(c.route, c.kind, c.backend.id, a.role, status, c.took)
+}
+
+// checkStatus refuses an answer whose status cannot be final, and closes it. A switch of protocols that nobody asked for has no
+// end, and no context ends the reading of it.
+func checkStatus(resp *http.Response, in *inbound) error {
+	if resp.StatusCode >= 200 || (resp.StatusCode == http.StatusSwitchingProtocols && in.upgrade != "") {
+		return nil
+	}
+	_ = resp.Body.Close()
+	return errBadStatus
 }
 
 // reason says why a call failed: the proxy's own decision, the client's body, or the backend.

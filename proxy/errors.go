@@ -6,7 +6,9 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"net/textproto"
 	"strconv"
+	"strings"
 )
 
 // Why a request ended without a backend's answer.
@@ -20,6 +22,7 @@ var (
 	errBusy          = errors.New("too many writes are held")
 	errHeldTooLong   = errors.New("held for too long")
 	errRefused       = errors.New("no backend may take writes now")
+	errBadStatus     = errors.New("the answer's status ends no exchange")
 )
 
 // refusal is an answer of the proxy itself.
@@ -74,6 +77,33 @@ func (f refusal) write(w http.ResponseWriter) {
 func isConnectError(err error) bool {
 	var op *net.OpError
 	return errors.As(err, &op) && op.Op == "dial"
+}
+
+// quietError says what went wrong without what the other side sent, which may hold secrets.
+type quietError struct {
+	message string
+	cause   error
+}
+
+func (e *quietError) Error() string { return e.message }
+func (e *quietError) Unwrap() error { return e.cause }
+
+// quiet takes what net/http quotes of an answer out of an error's text: records keep the text.
+func quiet(err error) error {
+	if err == nil {
+		return nil
+	}
+	text := err.Error()
+	message, _, quoted := strings.Cut(text, "\"")
+	var protocol textproto.ProtocolError
+	if errors.As(err, &protocol) {
+		message, _, quoted = strings.Cut(text, protocol.Error())
+		message += "malformed header"
+	}
+	if !quoted {
+		return err
+	}
+	return &quietError{strings.TrimRight(message, " :"), err}
 }
 
 // causeOf returns why a context ended, where the context is what ended the request.

@@ -10,53 +10,144 @@ import (
 )
 
 // mayCarryGraphQL reports whether a body of this type can be a GraphQL request.
-func mayCarryGraphQL(contentType string) bool {
-	switch t, _, _ := mime.ParseMediaType(contentType); t {
-	case "application/json", "application/graphql", "application/graphql+json", "application/x-www-form-urlencoded", "text/plain", "":
+func mayCarryGraphQL(in *inbound) bool {
+	if graphQLPath(in) || len(in.header["Content-Type"]) > 1 {
+		return true // some servers do not look at the type, others at another of the two
+	}
+	t, _, _ := mime.ParseMediaType(in.header.Get("Content-Type"))
+	switch t {
+	case "application/graphql", "application/x-www-form-urlencoded", "multipart/form-data", "text/plain", "":
 		return true
 	}
-	return false
+	return strings.HasSuffix(t, "/json") || strings.HasSuffix(t, "+json")
+}
+
+func graphQLPath(in *inbound) bool {
+	return strings.Contains(strings.ToLower(path.Base(in.path)), "graphql")
 }
 
 // mutates reports whether a request on a read route is a GraphQL mutation or subscription, which makes it a write. Of a body
 // that is not whole it says so where it cannot be excluded.
 func mutates(in *inbound, body []byte, whole bool) bool {
-	if strings.Contains(in.query, "query=") {
-		if values, _ := url.ParseQuery(in.query); hasMutation(values.Get("query")) {
-			return true
-		}
+	if formMutates(in.query) {
+		return true
 	}
 	if len(body) == 0 && whole {
 		return false
 	}
+	types := in.header["Content-Type"]
 	mediaType, _, _ := mime.ParseMediaType(in.header.Get("Content-Type"))
-	if !whole {
-		return mediaType == "application/graphql" || strings.Contains(strings.ToLower(path.Base(in.path)), "graphql") ||
-			bytes.Contains(body, []byte("mutation")) || bytes.Contains(body, []byte(`\u`))
+	switch {
+	case !whole:
+		return mediaType == "application/graphql" || graphQLPath(in) || mayMention(body)
+	case len(types) > 1:
+		return mayMention(body)
 	}
 	switch mediaType {
 	case "application/graphql":
 		return hasMutation(string(body))
 	case "application/x-www-form-urlencoded":
-		values, _ := url.ParseQuery(string(body))
-		return hasMutation(values.Get("query"))
+		return formMutates(string(body))
+	case "multipart/form-data":
+		return mayMention(body)
 	}
 	return jsonMutates(body)
 }
 
-// jsonMutates looks at one operation or a batch of them.
-func jsonMutates(body []byte) bool {
-	type operation struct{ Query any }
-	var batch []operation
-	if trimmed := bytes.TrimLeft(body, " \t\r\n"); len(trimmed) > 0 && trimmed[0] == '[' {
-		_ = json.Unmarshal(body, &batch)
-	} else {
-		var one operation
-		_ = json.Unmarshal(body, &one)
-		batch = append(batch, one)
+// mayMention reports whether text that is not understood could name a mutation or subscription, escaped or not.
+func mayMention(text []byte) bool {
+	return bytes.Contains(text, []byte("mutation")) || bytes.Contains(text, []byte("subscription")) || bytes.Contains(text, []byte(`\u`))
+}
+
+// formMutates looks at every parameter called query, as any server might read it: of several each counts, `;` may separate
+// or not, and a broken escape is left as it is.
+func formMutates(form string) bool {
+	for pair := range strings.SplitSeq(form, "&") {
+		name, value, _ := strings.Cut(pair, "=")
+		if isQuery(name) && hasMutation(unescapeLeniently(value)) {
+			return true
+		}
+		if !strings.Contains(pair, ";") {
+			continue
+		}
+		for part := range strings.SplitSeq(pair, ";") {
+			name, value, _ = strings.Cut(part, "=")
+			if isQuery(name) && hasMutation(unescapeLeniently(value)) {
+				return true
+			}
+		}
 	}
-	for _, op := range batch {
-		if text, ok := op.Query.(string); ok && hasMutation(text) {
+	return false
+}
+
+func isQuery(name string) bool {
+	return len(name) >= len("query") && strings.EqualFold(unescapeLeniently(name), "query")
+}
+
+// unescapeLeniently decodes what is a valid escape and keeps the rest.
+func unescapeLeniently(s string) string {
+	if plain, err := url.QueryUnescape(s); err == nil {
+		return plain
+	}
+	out := make([]byte, 0, len(s))
+	for i := 0; i < len(s); i++ {
+		switch {
+		case s[i] == '+':
+			out = append(out, ' ')
+		case s[i] == '%' && i+2 < len(s) && unhex(s[i+1]) < 16 && unhex(s[i+2]) < 16:
+			out = append(out, byte(unhex(s[i+1])<<4|unhex(s[i+2])))
+			i += 2
+		default:
+			out = append(out, s[i])
+		}
+	}
+	return string(out)
+}
+
+// jsonMutates looks at one operation or a batch of them. Every member called query counts, in any case: which of several a
+// server takes is its own affair. What is no JSON may still be to a lenient server.
+func jsonMutates(body []byte) bool {
+	if !mayMention(body) {
+		return false
+	}
+	if !json.Valid(body) {
+		return true
+	}
+	decoder := json.NewDecoder(bytes.NewReader(body))
+	var batch []json.RawMessage
+	if trimmed := bytes.TrimLeft(body, " \t\r\n"); trimmed[0] != '[' {
+		return operationMutates(decoder)
+	}
+	if decoder.Decode(&batch) != nil {
+		return true
+	}
+	for _, one := range batch {
+		if operationMutates(json.NewDecoder(bytes.NewReader(one))) {
+			return true
+		}
+	}
+	return false
+}
+
+// operationMutates reads the members of one object; what is no object is no operation.
+func operationMutates(decoder *json.Decoder) bool {
+	if open, err := decoder.Token(); err != nil || open != json.Delim('{') {
+		return false
+	}
+	for decoder.More() {
+		name, err := decoder.Token()
+		if err != nil {
+			return true
+		}
+		var value json.RawMessage
+		if decoder.Decode(&value) != nil {
+			return true
+		}
+		var text string
+		if key, ok := name.(string); !ok || !strings.EqualFold(key, "query") || json.Unmarshal(value, &text) != nil {
+			continue
+		}
+		if hasMutation(text) {
 			return true
 		}
 	}

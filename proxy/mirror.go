@@ -131,8 +131,11 @@ func (p *Proxy) fetch(ctx context.Context, id Backend, a *asking, x *exchange, r
 	start := time.Now()
 	resp, err := b.transport(a.role, a.in).RoundTrip(b.request(ctx, a))
 	leg.Duration = time.Since(start)
+	if err == nil {
+		err = checkStatus(resp, a.in)
+	}
 	if err != nil {
-		leg.Err = fmt.Errorf("ask %s: %w", id, err)
+		leg.Err = fmt.Errorf("ask %s: %w", id, quiet(err))
 		p.metrics.asked(x.route, Read, id, a.role, 0, leg.Duration)
 		return leg
 	}
@@ -147,7 +150,7 @@ func (p *Proxy) fetch(ctx context.Context, id Backend, a *asking, x *exchange, r
 	}
 	switch {
 	case !errors.Is(err, io.EOF):
-		leg.Err = fmt.Errorf("read the answer of %s: %w", id, err)
+		leg.Err = fmt.Errorf("read the answer of %s: %w", id, quiet(err))
 	case rec.starved:
 		leg.Err = errMemory
 	default:

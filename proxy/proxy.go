@@ -154,7 +154,7 @@ func (p *Proxy) suspect(in *inbound, body *requestBody, t *table) (bool, error) 
 	if body == nil {
 		return mutates(in, nil, true), nil
 	}
-	if in.grpc || !mayCarryGraphQL(in.header.Get("Content-Type")) {
+	if in.grpc || !mayCarryGraphQL(in) {
 		return mutates(in, nil, true), nil
 	}
 	if err := body.prefetch(&p.memory, t.MaxBody); err != nil {

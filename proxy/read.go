@@ -50,7 +50,7 @@ func (c *call) failed() bool {
 // failRead tells the client that there is no answer, and why the exchange is not compared.
 func (p *Proxy) failRead(w http.ResponseWriter, c *call, x *exchange) {
 	if x != nil {
-		*x.leg(c.backend.id) = Leg{Backend: c.backend.id, Duration: c.took, Err: c.err}
+		*x.leg(c.backend.id) = Leg{Backend: c.backend.id, Duration: c.took, Err: quiet(c.err)}
 		if clientsFault(c.err) {
 			x.skip(compare.ClientGone)
 		} else {
@@ -93,7 +93,7 @@ func (p *Proxy) answerRead(w http.ResponseWriter, c *call, in *inbound, x *excha
 	}
 	if x != nil {
 		leg := x.leg(c.backend.id)
-		*leg = Leg{Backend: c.backend.id, Duration: c.took, Status: c.resp.StatusCode, Err: end.backend}
+		*leg = Leg{Backend: c.backend.id, Duration: c.took, Status: c.resp.StatusCode, Err: quiet(end.backend)}
 		p.settle(x, c, end)
 	}
 	if end.backend != nil || end.client != nil {
@@ -175,7 +175,7 @@ func (p *Proxy) fallBack(w http.ResponseWriter, r *http.Request, failed *call, i
 		if failed.resp != nil {
 			status = failed.resp.StatusCode
 		}
-		x.New = Leg{Backend: New, Status: status, Duration: failed.took, Err: failed.err}
+		x.New = Leg{Backend: New, Status: status, Duration: failed.took, Err: quiet(failed.err)}
 		x.Old = Leg{Backend: Old, Status: c.resp.StatusCode, Duration: c.took}
 		x.skip(compare.AuthorityError)
 	}

@@ -58,7 +58,7 @@ func (r *route) rewrite(path, query string, hasQuery bool) (string, string, bool
 	if r.newPath != nil {
 		var captures []capture
 		// A path that matched only when cleaned has no captures of its own.
-		if r.pattern.match(path, &captures) || r.pattern.match(cleanPath(path), &captures) {
+		if r.pattern == nil || r.pattern.match(path, &captures) || r.pattern.match(cleanPath(path), &captures) {
 			path = r.newPath.fill(captures)
 		}
 	}
