@@ -203,7 +203,12 @@ func TestRewriteWithoutAPattern(t *testing.T) {
 	})
 	r.do(http.MethodGet, "/a", nil)
 	r.account.only(t)
-	if got := <-seen; got != "/v2" {
+	got := ""
+	select {
+	case got = <-seen:
+	case <-time.After(10 * time.Second):
+	}
+	if got != "/v2" {
 		t.Errorf("new was asked for %s", got)
 	}
 }

@@ -198,20 +198,13 @@ func checkNames(c *compiled) string {
 
 func (o *options) showChecks(results []aggregate.Result) error {
 	rows := make([]evidence.CheckResult, 0, len(results))
-	code := exitDone
 	for _, r := range results {
 		rows = append(rows, resultOf(r))
-		switch {
-		case r.Verdict == aggregate.Fail:
-			code = exitGate
-		case r.Verdict == aggregate.Inconclusive && code == exitDone:
-			code = exitInconclusive
-		}
 	}
-	if err := o.print(map[string]any{"checks": rows}, func(p *printer) { printChecks(p, rows) }); err != nil || code == exitDone {
+	if err := o.print(map[string]any{"checks": rows}, func(p *printer) { printChecks(p, rows) }); err != nil {
 		return err
 	}
-	return &exitError{code: code}
+	return gateExit(cutover.Verdict(aggregate.Worst(results)))
 }
 
 // probeDatabases asks both databases for a sign of life.

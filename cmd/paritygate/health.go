@@ -113,6 +113,9 @@ func (h *health) unwell() []admin.Unwell {
 	if err := h.program.store.Healthy(); err != nil {
 		out = append(out, admin.Unwell{Part: "store", Message: err.Error()})
 	}
+	if err := h.program.store.ChainErr(); err != nil {
+		out = append(out, admin.Unwell{Part: "store", Message: err.Error()})
+	}
 	if text := h.program.machine.Unwell(); text != "" {
 		out = append(out, admin.Unwell{Part: "cutover", Message: text})
 	}
