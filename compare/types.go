@@ -85,7 +85,8 @@ type Answer struct {
 	// Body is the body as it came over the wire, its Content-Encoding still applied. It is shorter than Size if the
 	// body was larger than what is captured.
 	Body []byte
-	// Size is the length of the whole body in bytes, and Digest its 128-bit xxh3 hash; both cover what Body does not hold.
+	// Size is the length of the whole body in bytes. Digest is its 128-bit xxh3 hash where Body does not hold all of it; otherwise
+	// nobody asks for it.
 	Size   int64
 	Digest [16]byte
 }

@@ -125,9 +125,16 @@ func (b *breaker) enter(epoch uint64, fingerprint func() uint64, outcome error) 
 	}
 	// Allowed only now that the outcome is known, so nothing in flight is counted. Two bits of news come of it: the counts
 	// that led to the trip are gone once the circuit opens.
-	before := b.circuit.Counts()
+	var before gobreaker.Counts
+	if outcome != nil {
+		before = b.circuit.Counts() // a success trips nothing
+	}
 	done, err := b.circuit.Allow()
 	if err != nil {
+		return Trip{}, false
+	}
+	if outcome == nil {
+		done(nil)
 		return Trip{}, false
 	}
 	closed := b.circuit.State() == gobreaker.StateClosed

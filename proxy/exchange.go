@@ -86,13 +86,11 @@ func (x *exchange) abandon() {
 
 // fingerprint identifies a request by method, target and body.
 func fingerprint(in *inbound, body []byte) uint64 {
-	h := xxh3.New()
-	_, _ = h.WriteString(in.method)
-	_, _ = h.WriteString(" ")
-	_, _ = h.WriteString(in.target)
-	_, _ = h.WriteString("\n")
-	_, _ = h.Write(body)
-	return h.Sum64()
+	h := xxh3.HashStringSeed(in.target, xxh3.HashString(in.method))
+	if len(body) == 0 {
+		return h
+	}
+	return xxh3.HashSeed(body, h)
 }
 
 // fingerprint tells requests of this process apart, whose bodies are not kept.

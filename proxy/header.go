@@ -43,6 +43,12 @@ func headerHasToken(values []string, token string) bool {
 }
 
 func viaVersion(major, minor int) string {
+	switch {
+	case major == 1 && minor == 1:
+		return "1.1"
+	case major == 2:
+		return "2.0"
+	}
 	return strconv.Itoa(major) + "." + strconv.Itoa(minor)
 }
 

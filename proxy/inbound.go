@@ -4,6 +4,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 )
@@ -36,14 +37,13 @@ func newInbound(r *http.Request, trusted []netip.Prefix) *inbound {
 	if host, _, err := net.SplitHostPort(r.RemoteAddr); err == nil {
 		in.remote = host
 	}
-	if addr, err := netip.ParseAddr(in.remote); err == nil {
-		for _, p := range trusted {
-			if p.Contains(addr.Unmap()) {
-				in.trusted = true
-			}
-		}
-	}
+	in.trusted = len(trusted) > 0 && trusts(trusted, in.remote)
 	return in
+}
+
+func trusts(trusted []netip.Prefix, remote string) bool {
+	addr, err := netip.ParseAddr(remote)
+	return err == nil && slices.ContainsFunc(trusted, func(p netip.Prefix) bool { return p.Contains(addr.Unmap()) })
 }
 
 // originForm removes scheme and authority from a request target in absolute form.

@@ -12,12 +12,10 @@ import (
 
 // metrics are the data plane's own. Routes' names come from the configuration, so every label is bounded.
 type metrics struct {
-	requests    *prometheus.CounterVec
-	duration    *prometheus.HistogramVec
 	comparisons *prometheus.CounterVec
 	differences *prometheus.CounterVec
 	skipped     *prometheus.CounterVec
-	overhead    prometheus.Histogram
+	overhead    *tally
 	holdTime    prometheus.Histogram
 	inFlight    prometheus.Gauge
 	pending     prometheus.Gauge
@@ -33,8 +31,7 @@ type routeKey struct {
 
 // routeMetrics are one route's, looked up once.
 type routeMetrics struct {
-	codes    [3][2][6]prometheus.Counter // by backend, role and class of status; 0 is no answer
-	duration [3][2]prometheus.Observer
+	answers  [3][2]*tally // by backend and role
 	verdicts map[compare.Verdict]prometheus.Counter
 }
 
@@ -49,17 +46,8 @@ func codeClass(status int) int {
 
 func newMetrics() *metrics {
 	const p = "paritygate_"
-	buckets := []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30}
 	return &metrics{
 		routes: map[routeKey]*routeMetrics{},
-		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: p + "requests_total",
-			Help: "Requests to the backends.",
-		}, []string{"route", "kind", "backend", "role", "code"}),
-		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: p + "request_duration_seconds",
-			Help: "Time from the request to the backend's response headers.", Buckets: buckets,
-		}, []string{"route", "backend", "role"}),
 		comparisons: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: p + "comparisons_total",
 			Help: "Eligible exchanges by their final verdict.",
@@ -72,14 +60,10 @@ func newMetrics() *metrics {
 			Name: p + "shadow_skipped_total",
 			Help: "Eligible exchanges that were not compared, by reason.",
 		}, []string{"route", "reason"}),
-		overhead: prometheus.NewHistogram(prometheus.HistogramOpts{
-			Name:    p + "overhead_seconds",
-			Help:    "Time that the proxy itself adds to the authority's answer.",
-			Buckets: []float64{.00001, .000025, .00005, .0001, .00025, .0005, .001, .0025, .005, .01, .05, .25, 1},
-		}),
+		overhead: newTally(&overheadBounds),
 		holdTime: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: p + "write_hold_seconds",
-			Help: "Time for which writes were held.", Buckets: buckets,
+			Help: "Time for which writes were held.", Buckets: seconds(&answerBounds),
 		}),
 		inFlight: prometheus.NewGauge(prometheus.GaugeOpts{Name: p + "shadow_in_flight", Help: "Shadows being asked."}),
 		pending:  prometheus.NewGauge(prometheus.GaugeOpts{Name: p + "pending", Help: "Eligible exchanges without a final verdict."}),
@@ -96,7 +80,7 @@ func (m *metrics) register(r prometheus.Registerer, p *Proxy) error {
 		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name + n, Help: help, ConstLabels: labels}, f)
 	}
 	all := []prometheus.Collector{
-		m.requests, m.duration, m.comparisons, m.differences, m.skipped, m.overhead, m.holdTime, m.inFlight, m.pending,
+		answerCollector{m}, m.comparisons, m.differences, m.skipped, m.holdTime, m.inFlight, m.pending,
 		gauge("shadow_queue_length", "Exchanges that wait for a worker.", nil, func() float64 { return float64(len(p.mirror.queue)) }),
 		gauge("shadow_memory_bytes", "Memory that captured bodies take.", nil, func() float64 { return float64(p.memory.used.Load()) }),
 		gauge("held_writes", "Writes that are held.", nil, func() float64 { return float64(p.Held()) }),
@@ -141,10 +125,7 @@ func (m *metrics) route(name string, kind Kind) *routeMetrics {
 			if role == ShadowRole && kind != Read {
 				continue
 			}
-			for class, code := range codeNames {
-				r.codes[b][role][class] = m.requests.WithLabelValues(name, kind.String(), b.String(), role.String(), code)
-			}
-			r.duration[b][role] = m.duration.WithLabelValues(name, b.String(), role.String())
+			r.answers[b][role] = newTally(&answerBounds)
 		}
 	}
 	if kind == Read {
@@ -165,8 +146,7 @@ func (m *metrics) asked(r *route, kind Kind, b Backend, role Role, status int, t
 	if kind != r.Kind {
 		rm = m.route(r.Name, kind)
 	}
-	rm.codes[b][role][codeClass(status)].Inc()
-	rm.duration[b][role].Observe(took.Seconds())
+	rm.answers[b][role].add(codeClass(status), took)
 }
 
 // finished enters an exchange's final verdict.

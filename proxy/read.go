@@ -35,7 +35,7 @@ func (p *Proxy) serveRead(w http.ResponseWriter, r *http.Request, in *inbound, r
 		p.failRead(w, c, x)
 		return
 	}
-	p.metrics.overhead.Observe((time.Since(in.arrived) - c.took).Seconds())
+	p.metrics.overhead.add(0, time.Since(in.arrived)-c.took)
 	p.answerRead(w, c, in, x, t)
 }
 

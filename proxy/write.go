@@ -36,7 +36,7 @@ func (p *Proxy) serveWrite(w http.ResponseWriter, r *http.Request, in *inbound, 
 		return
 	}
 	adm.markSent()
-	p.metrics.overhead.Observe((time.Since(in.arrived) - c.took - wait).Seconds())
+	p.metrics.overhead.add(0, time.Since(in.arrived)-c.took-wait)
 	if c.resp.StatusCode == http.StatusSwitchingProtocols {
 		p.judge(c, in, nil)
 		p.switchProtocols(w, r, in, c)
