@@ -29,7 +29,7 @@ func (p *Proxy) ask(w http.ResponseWriter, c *call, a *asking, sent func()) {
 	if c.body != nil {
 		a.body, a.length = c.body, c.body.length
 	}
-	informed := &informer{w: w, version: a.in.version}
+	informed := &informer{w: w, mute: a.in.http10}
 	trace := &httptrace.ClientTrace{Got1xxResponse: informed.got}
 	if sent != nil {
 		trace.WroteRequest = func(httptrace.WroteRequestInfo) { sent() }
@@ -118,7 +118,7 @@ func (p *Proxy) judge(c *call, in *inbound, err error) {
 // informer passes informational answers (103) on to the client, until the final one is there.
 type informer struct {
 	w       http.ResponseWriter
-	version string
+	mute    bool // the client speaks HTTP/1.0
 	mu      sync.Mutex
 	stopped bool
 }
@@ -128,7 +128,7 @@ type informer struct {
 func (i *informer) got(code int, header textproto.MIMEHeader) error {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	if i.stopped || code == http.StatusContinue || i.version == "1.0" {
+	if i.stopped || code == http.StatusContinue || i.mute {
 		return nil
 	}
 	h := i.w.Header()

@@ -2,7 +2,6 @@ package proxy
 
 import (
 	"net/http"
-	"strconv"
 	"strings"
 )
 
@@ -11,23 +10,34 @@ const (
 	fallbackHeader = "Paritygate-Fallback"
 )
 
-// hopByHop are the headers that concern one connection alone.
-var hopByHop = [...]string{
-	"Connection", "Proxy-Connection", "Keep-Alive", "Proxy-Authenticate", "Proxy-Authorization", "Te", "Trailer",
-	"Transfer-Encoding", "Upgrade", "Http2-Settings",
+// hopByHop reports whether a header, by its canonical name, concerns one connection alone.
+func hopByHop(name string) bool {
+	switch name {
+	case "Connection", "Proxy-Connection", "Keep-Alive", "Proxy-Authenticate", "Proxy-Authorization", "Te", "Trailer",
+		"Transfer-Encoding", "Upgrade", "Http2-Settings":
+		return true
+	}
+	return false
 }
 
 // removeHopByHop removes them and those that Connection names.
 func removeHopByHop(h http.Header) {
-	for _, v := range h["Connection"] {
+	removeNamed(h, h["Connection"])
+	for name := range h {
+		if hopByHop(name) {
+			delete(h, name)
+		}
+	}
+}
+
+// removeNamed removes the headers that the values of Connection name.
+func removeNamed(h http.Header, connection []string) {
+	for _, v := range connection {
 		for name := range strings.SplitSeq(v, ",") {
 			if name = strings.TrimSpace(name); name != "" {
 				h.Del(name)
 			}
 		}
-	}
-	for _, name := range hopByHop {
-		delete(h, name)
 	}
 }
 
@@ -42,20 +52,34 @@ func headerHasToken(values []string, token string) bool {
 	return false
 }
 
-func viaVersion(major, minor int) string {
-	switch {
-	case major == 1 && minor == 1:
-		return "1.1"
-	case major == 2:
-		return "2.0"
+// addVia appends an entry to the Via of a message. The values that are there stay as they are, because others may hold them.
+func addVia(h http.Header, entry *viaEntry) {
+	old := h["Via"]
+	if len(old) == 0 {
+		h["Via"] = entry[:]
+		return
 	}
-	return strconv.Itoa(major) + "." + strconv.Itoa(minor)
+	h["Via"] = append(old[:len(old):len(old)], entry[0])
 }
 
-// addVia appends this proxy to the Via of a message that was received with the given version of HTTP.
-func addVia(h http.Header, version, pseudonym string) {
-	old := h["Via"]
-	h["Via"] = append(old[:len(old):len(old)], version+" "+pseudonym)
+// viaEntry is what this proxy says of itself in Via; the versions of HTTP have one each. It is never changed.
+type viaEntry [1]string
+
+type via struct{ http10, http11, http2 viaEntry }
+
+func newVia(pseudonym string) *via {
+	return &via{viaEntry{"1.0 " + pseudonym}, viaEntry{"1.1 " + pseudonym}, viaEntry{"2.0 " + pseudonym}}
+}
+
+// of returns the entry for a message that was received in a version of HTTP.
+func (v *via) of(major, minor int) *viaEntry {
+	switch {
+	case major == 2:
+		return &v.http2
+	case minor == 0:
+		return &v.http10
+	}
+	return &v.http11
 }
 
 // viaNames reports whether the message has passed this proxy before.
@@ -70,30 +94,34 @@ func viaNames(h http.Header, pseudonym string) bool {
 	return false
 }
 
-// setForwarded tells the backend who asked, under which host and how. What an untrusted peer claims is replaced.
-func setForwarded(h http.Header, in *inbound) {
-	proto := "http"
+// forwarded is what the backends are told of who asked, under which host and how.
+type forwarded struct{ chain, host, proto [1]string }
+
+func newForwarded(in *inbound) forwarded {
+	f := forwarded{[1]string{in.remote}, [1]string{in.host}, [1]string{"http"}}
+	if before := in.header["X-Forwarded-For"]; in.trusted && len(before) > 0 {
+		f.chain[0] = strings.Join(before, ", ") + ", " + in.remote
+	}
 	if in.secure {
-		proto = "https"
+		f.proto[0] = "https"
 	}
-	if !in.trusted {
-		for name := range h {
-			if strings.HasPrefix(name, "X-Forwarded-") || name == "Forwarded" {
-				delete(h, name)
-			}
-		}
-	}
-	chain := in.remote
-	if before := h["X-Forwarded-For"]; len(before) > 0 {
-		chain = strings.Join(before, ", ") + ", " + in.remote
-	}
-	h["X-Forwarded-For"] = []string{chain}
+	return f
+}
+
+// set adds what a trusted peer has not said already; what another claims is not in h.
+func (f *forwarded) set(h http.Header) {
+	h["X-Forwarded-For"] = f.chain[:]
 	if len(h["X-Forwarded-Host"]) == 0 {
-		h["X-Forwarded-Host"] = []string{in.host}
+		h["X-Forwarded-Host"] = f.host[:]
 	}
 	if len(h["X-Forwarded-Proto"]) == 0 {
-		h["X-Forwarded-Proto"] = []string{proto}
+		h["X-Forwarded-Proto"] = f.proto[:]
 	}
+}
+
+// claimsForwarding reports whether a header, by its canonical name, tells of proxies before this one.
+func claimsForwarding(name string) bool {
+	return strings.HasPrefix(name, "X-Forwarded-") || name == "Forwarded"
 }
 
 // renameIdempotencyKey respells the headers by which http.Transport recognises a request that it may send twice. Names

@@ -19,18 +19,20 @@ type inbound struct {
 	hasQuery bool
 	host     string
 	header   http.Header
-	version  string // of HTTP, as Via writes it
+	via      *viaEntry
+	http10   bool
 	remote   string // address without port
 	secure   bool
 	trusted  bool   // the peer's X-Forwarded headers are believed
 	upgrade  string // the protocol asked for, empty if none
 	grpc     bool
+	forwarded
 }
 
-func newInbound(r *http.Request, trusted []netip.Prefix) *inbound {
+func newInbound(r *http.Request, trusted []netip.Prefix, via *via) *inbound {
 	in := &inbound{
 		arrived: time.Now(), method: r.Method, target: originForm(r.RequestURI), host: r.Host, header: r.Header,
-		version: viaVersion(r.ProtoMajor, r.ProtoMinor), remote: r.RemoteAddr, secure: r.TLS != nil,
+		via: via.of(r.ProtoMajor, r.ProtoMinor), http10: !r.ProtoAtLeast(1, 1), remote: r.RemoteAddr, secure: r.TLS != nil,
 		upgrade: upgradeType(r), grpc: isGRPC(r.Header),
 	}
 	in.path, in.query, in.hasQuery = strings.Cut(in.target, "?")
@@ -38,6 +40,7 @@ func newInbound(r *http.Request, trusted []netip.Prefix) *inbound {
 		in.remote = host
 	}
 	in.trusted = len(trusted) > 0 && trusts(trusted, in.remote)
+	in.forwarded = newForwarded(in)
 	return in
 }
 

@@ -116,7 +116,7 @@ func (p *Proxy) process(x *exchange, rechecks *rechecker) {
 var errMemory = errors.New("no memory left to capture the answer")
 
 func (p *Proxy) askShadow(ctx context.Context, x *exchange) Leg {
-	a := &asking{role: ShadowRole, in: x.in, route: x.route, once: true, marked: true, via: p.via}
+	a := &asking{role: ShadowRole, in: x.in, route: x.route, once: true, marked: true}
 	return p.fetch(ctx, x.plan.Shadow, a, x, &x.shadow)
 }
 

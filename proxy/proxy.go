@@ -15,7 +15,8 @@ import (
 // Proxy is the data plane: an http.Handler whose mirror works while Run does.
 type Proxy struct {
 	options  Options
-	via      string
+	name     string // in Via
+	via      *via
 	router   Router
 	observer Observer
 	log      *zap.Logger
@@ -41,7 +42,7 @@ func NewProxy(o Options) (*Proxy, error) {
 		return nil, errors.New("run name " + o.Run + ": only letters, digits and -_.~ may be in it, because Via names it")
 	}
 	p := &Proxy{
-		options: o, via: "paritygate-" + o.Run, router: o.Router, observer: o.Observer, log: o.Logger, metrics: newMetrics(),
+		options: o, name: "paritygate-" + o.Run, via: newVia("paritygate-" + o.Run), router: o.Router, observer: o.Observer, log: o.Logger, metrics: newMetrics(),
 		gate: newGate(o.Router, o.Hold), mirror: mirror{queue: make(chan *exchange, o.Queue)}, seed: maphash.MakeSeed(),
 	}
 	p.memory.limit = o.Memory
@@ -105,7 +106,7 @@ func (p *Proxy) Run(ctx context.Context) error {
 // ServeHTTP serves one client request.
 func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	t := p.table.Load()
-	in := newInbound(r, t.TrustedProxies)
+	in := newInbound(r, t.TrustedProxies, p.via)
 	if f, bad := p.unacceptable(in); bad {
 		f.write(w)
 		return
@@ -140,7 +141,7 @@ func (p *Proxy) unacceptable(in *inbound) (refusal, bool) {
 	case in.method == http.MethodConnect || in.method == http.MethodTrace:
 		// TRACE would show the client the credentials that are set for the backend.
 		return refusal{http.StatusMethodNotAllowed, "method_not_allowed", "This method is not supported."}, true
-	case viaNames(in.header, p.via):
+	case viaNames(in.header, p.name):
 		return refusal{http.StatusLoopDetected, "loop_detected", "The request has passed this proxy before."}, true
 	case strings.ContainsAny(in.target, " \t"):
 		return refusal{http.StatusBadRequest, "bad_request", "The request target is malformed."}, true

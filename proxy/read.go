@@ -26,7 +26,7 @@ func (p *Proxy) serveRead(w http.ResponseWriter, r *http.Request, in *inbound, r
 	ctx, cancel := context.WithCancelCause(r.Context())
 	defer cancel(nil)
 	c := &call{backend: p.backends[plan.Reads], route: rt, kind: Read, epoch: plan.Epoch, body: body, ctx: ctx, cancel: cancel}
-	p.ask(w, c, &asking{role: Authority, in: in, route: rt, trailer: r.Trailer, via: p.via}, nil)
+	p.ask(w, c, &asking{role: Authority, in: in, route: rt, trailer: r.Trailer}, nil)
 	if fallback && c.failed() && p.fallBack(w, r, c, in, x) {
 		return
 	}
@@ -160,7 +160,7 @@ func (p *Proxy) fallBack(w http.ResponseWriter, r *http.Request, failed *call, i
 	ctx, cancel := context.WithCancelCause(r.Context())
 	defer cancel(nil)
 	c := &call{backend: p.backends[Old], route: failed.route, kind: Read, epoch: failed.epoch, body: body, ctx: ctx, cancel: cancel}
-	p.ask(w, c, &asking{role: Authority, in: in, route: failed.route, buffered: true, via: p.via}, nil)
+	p.ask(w, c, &asking{role: Authority, in: in, route: failed.route, buffered: true}, nil)
 	if c.err != nil {
 		p.judge(c, in, c.err)
 		return false // the client gets new's answer, such as it is

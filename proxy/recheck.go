@@ -107,12 +107,12 @@ func (r *rechecker) agrees(x *exchange) bool {
 	var asked sync.WaitGroup
 	asked.Go(func() {
 		defer r.p.contain(x)
-		a := &asking{role: Authority, in: x.in, route: x.route, once: true, via: r.p.via}
+		a := &asking{role: Authority, in: x.in, route: x.route, once: true}
 		legs[0] = r.p.fetch(ctx, x.plan.Reads, a, x, &records[0])
 	})
 	asked.Go(func() {
 		defer r.p.contain(x)
-		a := &asking{role: ShadowRole, in: x.in, route: x.route, once: true, marked: true, via: r.p.via}
+		a := &asking{role: ShadowRole, in: x.in, route: x.route, once: true, marked: true}
 		legs[1] = r.p.fetch(ctx, x.plan.Shadow, a, x, &records[1])
 	})
 	asked.Wait()

@@ -23,7 +23,7 @@ func (p *Proxy) relay(w http.ResponseWriter, c *call, rec *recorder, detached bo
 	for k, v := range resp.Header {
 		h[k] = v
 	}
-	addVia(h, viaVersion(resp.ProtoMajor, resp.ProtoMinor), p.via)
+	addVia(h, p.via.of(resp.ProtoMajor, resp.ProtoMinor))
 	if _, ok := h["Content-Type"]; !ok {
 		h["Content-Type"] = nil // the server would guess one
 	}

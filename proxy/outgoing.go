@@ -1,0 +1,123 @@
+package proxy
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+// asking is one request to a backend. A body of nil is none; once forbids that it is sent a second time.
+type asking struct {
+	role    Role
+	in      *inbound
+	route   *route
+	body    io.ReadCloser
+	length  int64 // of the body; -1 is unknown
+	trailer http.Header
+	once    bool
+	// marked says that this is the shadow leg, buffered that the body is in memory, so that nobody has to be asked for it.
+	marked, buffered bool
+}
+
+// request builds the request to the backend: the request line as the client sent it, but for the base URL's prefix and
+// the route's rewrite for new.
+func (b *backend) request(ctx context.Context, a *asking) *http.Request {
+	path, query, hasQuery := a.in.path, a.in.query, a.in.hasQuery
+	if b.id == New {
+		path, query, hasQuery = a.route.rewrite(path, query, hasQuery)
+	}
+	r := &http.Request{
+		Method: a.in.method, URL: b.url(path, query, hasQuery), Host: b.options.URL.Host,
+		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		Header: make(http.Header, len(a.in.header)+8), Body: a.body, ContentLength: a.length, Trailer: a.trailer,
+	}
+	if b.options.ClientHost {
+		r.Host = a.in.host
+	}
+	b.setHeader(r.Header, a)
+	if a.body == nil {
+		r.ContentLength = 0
+	}
+	if a.once {
+		renameIdempotencyKey(r.Header)
+		if a.body == nil && safeMethod(r.Method) && !b.http2.Load() {
+			r.Body = emptyBody{}
+		}
+	}
+	return r.WithContext(ctx)
+}
+
+// setHeader fills h, which is empty, with what the backend gets: the client's headers, without those of its connection, and the
+// proxy's own. The values are the client's own slices and must not be changed.
+func (b *backend) setHeader(h http.Header, a *asking) {
+	in := a.in
+	for name, values := range in.header {
+		if hopByHop(name) || !in.trusted && claimsForwarding(name) {
+			continue
+		}
+		h[name] = values
+	}
+	removeNamed(h, in.header["Connection"])
+	if te := in.header["Te"]; len(te) > 0 && headerHasToken(te, "trailers") {
+		h["Te"] = []string{"trailers"}
+	}
+	if in.upgrade != "" {
+		h["Connection"], h["Upgrade"] = []string{"Upgrade"}, []string{in.upgrade}
+	}
+	delete(h, shadowHeader)
+	delete(h, fallbackHeader)
+	in.forwarded.set(h)
+	addVia(h, in.via)
+	for _, name := range b.options.Remove {
+		h.Del(name)
+	}
+	for name, values := range b.set {
+		h[name] = values
+	}
+	if a.buffered {
+		delete(h, "Expect")
+	}
+	if a.marked {
+		h[shadowHeader] = marked[:]
+	}
+	if _, ok := h["User-Agent"]; !ok {
+		h["User-Agent"] = noAgent[:] // rather than net/http's own
+	}
+}
+
+// Values of headers, never changed.
+var (
+	marked  = [1]string{"1"}
+	noAgent = [1]string{""}
+)
+
+// url returns the URL whose request line is the escaped path and the query to the byte.
+func (b *backend) url(path, query string, hasQuery bool) *url.URL {
+	u := &url.URL{Scheme: b.options.URL.Scheme, Host: b.options.URL.Host, RawQuery: query, ForceQuery: hasQuery}
+	path = b.prefix + path
+	if !strings.HasPrefix(path, "//") {
+		u.Opaque = path
+		return u
+	}
+	// net/url would take an opaque `//x` for an authority. Its escaped path passes unless it holds bytes that RFC 3986 forbids;
+	// these alone are escaped then.
+	u.RawPath = escapeForbidden(path)
+	u.Path, _ = url.PathUnescape(u.RawPath)
+	return u
+}
+
+func escapeForbidden(path string) string {
+	const hex = "0123456789ABCDEF"
+	var out strings.Builder
+	for i := range len(path) {
+		c := path[i]
+		if c > ' ' && c < 0x7f && !strings.ContainsRune("\"<>\\^`{|}#?", rune(c)) {
+			out.WriteByte(c)
+			continue
+		}
+		out.Write([]byte{'%', hex[c>>4], hex[c&15]})
+	}
+	return out.String()
+}
