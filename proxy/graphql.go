@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"mime"
 	"net/url"
-	"path"
 	"strings"
 )
 
@@ -22,36 +21,60 @@ func mayCarryGraphQL(in *inbound) bool {
 	return strings.HasSuffix(t, "/json") || strings.HasSuffix(t, "+json")
 }
 
+// graphQLPath reports whether the path names GraphQL, in any segment: a stored operation may have its id behind it.
 func graphQLPath(in *inbound) bool {
-	return strings.Contains(strings.ToLower(path.Base(in.path)), "graphql")
+	return strings.Contains(strings.ToLower(in.path), "graphql")
 }
 
-// mutates reports whether a request on a read route is a GraphQL mutation or subscription, which makes it a write. Of a body
-// that is not whole it says so where it cannot be excluded.
-func mutates(in *inbound, body []byte, whole bool) bool {
-	if formMutates(in.query) {
-		return true
-	}
-	if len(body) == 0 && whole {
-		return false
-	}
-	types := in.header["Content-Type"]
-	mediaType, _, _ := mime.ParseMediaType(in.header.Get("Content-Type"))
+// verdictOnBody is what the body of a request on a read route tells about it.
+type verdictOnBody uint8
+
+const (
+	harmless verdictOnBody = iota
+	writes                 // a mutation, a subscription, a stored operation, or another method's name
+	unclear                // not all of it is there, and the rest may be one of these
+)
+
+// judgeBody says whether a request on a read route is a write by what it carries. A POST to GraphQL that names a stored operation
+// instead of carrying one is a write, since the hash of a mutation looks like any other; a GET that does so is a read, because
+// servers refuse mutations by GET.
+func judgeBody(in *inbound, body []byte, whole bool) verdictOnBody {
 	switch {
+	case formMutates(in.query):
+		return writes
+	case len(body) == 0 && whole && (safeMethod(in.method) || !graphQLPath(in)):
+		return harmless
+	case !whole && (in.mediaType() == "application/graphql" || graphQLPath(in) || mayMention(body) || mayOverride(body)):
+		return writes
 	case !whole:
-		return mediaType == "application/graphql" || graphQLPath(in) || mayMention(body)
-	case len(types) > 1:
-		return mayMention(body)
+		return unclear
+	case bodyMutates(in, body):
+		return writes
 	}
-	switch mediaType {
+	return harmless
+}
+
+func (in *inbound) mediaType() string {
+	t, _, _ := mime.ParseMediaType(in.header.Get("Content-Type"))
+	return t
+}
+
+// bodyMutates looks at a body that is there to its end.
+func bodyMutates(in *inbound, body []byte) bool {
+	stored := !safeMethod(in.method) && graphQLPath(in) // what carries no operation names a stored one
+	if len(in.header["Content-Type"]) > 1 {
+		return mayMention(body) || mayOverride(body) || stored
+	}
+	switch in.mediaType() {
 	case "application/graphql":
 		return hasMutation(string(body))
 	case "application/x-www-form-urlencoded":
-		return formMutates(string(body))
+		form := string(body)
+		return formMutates(form) || formOverrides(form) || stored && !anyParameter(form, func(name, _ string) bool { return isQuery(name) })
 	case "multipart/form-data":
-		return mayMention(body)
+		return mayMention(body) || mayOverride(body) || stored && !bytes.Contains(body, []byte("query"))
 	}
-	return jsonMutates(body)
+	return jsonMutates(body, stored)
 }
 
 // mayMention reports whether text that is not understood could name a mutation or subscription, escaped or not.
@@ -59,12 +82,17 @@ func mayMention(text []byte) bool {
 	return bytes.Contains(text, []byte("mutation")) || bytes.Contains(text, []byte("subscription")) || bytes.Contains(text, []byte(`\u`))
 }
 
-// formMutates looks at every parameter called query, as any server might read it: of several each counts, `;` may separate
-// or not, and a broken escape is left as it is.
+// formMutates looks at every parameter called query.
 func formMutates(form string) bool {
+	return anyParameter(form, func(name, value string) bool { return isQuery(name) && hasMutation(unescapeLeniently(value)) })
+}
+
+// anyParameter looks at every parameter, as any server might read it: of several each counts, `;` may separate or not, and
+// a broken escape is left as it is.
+func anyParameter(form string, is func(name, value string) bool) bool {
 	for pair := range strings.SplitSeq(form, "&") {
 		name, value, _ := strings.Cut(pair, "=")
-		if isQuery(name) && hasMutation(unescapeLeniently(value)) {
+		if is(unescapeLeniently(name), value) {
 			return true
 		}
 		if !strings.Contains(pair, ";") {
@@ -72,7 +100,7 @@ func formMutates(form string) bool {
 		}
 		for part := range strings.SplitSeq(pair, ";") {
 			name, value, _ = strings.Cut(part, "=")
-			if isQuery(name) && hasMutation(unescapeLeniently(value)) {
+			if is(unescapeLeniently(name), value) {
 				return true
 			}
 		}
@@ -80,9 +108,7 @@ func formMutates(form string) bool {
 	return false
 }
 
-func isQuery(name string) bool {
-	return len(name) >= len("query") && strings.EqualFold(unescapeLeniently(name), "query")
-}
+func isQuery(name string) bool { return strings.EqualFold(name, "query") }
 
 // unescapeLeniently decodes what is a valid escape and keeps the rest.
 func unescapeLeniently(s string) string {
@@ -105,9 +131,10 @@ func unescapeLeniently(s string) string {
 }
 
 // jsonMutates looks at one operation or a batch of them. Every member called query counts, in any case: which of several a
-// server takes is its own affair. What is no JSON may still be to a lenient server.
-func jsonMutates(body []byte) bool {
-	if !mayMention(body) {
+// server takes is its own affair. What is no JSON may still be to a lenient server. stored says that an operation that
+// is not there is a stored one.
+func jsonMutates(body []byte, stored bool) bool {
+	if !stored && !mayMention(body) && !mayOverride(body) && !bytes.Contains(body, []byte("persistedQuery")) {
 		return false
 	}
 	if !json.Valid(body) {
@@ -116,13 +143,13 @@ func jsonMutates(body []byte) bool {
 	decoder := json.NewDecoder(bytes.NewReader(body))
 	var batch []json.RawMessage
 	if trimmed := bytes.TrimLeft(body, " \t\r\n"); trimmed[0] != '[' {
-		return operationMutates(decoder)
+		return operationMutates(decoder, stored)
 	}
 	if decoder.Decode(&batch) != nil {
 		return true
 	}
 	for _, one := range batch {
-		if operationMutates(json.NewDecoder(bytes.NewReader(one))) {
+		if operationMutates(json.NewDecoder(bytes.NewReader(one)), stored) {
 			return true
 		}
 	}
@@ -130,10 +157,11 @@ func jsonMutates(body []byte) bool {
 }
 
 // operationMutates reads the members of one object; what is no object is no operation.
-func operationMutates(decoder *json.Decoder) bool {
+func operationMutates(decoder *json.Decoder, stored bool) bool {
 	if open, err := decoder.Token(); err != nil || open != json.Delim('{') {
-		return false
+		return stored
 	}
+	carried := false
 	for decoder.More() {
 		name, err := decoder.Token()
 		if err != nil {
@@ -143,15 +171,24 @@ func operationMutates(decoder *json.Decoder) bool {
 		if decoder.Decode(&value) != nil {
 			return true
 		}
+		key, _ := name.(string)
 		var text string
-		if key, ok := name.(string); !ok || !strings.EqualFold(key, "query") || json.Unmarshal(value, &text) != nil {
-			continue
-		}
-		if hasMutation(text) {
-			return true
+		isText := json.Unmarshal(value, &text) == nil
+		switch {
+		case isText && isQuery(key):
+			if hasMutation(text) {
+				return true
+			}
+			carried = carried || text != ""
+		case isText && overrideParameter(key):
+			if unsafeName(text) {
+				return true
+			}
+		case strings.EqualFold(key, "extensions"):
+			stored = stored || bytes.Contains(value, []byte("persistedQuery"))
 		}
 	}
-	return false
+	return stored && !carried
 }
 
 // hasMutation reports whether a GraphQL document has an operation that is no query. Names at depth zero are operations,

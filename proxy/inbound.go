@@ -89,15 +89,3 @@ func isGRPC(h http.Header) bool {
 func safeMethod(method string) bool {
 	return method == http.MethodGet || method == http.MethodHead || method == http.MethodOptions
 }
-
-// overridesMethod reports whether a header asks the backend to take the request for another than a safe method.
-func overridesMethod(h http.Header) bool {
-	for _, name := range [...]string{"X-Http-Method-Override", "X-Http-Method", "X-Method-Override"} {
-		for _, v := range h[name] {
-			if !safeMethod(strings.ToUpper(strings.TrimSpace(v))) {
-				return true
-			}
-		}
-	}
-	return false
-}

@@ -102,7 +102,7 @@ func FuzzGraphQL(f *testing.F) {
 	f.Add("query { a(b: \"\"\"mutation\"\"\") }")
 	f.Fuzz(func(_ *testing.T, s string) {
 		hasMutation(s)
-		jsonMutates([]byte(s))
+		jsonMutates([]byte(s), len(s)%2 == 0)
 	})
 }
 
@@ -175,11 +175,11 @@ func TestGraphQLMutationsAreWrites(t *testing.T) {
 		`not json`:                                                 false,
 	} {
 		in := &inbound{path: "/q", header: http.Header{"Content-Type": {"application/json"}}}
-		if got := mutates(in, []byte(body), true); got != want {
+		if got := judgeBody(in, []byte(body), true) == writes; got != want {
 			t.Errorf("%s: %v", body, got)
 		}
 	}
-	if in := (&inbound{path: "/graphql", header: http.Header{}}); !mutates(in, []byte(`{"query":"{`), false) {
+	if in := (&inbound{path: "/graphql", header: http.Header{}}); judgeBody(in, []byte(`{"query":"{`), false) != writes {
 		t.Error("half a body cannot be shown to be a read")
 	}
 }

@@ -10,6 +10,8 @@ import (
 	"sync/atomic"
 
 	"go.uber.org/zap"
+
+	"paritygate/compare"
 )
 
 // Proxy is the data plane: an http.Handler whose mirror works while Run does.
@@ -119,12 +121,15 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		defer body.release()
 	}
 	if kind == Read {
-		suspect, err := p.suspect(in, body, t)
+		carried, err := p.suspect(in, body, t)
 		if err != nil {
 			p.refuse(w, err)
 			return
 		}
-		if suspect {
+		if carried == unclear {
+			p.skipUnread(in, rt, t, body)
+		}
+		if carried != harmless {
 			kind = Write
 		}
 	}
@@ -149,20 +154,30 @@ func (p *Proxy) unacceptable(in *inbound) (refusal, bool) {
 	return refusal{}, false
 }
 
-// suspect reports whether a request that a route calls a read may write all the same. To know, it reads ahead a body in which
-// a GraphQL mutation could be.
-func (p *Proxy) suspect(in *inbound, body *requestBody, t *table) (bool, error) {
-	if body == nil {
-		return mutates(in, nil, true), nil
-	}
-	if in.grpc || !mayCarryGraphQL(in) {
-		return mutates(in, nil, true), nil
+// suspect says whether a request that a route calls a read may write all the same. To know, it reads ahead a body in which a
+// GraphQL mutation or the name of another method could be.
+func (p *Proxy) suspect(in *inbound, body *requestBody, t *table) (verdictOnBody, error) {
+	if body == nil || in.grpc || !mayCarryGraphQL(in) {
+		return judgeBody(in, nil, true), nil
 	}
 	if err := body.prefetch(&p.memory, t.MaxBody); err != nil {
-		return false, errors.Join(errClientGone, err)
+		return harmless, errors.Join(errClientGone, err)
 	}
 	_, whole := body.whole()
-	return mutates(in, body.prefix(), whole), nil
+	return judgeBody(in, body.prefix(), whole), nil
+}
+
+// skipUnread counts a read whose body is too large to be looked through. It is forwarded as a write, since the part that was not
+// seen may be one; a shadow would not have got it in either case.
+func (p *Proxy) skipUnread(in *inbound, rt *route, t *table, body *requestBody) {
+	x := p.sample(in, rt, t, p.router.Plan())
+	switch {
+	case x == nil:
+	case body.ranOut():
+		x.skip(compare.Memory)
+	default:
+		x.skip(compare.RequestBody)
+	}
 }
 
 // tripped tells the observer, on a goroutine of its own, that new fails too often.

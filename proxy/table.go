@@ -17,9 +17,13 @@ type table struct {
 	Table
 	routes      []*route
 	read, write *route // what nothing matches
-	sampleBy    sampler
-	mirrorRate  *rate.Limiter // nil: no limit
-	recheckRate *rate.Limiter
+	// loose are the routes as a lenient backend would match them; guarded says that one is no read, always that a plain
+	// path may be another spelling of one that is none.
+	loose           []looseRoute
+	guarded, always bool
+	sampleBy        sampler
+	mirrorRate      *rate.Limiter // nil: no limit
+	recheckRate     *rate.Limiter
 }
 
 // route is a Route compiled.
@@ -58,6 +62,7 @@ func (p *Proxy) compile(source Table) (*table, error) {
 	for _, r := range append([]*route{t.read, t.write}, t.routes...) {
 		r.metrics = p.metrics.route(r.Name, r.Kind)
 	}
+	t.loosen()
 	return t, nil
 }
 
@@ -105,19 +110,18 @@ func sortedKeys(m map[string]string) []string {
 	return keys
 }
 
-// classify finds the route of a request and what the request is. A path that a backend might clean before it looks at it
-// is looked at in both forms: what either calls a write is one.
+// classify finds the route of a request and what the request is. What another spelling of the path calls a write is one.
 func (t *table) classify(in *inbound) (*route, Kind) {
 	r, kind := t.find(in, in.path)
-	if clean := cleanPath(in.path); kind == Read && clean != in.path {
-		if other, k := t.find(in, clean); k != Read {
+	if kind == Read {
+		if other, k, found := t.spelledWrite(in); found {
 			r, kind = other, k
 		}
 	}
 	if in.upgrade != "" {
 		return r, Bypass
 	}
-	if kind == Read && overridesMethod(in.header) {
+	if kind == Read && overridesMethod(in) {
 		kind = Write
 	}
 	return r, kind
@@ -139,6 +143,11 @@ func (t *table) find(in *inbound, path string) (*route, Kind) {
 }
 
 func (r *route) matches(in *inbound, path string) bool {
+	return r.admits(in) && (r.pattern == nil || r.pattern.match(path, nil))
+}
+
+// admits matches all but the path.
+func (r *route) admits(in *inbound) bool {
 	if len(r.Methods) > 0 && !slices.Contains(r.Methods, in.method) &&
 		(in.method != http.MethodHead || !slices.Contains(r.Methods, http.MethodGet)) {
 		return false
@@ -152,7 +161,7 @@ func (r *route) matches(in *inbound, path string) bool {
 			return false
 		}
 	}
-	return r.pattern == nil || r.pattern.match(path, nil)
+	return true
 }
 
 func hostMatches(pattern, host string) bool {
