@@ -20,7 +20,7 @@ LINTER = .cache/bin/golangci-lint-$(shell $(GO) env GOVERSION)
 
 .PHONY: help
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  %-8s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  %-11s %s\n", $$1, $$2}' Makefile
 
 .PHONY: build
 build: ## build the static binary bin/paritygate
@@ -54,6 +54,10 @@ fuzz: ## run every fuzz target for FUZZTIME=10s
 .PHONY: e2e
 e2e: deps ## run the whole program against two real httpbins and two Postgres servers
 	$(GO) test -race -timeout 15m -tags e2e -run TestE2E -v ./cmd/paritygate/
+
+.PHONY: conformance
+conformance: ## have public conformance suites judge the proxy, beside a stdlib ReverseProxy
+	cd tools/conformance && $(GO) run . -root ../..
 
 .PHONY: demo
 demo: ## watch a migration in a minute: mismatches, gate, cutover, rollback

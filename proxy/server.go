@@ -43,6 +43,8 @@ func NewServer(o ServerOptions, handler http.Handler) *http.Server {
 	return &http.Server{
 		Handler: handler, Protocols: protocols, MaxHeaderBytes: o.Headers, ReadHeaderTimeout: o.HeaderTimeout,
 		IdleTimeout: o.IdleTimeout, ErrorLog: zap.NewStdLog(o.Logger.Named("http")),
+		// RFC 9113 lets a peer that never raised it count on 16 KiB; net/http's server would take frames of 1 MiB.
+		HTTP2: &http.HTTP2Config{MaxReadFrameSize: 16 << 10},
 	}
 }
 
