@@ -20,6 +20,7 @@ type call struct {
 	ctx     context.Context
 	cancel  context.CancelCauseFunc
 	resp    *http.Response
+	length  int64 // of the answer's body; -1 is unknown
 	err     error
 	took    time.Duration // to the response's headers
 }
@@ -60,6 +61,7 @@ func (p *Proxy) ask(w http.ResponseWriter, c *call, a *asking, sent func()) {
 	status := 0
 	if c.err == nil {
 		status = c.resp.StatusCode
+		c.length = bodyLength(c.resp, a.in.method)
 		c.backend.http2.Store(c.resp.ProtoMajor == 2)
 	} else {
 		c.err = c.reason(c.err)

@@ -143,7 +143,7 @@ func (p *Proxy) fetch(ctx context.Context, id Backend, a *asking, x *exchange, r
 	b.http2.Store(resp.ProtoMajor == 2)
 	p.metrics.asked(x.route, Read, id, a.role, resp.StatusCode, leg.Duration)
 	leg.Status = resp.StatusCode
-	*rec = *newRecorder(&p.memory, x.table.MaxBody, bodyLength(resp))
+	*rec = *newRecorder(&p.memory, x.table.MaxBody, bodyLength(resp, a.in.method))
 	defer rec.done()
 	for err == nil {
 		_, err = rec.next(resp.Body)

@@ -82,7 +82,7 @@ func (p *Proxy) answerRead(w http.ResponseWriter, c *call, in *inbound, x *excha
 	}
 	rec := newRecorder(nil, 0, 0)
 	if x != nil {
-		x.authority = *newRecorder(&p.memory, t.MaxBody, bodyLength(c.resp))
+		x.authority = *newRecorder(&p.memory, t.MaxBody, c.length)
 		rec = &x.authority
 	}
 	end := p.relay(w, c, rec, false)

@@ -32,19 +32,50 @@ func newRecorder(memory *budget, limit, length int64) *recorder {
 	return r
 }
 
-// bodyLength is how long the body will be; -1 is unknown.
-func bodyLength(resp *http.Response) int64 {
-	if resp.Request != nil && resp.Request.Method == http.MethodHead {
+// bodyLength is how long the body of the answer to a method will be; -1 is unknown.
+func bodyLength(resp *http.Response, method string) int64 {
+	if method == http.MethodHead {
 		return 0
 	}
 	return resp.ContentLength
 }
 
-// next reads the next piece. It is valid until the call after.
-func (r *recorder) next(source io.Reader) ([]byte, error) {
+// eager is a body that can be read without waiting. TryRead returns 0 and no error if nothing has come yet.
+type eager interface {
+	TryRead(p []byte) (int, error)
+}
+
+// fill reads into p: it waits for the first bytes, and takes what else has come already, so that many small pieces become one.
+func fill(source io.Reader, p []byte) (int, error) {
+	n, err := source.Read(p)
+	more, ok := source.(eager)
+	for ok && n > 0 && n < len(p) && err == nil {
+		var m int
+		if m, err = more.TryRead(p[n:]); m == 0 {
+			break
+		}
+		n += m
+	}
+	return n, err
+}
+
+// next reads the next piece: it waits for the first bytes, and takes what else has come already, so that many small pieces
+// become one. It is valid until the call after.
+func (r *recorder) next(source io.Reader) ([]byte, error) { return r.read(source, fill) }
+
+// ready reads what has come already, like next; nothing if nothing has, or if the source does not know.
+func (r *recorder) ready(source io.Reader) ([]byte, error) {
+	if _, ok := source.(eager); !ok {
+		return nil, nil
+	}
+	return r.read(source, func(source io.Reader, p []byte) (int, error) { return source.(eager).TryRead(p) }) //nolint:forcetypeassert // see above
+}
+
+// read reads a piece to where it belongs.
+func (r *recorder) read(source io.Reader, read func(io.Reader, []byte) (int, error)) ([]byte, error) {
 	if r.keeping && r.kept.grow(r.hint) {
 		p := r.kept.room()
-		n, err := source.Read(p)
+		n, err := read(source, p)
 		r.kept.bytes = r.kept.bytes[:len(r.kept.bytes)+n]
 		r.size += int64(n)
 		return p[:n], err
@@ -52,7 +83,7 @@ func (r *recorder) next(source io.Reader) ([]byte, error) {
 	if r.scratch == nil {
 		r.scratch = takeBytes(scratchSize)[:scratchSize]
 	}
-	n, err := source.Read(r.scratch)
+	n, err := read(source, r.scratch)
 	if r.keeping && n > 0 {
 		r.beyond(r.scratch[:n])
 	}

@@ -33,11 +33,7 @@ func (p *Proxy) relay(w http.ResponseWriter, c *call, rec *recorder, detached bo
 	}
 	w.WriteHeader(resp.StatusCode)
 	control := http.NewResponseController(w)
-	var out relayed
-	if bodyLength(resp) < 0 {
-		out.client = control.Flush()
-	}
-	out = p.copyBody(w, control, c, rec, detached, out)
+	out := p.copyBody(w, control, c, rec, detached)
 	_ = resp.Body.Close()
 	if out.backend != nil || out.client != nil {
 		return out
@@ -46,18 +42,20 @@ func (p *Proxy) relay(w http.ResponseWriter, c *call, rec *recorder, detached bo
 	return out
 }
 
-func (p *Proxy) copyBody(w io.Writer, control *http.ResponseController, c *call, rec *recorder, detached bool, out relayed) relayed {
+// copyBody passes every piece on as it comes. Only what ends the answer may wait in the server's buffer: it is flushed with it.
+func (p *Proxy) copyBody(w io.Writer, control *http.ResponseController, c *call, rec *recorder, detached bool) (out relayed) {
 	var passed int64
-	for {
-		if out.client != nil && !detached {
-			c.cancel(errClientGone)
-			return out
+	piece, err := []byte(nil), error(nil)
+	if c.length < 0 {
+		if piece, err = rec.ready(c.resp.Body); len(piece) == 0 && err == nil {
+			out.client = control.Flush() // the headers may be all that comes for a while
 		}
-		piece, err := rec.next(c.resp.Body)
-		passed += int64(len(piece))
+	}
+	for {
 		if len(piece) > 0 && out.client == nil {
+			passed += int64(len(piece))
 			_, out.client = w.Write(piece)
-			if out.client == nil && passed != c.resp.ContentLength {
+			if out.client == nil && !errors.Is(err, io.EOF) && passed != c.length {
 				out.client = control.Flush()
 			}
 			if out.client != nil && detached {
@@ -74,7 +72,11 @@ func (p *Proxy) copyBody(w io.Writer, control *http.ResponseController, c *call,
 				out.backend, out.client = nil, errClientGone
 			}
 			return out
+		case out.client != nil && !detached:
+			c.cancel(errClientGone)
+			return out
 		}
+		piece, err = rec.next(c.resp.Body)
 	}
 }
 

@@ -35,6 +35,7 @@ func newServe(o *options) *cobra.Command {
 }
 
 func serve(ctx context.Context, o *options, allowDrift bool) error {
+	setGC(o.sys.lookup)
 	hup := make(chan os.Signal, 1)
 	signal.Notify(hup, syscall.SIGHUP) // from here on, so that none ends a program that is still starting
 	defer signal.Stop(hup)
