@@ -20,7 +20,7 @@ LINTER = .cache/bin/golangci-lint-$(shell $(GO) env GOVERSION)
 
 .PHONY: help
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  %-11s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-11s %s\n", $$1, $$2}' Makefile
 
 .PHONY: build
 build: ## build the static binary bin/paritygate
@@ -46,6 +46,11 @@ fmt: ## format the code as the linter wants it (gofumpt)
 .PHONY: bench
 bench: ## run the Go benchmarks (BENCHTIME=1s)
 	$(GO) test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) ./...
+
+.PHONY: bench-peers
+bench-peers: build ## measure CPU time per request beside nginx and the standard library, and a shadow that hangs (OUT=FILE, BENCHPEERS=flags)
+	$(GO) build -o .cache/bin/benchpeers ./tools/benchpeers
+	nginx="$$(tools/nginx)" && .cache/bin/benchpeers -nginx "$$nginx" -out "$(OUT)" $(BENCHPEERS)
 
 .PHONY: fuzz
 fuzz: ## run every fuzz target for FUZZTIME=10s

@@ -46,6 +46,7 @@ var table = map[string][]string{
 	"internal/testkit":   {everything},
 	"internal/house":     {},
 	"cmd/paritygate":     {everything},
+	"tools/benchpeers":   {},
 }
 
 // goPackage is what `go list -json` says of a package.
