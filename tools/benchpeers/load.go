@@ -27,7 +27,7 @@ type load struct {
 	next    int // of the paths
 
 	conns []*client
-	idle  []*client
+	idle  []*client     // the longest first, so that none rests until the server gives it up
 	due   []int64       // requests that wait for a connection, the oldest first
 	every time.Duration // between two requests of the open loop; 0 is the closed loop
 	alarm *alarm
@@ -122,9 +122,9 @@ func (g *load) stop() {
 // issue sends the requests of the open loop that are due.
 func (g *load) issue(now int64) {
 	for g.alarm.at <= now {
-		if n := len(g.idle); n > 0 {
-			c := g.idle[n-1]
-			g.idle = g.idle[:n-1]
+		if len(g.idle) > 0 {
+			c := g.idle[0]
+			g.idle = g.idle[1:]
 			c.send(g.alarm.at)
 		} else {
 			g.due = append(g.due, g.alarm.at)
