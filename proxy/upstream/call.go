@@ -1,0 +1,25 @@
+package upstream
+
+import "net/http"
+
+// Call is what a caller may say about, and hear of, one request beyond http.Request. It is passed to Client.Do, or found by
+// RoundTrip as the context's value of CallKey (a *Call). All of it is used on the caller's goroutine, before Do returns.
+type Call struct {
+	// Target is the request target, sent bit for bit: path and query as they stand in the request line. Empty: it is taken from
+	// the request's URL as net/http does.
+	Target string
+	// Once forbids that the request is sent a second time, whatever its method. What the backend cannot have seen (not a byte
+	// went to the wire) is still sent on another connection.
+	Once bool
+	// Wrote is called when the whole request has been handed to the operating system, perhaps once more when it is sent again.
+	// Nil: nobody wants to know.
+	Wrote func()
+	// Informed is called for each informational answer but 101; the header is the callee's. An error ends the request with
+	// that error. Nil: they are skipped.
+	Informed func(status int, h http.Header) error
+	// Header, if not nil, becomes the header of the answer; it is cleared first. It saves the allocation of a map.
+	Header http.Header
+}
+
+// CallKey is the key of the context's value that RoundTrip looks for, a *Call.
+type CallKey struct{}
