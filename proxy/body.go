@@ -191,6 +191,13 @@ func (b *requestBody) prefix() []byte {
 	return b.kept.bytes
 }
 
+// finished reports whether the source was read to its end.
+func (b *requestBody) finished() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.eof
+}
+
 // failure returns why the client's body could not be read, if it could not.
 func (b *requestBody) failure() error {
 	b.mu.Lock()

@@ -116,9 +116,8 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	rt, kind := t.classify(in)
 	var body *requestBody
 	if r.Body != nil && r.Body != http.NoBody && in.upgrade == "" {
-		defer func() { _ = r.Body.Close() }() // ends what a transport may still be reading
 		body = newRequestBody(r.Body, r.ContentLength, p.seed)
-		defer body.release()
+		defer receive(w, r, body)()
 	}
 	if kind == Read {
 		carried, err := p.suspect(in, body, t)
