@@ -15,6 +15,10 @@ import (
 type requestBody struct {
 	source io.ReadCloser
 	length int64
+	// interrupt ends a read from the source that is under way.
+	interrupt func()
+	givenUp   atomic.Bool
+	fetching  sync.Mutex
 
 	mu      sync.Mutex
 	kept    buffer
@@ -33,7 +37,7 @@ type requestBody struct {
 }
 
 func newRequestBody(source io.ReadCloser, length int64, seed maphash.Seed) *requestBody {
-	b := &requestBody{source: source, length: length}
+	b := &requestBody{source: source, length: length, interrupt: func() {}}
 	b.hash.SetSeed(seed)
 	return b
 }
@@ -147,7 +151,12 @@ func (b *requestBody) Read(p []byte) (int, error) {
 
 // fetch reads from the source into p, for the authority.
 func (b *requestBody) fetch(p []byte) (int, error) {
+	b.fetching.Lock()
+	defer b.fetching.Unlock()
 	b.waiting.Store(true)
+	if b.givenUp.Load() {
+		return 0, http.ErrBodyReadAfterClose
+	}
 	n, err := b.source.Read(p)
 	b.waiting.Store(false)
 	if f := b.progress.Load(); f != nil {
@@ -189,6 +198,22 @@ func (b *requestBody) prefix() []byte {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.kept.bytes
+}
+
+// giveUp ends the reading of the body: a transport that waits for more of it does not return before it has that.
+func (b *requestBody) giveUp() {
+	b.givenUp.Store(true)
+	if b.waiting.Load() {
+		b.interrupt()
+	}
+}
+
+// close ends the reading of the body, and returns once nobody is at it.
+func (b *requestBody) close() {
+	b.giveUp()
+	b.fetching.Lock()
+	defer b.fetching.Unlock()
+	b.release()
 }
 
 // finished reports whether the source was read to its end.

@@ -43,9 +43,11 @@ func (p *Proxy) ask(w http.ResponseWriter, c *call, a *asking, sent func()) {
 		}
 		c.cancel(errTimeout)
 	})
+	spare := func() bool { return true }
 	if c.body != nil {
 		again := func() { timer.Reset(c.backend.options.Timeout) }
 		c.body.progress.Store(&again)
+		spare = context.AfterFunc(c.ctx, c.body.giveUp)
 	}
 	start := time.Now()
 	c.resp, c.err = c.backend.transport(a.role, a.in).RoundTrip(req) //nolint:bodyclose // whoever relays the answer closes it
@@ -54,6 +56,7 @@ func (p *Proxy) ask(w http.ResponseWriter, c *call, a *asking, sent func()) {
 		c.err = checkStatus(c.resp, a.in)
 	}
 	informed.stop()
+	spare()
 	if c.body != nil {
 		c.body.progress.Store(nil)
 	}

@@ -12,17 +12,17 @@ import (
 // An answer may begin before the body is at its end. Without full duplex the server would then swallow what is left of the body
 // instead of leaving it to the transport, and would hold the answer back until that has come.
 func receive(w http.ResponseWriter, r *http.Request, body *requestBody) (done func()) {
-	if r.ProtoMajor != 1 {
-		return body.release // a stream ends without its connection
-	}
 	control := http.NewResponseController(w)
+	body.interrupt = func() { _ = control.SetReadDeadline(time.Now()) }
+	if r.ProtoMajor != 1 {
+		return body.close // a stream ends without its connection
+	}
 	_ = control.EnableFullDuplex() // every connection of the server can
 	return func() {
-		unread := !body.finished()
-		body.release()
-		if unread {
+		body.close() // the server minds a reader that outlives its handler
+		if !body.finished() {
 			closeConnection(w)
-			_ = control.SetReadDeadline(time.Now().Add(lingerTime)) // for the read that a transport may be in
+			_ = control.SetReadDeadline(time.Now().Add(lingerTime)) // the server reads some of the rest
 		}
 	}
 }

@@ -110,3 +110,30 @@ func TestTransparentStalledUploadIsAnswered(t *testing.T) {
 		}
 	}
 }
+
+// A request that failed after its body had been read costs the client no connection.
+func TestTransparentConnectionOutlivesAFailure(t *testing.T) {
+	for name, then := range map[string]func(w *wire){
+		"502": func(*wire) {},
+		"504": func(w *wire) { _, _ = io.Copy(io.Discard, w.in) },
+	} {
+		for _, path := range []string{"/write", "/read/x"} {
+			t.Run(name+path, func(t *testing.T) {
+				backend := connections(t, func(w *wire) {
+					if m, err := readHead(w.in); err == nil && readBody(w.in, &m, false) == nil {
+						then(w)
+					}
+				})
+				r := mirrored(t, backend, serve(t, text("x")), func(o *Options) { o.Old.Timeout = 50 * time.Millisecond })
+				f := r.dial(t)
+				for range 3 {
+					f.send("POST %s HTTP/1.1\r\nHost: x\r\nContent-Type: image/png\r\nContent-Length: 3\r\n\r\nabc", path)
+					if m := f.answer("POST"); m.line[9:12] != name {
+						t.Errorf("%+v", m)
+					}
+				}
+				settled(t, r)
+			})
+		}
+	}
+}
