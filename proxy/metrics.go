@@ -80,7 +80,8 @@ func (m *metrics) register(r prometheus.Registerer, p *Proxy) error {
 		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name + n, Help: help, ConstLabels: labels}, f)
 	}
 	all := []prometheus.Collector{
-		answerCollector{m}, m.comparisons, m.differences, m.skipped, m.holdTime, m.inFlight, m.pending,
+		answerCollector{m},
+		m.comparisons, m.differences, m.skipped, m.holdTime, m.inFlight, m.pending,
 		gauge("shadow_queue_length", "Exchanges that wait for a worker.", nil, func() float64 { return float64(len(p.mirror.queue)) }),
 		gauge("shadow_memory_bytes", "Memory that captured bodies take.", nil, func() float64 { return float64(p.memory.used.Load()) }),
 		gauge("held_writes", "Writes that are held.", nil, func() float64 { return float64(p.Held()) }),

@@ -40,12 +40,14 @@ func NewServer(o ServerOptions, handler http.Handler) *http.Server {
 	if o.Body > 0 {
 		handler = limitBody(o.Body, handler)
 	}
-	return &http.Server{
+	s := &http.Server{
 		Handler: handler, Protocols: protocols, MaxHeaderBytes: o.Headers, ReadHeaderTimeout: o.HeaderTimeout,
 		IdleTimeout: o.IdleTimeout, ErrorLog: zap.NewStdLog(o.Logger.Named("http")),
 		// RFC 9113 lets a peer that never raised it count on 16 KiB; net/http's server would take frames of 1 MiB.
 		HTTP2: &http.HTTP2Config{MaxReadFrameSize: 16 << 10},
 	}
+	guardHTTP2(s)
+	return s
 }
 
 // limitBody refuses bodies that are announced as too large, and cuts those that turn out to be.
