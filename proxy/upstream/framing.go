@@ -12,7 +12,8 @@ type framing struct {
 	length  int64 // ContentLength of the response: -1 is unknown
 	chunked bool
 	none    bool // there is no body, whatever the header says
-	close   bool // the connection cannot be used again
+	close   bool // the answer says that the connection cannot be used again, or its body needs that
+	drop    bool // it should not be, although the answer does not say so
 	suspect bool // look at it before it is used again: backends are known to send a body here in spite of all
 	trailer http.Header
 }
@@ -38,6 +39,8 @@ func (d *head) frame(method string) (f framing, err error) {
 	switch {
 	case method == http.MethodHead:
 		f.none, f.suspect = true, true
+	case d.code < 200:
+		f.none, f.length = true, 0
 	case d.code == http.StatusNoContent, d.code == http.StatusNotModified:
 		f.none, f.suspect, f.length = true, true, 0
 	case f.chunked:
@@ -51,7 +54,7 @@ func (d *head) frame(method string) (f framing, err error) {
 		f.close = true // the body ends with the connection
 	}
 	if d.code == http.StatusNoContent && (announced > 0 || f.chunked) {
-		f.close = true // whether that body comes is anybody's guess
+		f.drop = true // whether that body comes is anybody's guess
 	}
 	if f.chunked && d.saw&sawTrailer != 0 {
 		f.trailer, err = d.announcedTrailers()

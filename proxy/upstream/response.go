@@ -15,26 +15,31 @@ func (cn *conn) exchange(req *http.Request, call *Call, wire *buffer, limit time
 	if err := cn.send(ctx, wire, limit, call.Wrote); err != nil {
 		return nil, cn.failed(err)
 	}
-	for range maxInformational + 1 {
+	for n := 0; ; n++ {
 		d, err := cn.head(call.Header)
 		if err != nil {
 			return nil, cn.failed(err)
 		}
-		switch {
-		case d.code >= 200:
+		if d.code >= 200 {
 			return cn.respond(req, d)
-		case d.code == http.StatusSwitchingProtocols:
-			return nil, errSwitch
-		case call.Informed != nil:
-			if err := cn.inform(ctx, call, d); err != nil {
-				return nil, err
-			}
+		}
+		if n == maxInformational {
+			return nil, errInformational
+		}
+		if err := cn.inform(req, call, d); err != nil {
+			return nil, err
 		}
 	}
-	return nil, errInformational
 }
 
-func (cn *conn) inform(ctx context.Context, call *Call, d head) error {
+// inform passes an informational answer on.
+func (cn *conn) inform(req *http.Request, call *Call, d head) error {
+	if d.code == http.StatusSwitchingProtocols {
+		return errSwitch
+	}
+	if _, err := d.frame(req.Method); err != nil || call.Informed == nil {
+		return err
+	}
 	h := d.header
 	if call.Header != nil {
 		h = h.Clone() // the map is needed for the final answer
@@ -42,7 +47,7 @@ func (cn *conn) inform(ctx context.Context, call *Call, d head) error {
 	if err := call.Informed(d.code, h); err != nil {
 		return err
 	}
-	if ctx.Err() != nil {
+	if ctx := req.Context(); ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
 	return nil
@@ -95,7 +100,7 @@ func (cn *conn) respond(req *http.Request, d head) (*http.Response, error) {
 		a.encoding[0] = "chunked"
 		r.TransferEncoding = a.encoding[:]
 	}
-	keep := !f.close && !req.Close
+	keep := !f.close && !f.drop && !req.Close
 	cn.suspect = f.suspect
 	buf := cn.buf
 	have := int64(len(buf.buffered()))
