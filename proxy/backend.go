@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"crypto/tls"
 	"errors"
 	"io"
 	"net"
@@ -8,6 +9,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
+
+	"paritygate/proxy/upstream"
 )
 
 // backend is one of the two, with a pool of connections for each role. Everything behind http.RoundTripper may be
@@ -20,11 +23,14 @@ type backend struct {
 	pools   [2]pool
 	// http2 is set once the backend has answered in HTTP/2, where only unprocessed requests are repeated.
 	http2 atomic.Bool
+	// standardOnly is set once the backend has refused HTTP/1.1.
+	standardOnly atomic.Bool
 }
 
 // pool is the connections for one role.
 type pool struct {
-	plain   http.RoundTripper
+	pooled  *upstream.Client  // nil: it is switched off
+	plain   http.RoundTripper // for what the pooled client does not take
 	upgrade http.RoundTripper // HTTP/1.1 alone
 	grpc    http.RoundTripper // HTTP/2 even without TLS
 	all     []*http.Transport
@@ -41,25 +47,62 @@ func newBackend(id Backend, o BackendOptions, workers int) (*backend, error) {
 	for name, values := range o.Set {
 		b.set[http.CanonicalHeaderKey(name)] = values
 	}
-	b.pools[Authority] = newPool(o, 256)
-	b.pools[ShadowRole] = newPool(o, workers)
+	b.pools[Authority] = newPool(o, 256, upstream.Options{HeaderTimeout: o.Timeout})
+	b.pools[ShadowRole] = newPool(o, workers, upstream.Options{MaxConns: workers})
 	return b, nil
 }
 
-func newPool(o BackendOptions, idle int) pool {
-	tls := o.URL.Scheme == "https"
-	plain, upgrade := newTransport(o, idle, true, tls, false), newTransport(o, idle, true, false, false)
+func newPool(o BackendOptions, idle int, u upstream.Options) pool {
+	secure := o.URL.Scheme == "https"
+	plain, upgrade := newTransport(o, idle, true, secure, false), newTransport(o, idle, true, false, false)
 	p := pool{plain: plain, upgrade: upgrade, grpc: plain, all: []*http.Transport{plain, upgrade}}
-	if !tls {
+	if !secure {
 		h2c := newTransport(o, idle, false, false, true)
 		p.grpc, p.all = h2c, append(p.all, h2c)
 	}
+	if !o.Standard {
+		u.URL, u.TLS, u.MaxIdle, u.IdleTimeout = o.URL, o.TLS, idle, idleTimeout
+		u.DialTimeout, u.TLSHandshakeTimeout, u.MaxHeaderBytes = dialTimeout, dialTimeout, maxHeader
+		p.pooled = upstream.New(u)
+	}
 	return p
+}
+
+// client returns the pooled client if the request is one for it, else nil: then transport returns who takes it. This is the one
+// place where that is decided.
+func (b *backend) client(a *asking) *upstream.Client {
+	in := a.in
+	switch {
+	case in.upgrade != "" || in.grpc || len(a.trailer) > 0 || b.standardOnly.Load():
+		return nil
+	case a.body != nil || len(a.memory) > upstream.MaxBody:
+		return nil // it may have to wait for the client, while an early answer waits to be read
+	case !a.buffered && len(in.header["Expect"]) > 0:
+		return nil
+	}
+	return b.pools[a.role].pooled
+}
+
+// speaksHTTP2Only notes, if err says so, that the backend does not take HTTP/1.1: the pooled client has nothing to offer it.
+func (b *backend) speaksHTTP2Only(err error) bool {
+	const noApplicationProtocol = 120 // RFC 7301
+	var alert tls.AlertError
+	if !errors.As(err, &alert) || alert != noApplicationProtocol {
+		return false
+	}
+	b.standardOnly.Store(true)
+	return true
 }
 
 // idleTimeout is below the keep-alive of common servers (Node: 5 s), so that a write seldom meets a connection that the
 // backend is closing: it could not be sent again.
 const idleTimeout = 4 * time.Second
+
+// maxHeader bounds the headers of an answer, in bytes.
+const maxHeader = 256 << 10
+
+// dialTimeout bounds a new connection, and then its TLS handshake.
+const dialTimeout = 10 * time.Second
 
 func newTransport(o BackendOptions, idle int, http1, http2, h2c bool) *http.Transport {
 	protocols := new(http.Protocols)
@@ -67,8 +110,8 @@ func newTransport(o BackendOptions, idle int, http1, http2, h2c bool) *http.Tran
 	protocols.SetHTTP2(http2)
 	protocols.SetUnencryptedHTTP2(h2c)
 	t := &http.Transport{
-		DialContext:           (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 15 * time.Second}).DialContext,
-		TLSHandshakeTimeout:   10 * time.Second,
+		DialContext:           (&net.Dialer{Timeout: dialTimeout, KeepAlive: 15 * time.Second}).DialContext,
+		TLSHandshakeTimeout:   dialTimeout,
 		ExpectContinueTimeout: time.Second,
 		DisableCompression:    true,
 		MaxIdleConnsPerHost:   idle,
@@ -85,6 +128,9 @@ func (b *backend) closeIdle() {
 	for i := range b.pools {
 		for _, t := range b.pools[i].all {
 			t.CloseIdleConnections()
+		}
+		if c := b.pools[i].pooled; c != nil {
+			c.CloseIdleConnections()
 		}
 	}
 }

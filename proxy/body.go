@@ -1,7 +1,6 @@
 package proxy
 
 import (
-	"bytes"
 	"errors"
 	"hash/maphash"
 	"io"
@@ -259,9 +258,4 @@ func (b *requestBody) ranOut() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.starved
-}
-
-// replayBody serves a body that is already in memory and belongs to another.
-func replayBody(kept []byte, seed maphash.Seed) *requestBody {
-	return newRequestBody(io.NopCloser(bytes.NewReader(kept)), int64(len(kept)), seed)
 }

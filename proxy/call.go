@@ -8,69 +8,91 @@ import (
 	"net/textproto"
 	"sync"
 	"time"
+
+	"paritygate/proxy/upstream"
 )
 
 // call is one request to the authority and its answer.
 type call struct {
-	backend *backend
-	route   *route
-	kind    Kind
-	epoch   uint64
-	body    *requestBody // nil: none
-	ctx     context.Context
-	cancel  context.CancelCauseFunc
-	resp    *http.Response
-	length  int64 // of the answer's body; -1 is unknown
-	err     error
-	took    time.Duration // to the response's headers
+	backend  *backend
+	route    *route
+	kind     Kind
+	epoch    uint64
+	body     *requestBody // nil: none
+	ctx      context.Context
+	cancel   context.CancelCauseFunc
+	resp     *http.Response
+	length   int64 // of the answer's body; -1 is unknown
+	err      error
+	took     time.Duration // to the response's headers
+	informer informer
+	envelope *envelope // nil: http.Transport was asked
 }
 
-// ask sends a request to the authority and waits for the headers of its answer. sent is called once the request is written.
-func (p *Proxy) ask(w http.ResponseWriter, c *call, a *asking, sent func()) {
+// ask sends a request to the authority and waits for the headers of its answer.
+func (p *Proxy) ask(w http.ResponseWriter, c *call, a *asking) {
 	if c.body != nil {
-		a.body, a.length = c.body, c.body.length
-	}
-	informed := &informer{w: w, mute: a.in.http10}
-	trace := &httptrace.ClientTrace{Got1xxResponse: informed.got}
-	if sent != nil {
-		trace.WroteRequest = func(httptrace.WroteRequestInfo) { sent() }
-	}
-	req := c.backend.request(httptrace.WithClientTrace(c.ctx, trace), a)
-	timer := time.AfterFunc(c.backend.options.Timeout, func() {
-		if c.body != nil && c.body.waiting.Load() {
-			c.cancel(errClientStalled)
-			return
+		a.body = c.body
+		if memory, whole := c.body.whole(); whole {
+			a.body, a.memory, a.buffered = nil, memory, true
 		}
-		c.cancel(errTimeout)
-	})
-	spare := func() bool { return true }
-	if c.body != nil {
-		again := func() { timer.Reset(c.backend.options.Timeout) }
-		c.body.progress.Store(&again)
-		spare = context.AfterFunc(c.ctx, c.body.giveUp)
 	}
+	c.informer.w, c.informer.mute = w, a.in.http10
 	start := time.Now()
-	c.resp, c.err = c.backend.transport(a.role, a.in).RoundTrip(req) //nolint:bodyclose // whoever relays the answer closes it
+	client := c.backend.client(a)
+	if client != nil {
+		c.envelope = c.backend.seal(c.ctx, a)
+		c.envelope.informer = &c.informer
+		c.resp, c.err = client.Do(c.envelope.request, &c.envelope.call) //nolint:bodyclose // whoever relays the answer closes it
+		if errors.Is(c.err, upstream.ErrTimeout) {
+			c.err = errTimeout
+		}
+	}
+	if client == nil || c.err != nil && c.backend.speaksHTTP2Only(c.err) {
+		p.askStandard(c, a)
+	}
 	c.took = time.Since(start)
 	if c.err == nil {
 		c.err = checkStatus(c.resp, a.in)
 	}
-	informed.stop()
-	spare()
-	if c.body != nil {
-		c.body.progress.Store(nil)
-	}
-	timer.Stop()
 	status := 0
 	if c.err == nil {
 		status = c.resp.StatusCode
 		c.length = bodyLength(c.resp, a.in.method)
-		c.backend.http2.Store(c.resp.ProtoMajor == 2)
 	} else {
 		c.err = c.reason(c.err)
 		c.cancel(c.err)
 	}
 	p.metrics.asked(c.route, c.kind, c.backend.id, a.role, status, c.took)
+}
+
+// askStandard asks by http.Transport, which may read the client's body and tell of informational answers on goroutines of its own.
+func (p *Proxy) askStandard(c *call, a *asking) {
+	trace := &httptrace.ClientTrace{Got1xxResponse: c.informer.got}
+	if a.sent != nil {
+		trace.WroteRequest = func(httptrace.WroteRequestInfo) { a.sent() }
+	}
+	req := c.backend.request(httptrace.WithClientTrace(c.ctx, trace), a)
+	timer := time.AfterFunc(c.backend.options.Timeout, func() {
+		if a.body != nil && a.body.waiting.Load() {
+			c.cancel(errClientStalled)
+			return
+		}
+		c.cancel(errTimeout)
+	})
+	defer timer.Stop()
+	if a.body != nil {
+		again := func() { timer.Reset(c.backend.options.Timeout) }
+		a.body.progress.Store(&again)
+		defer a.body.progress.Store(nil)
+		spare := context.AfterFunc(c.ctx, a.body.giveUp)
+		defer spare()
+	}
+	c.resp, c.err = c.backend.transport(a.role, a.in).RoundTrip(req) //nolint:bodyclose // whoever relays the answer closes it
+	c.informer.stop()
+	if c.err == nil {
+		c.backend.http2.Store(c.resp.ProtoMajor == 2)
+	}
 }
 
 // checkStatus refuses an answer whose status cannot be final, and closes it. A switch of protocols that nobody asked for has no

@@ -135,6 +135,7 @@ func (n *noted) RoundTrip(r *http.Request) (*http.Response, error) {
 func TestHeldWritesAreReleasedInOrderOfArrival(t *testing.T) {
 	r := start(t, holdPlan(), text("x"), text("x"))
 	pool := &r.proxy.backends[New].pools[Authority]
+	pool.pooled = nil
 	order := &noted{RoundTripper: pool.plain}
 	pool.plain = order
 	var wg sync.WaitGroup

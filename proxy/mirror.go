@@ -1,11 +1,11 @@
 package proxy
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"runtime/debug"
 	"sync"
 	"time"
@@ -86,10 +86,8 @@ func (p *Proxy) process(x *exchange, rechecks *rechecker) {
 	}
 	outcome := errNoBlame
 	defer func() { done(outcome) }()
-	ctx, cancel := context.WithDeadline(context.Background(), x.deadline)
-	defer cancel()
 	p.metrics.inFlight.Inc()
-	leg := p.askShadow(ctx, x)
+	leg := p.askShadow(x)
 	p.metrics.inFlight.Dec()
 	starved := errors.Is(leg.Err, errMemory)
 	if starved {
@@ -115,32 +113,29 @@ func (p *Proxy) process(x *exchange, rechecks *rechecker) {
 // errMemory says that the shadow's answer found no room.
 var errMemory = errors.New("no memory left to capture the answer")
 
-func (p *Proxy) askShadow(ctx context.Context, x *exchange) Leg {
+func (p *Proxy) askShadow(x *exchange) Leg {
 	a := &asking{role: ShadowRole, in: x.in, route: x.route, once: true, marked: true}
-	return p.fetch(ctx, x.plan.Shadow, a, x, &x.shadow)
+	return p.fetch(x.deadline, x.plan.Shadow, a, x, &x.shadow)
 }
 
-// fetch asks a backend apart from any client, and captures its answer in full.
-func (p *Proxy) fetch(ctx context.Context, id Backend, a *asking, x *exchange, rec *recorder) Leg {
+// fetch asks a backend apart from any client, until the deadline, and captures its answer in full.
+func (p *Proxy) fetch(deadline time.Time, id Backend, a *asking, x *exchange, rec *recorder) Leg {
 	b := p.backends[id]
-	a.buffered = true
-	if len(x.body.bytes) > 0 {
-		a.body, a.length = io.NopCloser(bytes.NewReader(x.body.bytes)), int64(len(x.body.bytes))
-	}
+	a.buffered, a.memory = true, x.body.bytes
 	leg := Leg{Backend: id}
 	start := time.Now()
-	resp, err := b.transport(a.role, a.in).RoundTrip(b.request(ctx, a))
+	f, err := b.roundTrip(deadline, a)
+	defer f.end()
 	leg.Duration = time.Since(start)
 	if err == nil {
-		err = checkStatus(resp, a.in)
+		err = checkStatus(f.resp, a.in)
 	}
 	if err != nil {
 		leg.Err = fmt.Errorf("ask %s: %w", id, quiet(err))
 		p.metrics.asked(x.route, Read, id, a.role, 0, leg.Duration)
 		return leg
 	}
-	defer func() { _ = resp.Body.Close() }()
-	b.http2.Store(resp.ProtoMajor == 2)
+	resp := f.resp
 	p.metrics.asked(x.route, Read, id, a.role, resp.StatusCode, leg.Duration)
 	leg.Status = resp.StatusCode
 	*rec = *newRecorder(&p.memory, x.table.MaxBody, bodyLength(resp, a.in.method))
@@ -150,7 +145,7 @@ func (p *Proxy) fetch(ctx context.Context, id Backend, a *asking, x *exchange, r
 	}
 	switch {
 	case !errors.Is(err, io.EOF):
-		leg.Err = fmt.Errorf("read the answer of %s: %w", id, quiet(err))
+		leg.Err = fmt.Errorf("read the answer of %s: %w", id, quiet(f.cause(err)))
 	case rec.starved:
 		leg.Err = errMemory
 	default:
@@ -158,6 +153,54 @@ func (p *Proxy) fetch(ctx context.Context, id Backend, a *asking, x *exchange, r
 		leg.Answer = rec.answer(resp.StatusCode, resp.Header, resp.Trailer)
 	}
 	return leg
+}
+
+// fetched is an answer that no client waits for, and what is to be given back once it was read.
+type fetched struct {
+	until
+	resp     *http.Response
+	envelope *envelope          // of the pooled client, or
+	cancel   context.CancelFunc // of the context that http.Transport was given
+}
+
+// roundTrip sends the request and waits for the headers of the answer.
+func (b *backend) roundTrip(deadline time.Time, a *asking) (f *fetched, err error) {
+	f = &fetched{until: until{deadline}}
+	client := b.client(a)
+	if client != nil {
+		var ctx context.Context
+		ctx, f.cancel = context.WithDeadline(context.Background(), deadline)
+		f.envelope = b.seal(ctx, a)
+		f.resp, err = client.Do(f.envelope.request, &f.envelope.call)
+	}
+	if client == nil || err != nil && b.speaksHTTP2Only(err) {
+		var ctx context.Context
+		ctx, f.cancel = context.WithDeadline(context.Background(), deadline)
+		f.resp, err = b.transport(a.role, a.in).RoundTrip(b.request(ctx, a))
+		if err == nil {
+			b.http2.Store(f.resp.ProtoMajor == 2)
+		}
+	}
+	return f, f.cause(err)
+}
+
+// cause says that the deadline is over, where that is why something failed.
+func (f *fetched) cause(err error) error {
+	var timeout interface{ Timeout() bool }
+	if errors.As(err, &timeout) && timeout.Timeout() && f.Err() != nil {
+		return f.Err()
+	}
+	return err
+}
+
+func (f *fetched) end() {
+	if f.resp != nil {
+		_ = f.resp.Body.Close()
+	}
+	if f.cancel != nil {
+		f.cancel()
+	}
+	f.envelope.release()
 }
 
 // judgeShadow says what the shadow's answer means.

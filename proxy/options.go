@@ -56,6 +56,9 @@ type BackendOptions struct {
 	Remove []string
 	// TLS is for https; nil verifies by the system's roots.
 	TLS *tls.Config
+	// Standard has http.Transport send everything, in HTTP/2 where the backend offers it. Otherwise it gets only what the
+	// pooled HTTP/1.1 client of package upstream does not take.
+	Standard bool
 }
 
 // HoldOptions bound how long, how many and how large the writes may be that wait for a flip.

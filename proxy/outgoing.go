@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"bytes"
 	"context"
 	"io"
 	"net/http"
@@ -8,17 +9,18 @@ import (
 	"strings"
 )
 
-// asking is one request to a backend. A body of nil is none; once forbids that it is sent a second time.
+// asking is one request to a backend.
 type asking struct {
-	role    Role
-	in      *inbound
-	route   *route
-	body    io.ReadCloser
-	length  int64 // of the body; -1 is unknown
-	trailer http.Header
-	once    bool
-	// marked says that this is the shadow leg, buffered that the body is in memory, so that nobody has to be asked for it.
-	marked, buffered bool
+	role     Role
+	in       *inbound
+	route    *route
+	body     *requestBody // the client's; nil: none, or one that is in memory
+	memory   []byte       // the whole body, where buffered says that nobody has to be asked for it
+	trailer  http.Header
+	once     bool   // it must not be sent a second time
+	marked   bool   // this is the shadow leg
+	sent     func() // called when the request is written; nil: nobody wants to know
+	buffered bool
 }
 
 // request builds the request to the backend: the request line as the client sent it, but for the base URL's prefix and
@@ -29,24 +31,47 @@ func (b *backend) request(ctx context.Context, a *asking) *http.Request {
 		path, query, hasQuery = a.route.rewrite(path, query, hasQuery)
 	}
 	r := &http.Request{
-		Method: a.in.method, URL: b.url(path, query, hasQuery), Host: b.options.URL.Host,
+		Method: a.in.method, URL: b.url(path, query, hasQuery), Host: b.host(a),
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-		Header: make(http.Header, len(a.in.header)+8), Body: a.body, ContentLength: a.length, Trailer: a.trailer,
-	}
-	if b.options.ClientHost {
-		r.Host = a.in.host
+		Header: make(http.Header, len(a.in.header)+8), Trailer: a.trailer,
 	}
 	b.setHeader(r.Header, a)
-	if a.body == nil {
-		r.ContentLength = 0
+	switch {
+	case len(a.memory) > 0:
+		r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(a.memory)), int64(len(a.memory))
+	case a.body != nil:
+		r.Body, r.ContentLength = a.body, a.body.length
 	}
 	if a.once {
 		renameIdempotencyKey(r.Header)
-		if a.body == nil && safeMethod(r.Method) && !b.http2.Load() {
+		if r.Body == nil && safeMethod(r.Method) && !b.http2.Load() {
 			r.Body = emptyBody{}
 		}
 	}
 	return r.WithContext(ctx)
+}
+
+// host returns the Host that the backend gets.
+func (b *backend) host(a *asking) string {
+	if b.options.ClientHost {
+		return a.in.host
+	}
+	return b.options.URL.Host
+}
+
+// target returns the request target as it goes over the wire.
+func (b *backend) target(a *asking) string {
+	if b.prefix == "" && (b.id != New || a.route.newPath == nil && a.route.newQuery == "") {
+		return a.in.target
+	}
+	path, query, hasQuery := a.in.path, a.in.query, a.in.hasQuery
+	if b.id == New {
+		path, query, hasQuery = a.route.rewrite(path, query, hasQuery)
+	}
+	if hasQuery {
+		return b.prefix + path + "?" + query
+	}
+	return b.prefix + path
 }
 
 // setHeader fills h, which is empty, with what the backend gets: the client's headers, without those of its connection, and the

@@ -26,7 +26,7 @@ func (p *Proxy) serveRead(w http.ResponseWriter, r *http.Request, in *inbound, r
 	ctx, cancel := context.WithCancelCause(r.Context())
 	defer cancel(nil)
 	c := &call{backend: p.backends[plan.Reads], route: rt, kind: Read, epoch: plan.Epoch, body: body, ctx: ctx, cancel: cancel}
-	p.ask(w, c, &asking{role: Authority, in: in, route: rt, trailer: r.Trailer}, nil)
+	p.ask(w, c, &asking{role: Authority, in: in, route: rt, trailer: r.Trailer})
 	if fallback && c.failed() && p.fallBack(w, r, c, in, x) {
 		return
 	}
@@ -149,18 +149,15 @@ func unary(body []byte) bool {
 // fallBack has old answer a read that new failed, and reports whether it did. New's failure counts all the same. It is only
 // tried while the client has seen nothing and the request can be sent again in full.
 func (p *Proxy) fallBack(w http.ResponseWriter, r *http.Request, failed *call, in *inbound, x *exchange) bool {
-	var body *requestBody
 	if failed.body != nil {
-		kept, whole := failed.body.whole()
-		if !whole {
+		if _, whole := failed.body.whole(); !whole {
 			return false
 		}
-		body = replayBody(kept, p.seed)
 	}
 	ctx, cancel := context.WithCancelCause(r.Context())
 	defer cancel(nil)
-	c := &call{backend: p.backends[Old], route: failed.route, kind: Read, epoch: failed.epoch, body: body, ctx: ctx, cancel: cancel}
-	p.ask(w, c, &asking{role: Authority, in: in, route: failed.route, buffered: true}, nil)
+	c := &call{backend: p.backends[Old], route: failed.route, kind: Read, epoch: failed.epoch, body: failed.body, ctx: ctx, cancel: cancel}
+	p.ask(w, c, &asking{role: Authority, in: in, route: failed.route})
 	if c.err != nil {
 		p.judge(c, in, c.err)
 		return false // the client gets new's answer, such as it is

@@ -100,20 +100,19 @@ func (r *rechecker) sleep(d time.Duration) bool {
 
 // agrees asks both backends at the same time and compares.
 func (r *rechecker) agrees(x *exchange) bool {
-	ctx, cancel := context.WithTimeout(context.Background(), x.table.ShadowTimeout)
-	defer cancel()
+	deadline := time.Now().Add(x.table.ShadowTimeout)
 	var legs [2]Leg
 	var records [2]recorder
 	var asked sync.WaitGroup
 	asked.Go(func() {
 		defer r.p.contain(x)
 		a := &asking{role: Authority, in: x.in, route: x.route, once: true}
-		legs[0] = r.p.fetch(ctx, x.plan.Reads, a, x, &records[0])
+		legs[0] = r.p.fetch(deadline, x.plan.Reads, a, x, &records[0])
 	})
 	asked.Go(func() {
 		defer r.p.contain(x)
 		a := &asking{role: ShadowRole, in: x.in, route: x.route, once: true, marked: true}
-		legs[1] = r.p.fetch(ctx, x.plan.Shadow, a, x, &records[1])
+		legs[1] = r.p.fetch(deadline, x.plan.Shadow, a, x, &records[1])
 	})
 	asked.Wait()
 	defer records[0].drop()

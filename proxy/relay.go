@@ -35,6 +35,7 @@ func (p *Proxy) relay(w http.ResponseWriter, c *call, rec *recorder, detached bo
 	control := http.NewResponseController(w)
 	out := p.copyBody(w, control, c, rec, detached)
 	_ = resp.Body.Close()
+	c.envelope.release()
 	if out.backend != nil || out.client != nil {
 		return out
 	}

@@ -1,0 +1,90 @@
+package proxy
+
+import (
+	"bytes"
+	"context"
+	"net/http"
+	"net/textproto"
+	"sync"
+	"time"
+
+	"paritygate/proxy/upstream"
+)
+
+// envelope is a request for the pooled client. It is used again and again: the request's context is the envelope itself, which
+// points to the context of the exchange that is under way.
+type envelope struct {
+	context.Context
+	request  *http.Request
+	header   http.Header
+	call     upstream.Call
+	body     memoryBody
+	informer *informer // nil: nobody is told
+}
+
+// memoryBody is a request's body that nobody waits for.
+type memoryBody struct{ bytes.Reader }
+
+// Close does nothing: the bytes belong to the exchange.
+func (*memoryBody) Close() error { return nil }
+
+var envelopes = sync.Pool{New: func() any {
+	e := &envelope{Context: context.Background(), header: make(http.Header, 16)}
+	e.request = (&http.Request{Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Header: e.header}).WithContext(e)
+	e.call.Informed = e.informed
+	return e
+}}
+
+// seal makes the request to the backend.
+func (b *backend) seal(ctx context.Context, a *asking) *envelope {
+	e := envelopes.Get().(*envelope) //nolint:forcetypeassert // nothing else is in the pool
+	e.Context = ctx
+	r := e.request
+	r.Method, r.URL, r.Host = a.in.method, b.options.URL, b.host(a)
+	e.call.Target, e.call.Once, e.call.Wrote = b.target(a), a.once, a.sent
+	b.setHeader(e.header, a)
+	if len(a.memory) > 0 {
+		e.body.Reset(a.memory)
+		r.Body, r.ContentLength = &e.body, int64(len(a.memory))
+	}
+	return e
+}
+
+// release lets the envelope be used for another exchange, once nobody reads the answer to its request any more.
+func (e *envelope) release() {
+	if e == nil {
+		return
+	}
+	clear(e.header)
+	e.body.Reset(nil)
+	e.request.Body, e.request.ContentLength = nil, 0
+	e.Context, e.informer, e.call.Wrote, e.call.Target = context.Background(), nil, nil, ""
+	envelopes.Put(e)
+}
+
+func (e *envelope) informed(status int, h http.Header) error {
+	if e.informer == nil {
+		return nil
+	}
+	return e.informer.got(status, textproto.MIMEHeader(h))
+}
+
+// until is a context that ends at a time, for one who asks for its deadline instead of waiting for its end.
+type until struct{ at time.Time }
+
+// Deadline returns the time.
+func (u *until) Deadline() (time.Time, bool) { return u.at, true }
+
+// Done returns nil.
+func (*until) Done() <-chan struct{} { return nil }
+
+// Err returns nil before the deadline.
+func (u *until) Err() error {
+	if time.Now().Before(u.at) {
+		return nil
+	}
+	return context.DeadlineExceeded
+}
+
+// Value returns nil.
+func (*until) Value(any) any { return nil }
