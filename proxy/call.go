@@ -15,6 +15,7 @@ import (
 // call is one request to the authority and its answer.
 type call struct {
 	backend  *backend
+	in       *inbound
 	route    *route
 	kind     Kind
 	epoch    uint64
@@ -37,7 +38,7 @@ func (p *Proxy) ask(w http.ResponseWriter, c *call, a *asking) {
 			a.body, a.memory, a.buffered = nil, memory, true
 		}
 	}
-	c.informer.w, c.informer.mute = w, a.in.http10
+	c.in, c.informer.w, c.informer.mute = a.in, w, a.in.major == 1 && a.in.minor == 0
 	start := time.Now()
 	client := c.backend.client(a)
 	if client != nil {

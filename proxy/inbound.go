@@ -20,7 +20,8 @@ type inbound struct {
 	host     string
 	header   http.Header
 	via      *viaEntry
-	http10   bool
+	major    int // of HTTP's version
+	minor    int
 	remote   string // address without port
 	secure   bool
 	trusted  bool   // the peer's X-Forwarded headers are believed
@@ -32,7 +33,7 @@ type inbound struct {
 func newInbound(r *http.Request, trusted []netip.Prefix, via *via) *inbound {
 	in := &inbound{
 		arrived: time.Now(), method: r.Method, target: originForm(r.RequestURI), host: r.Host, header: r.Header,
-		via: via.of(r.ProtoMajor, r.ProtoMinor), http10: !r.ProtoAtLeast(1, 1), remote: r.RemoteAddr, secure: r.TLS != nil,
+		via: via.of(r.ProtoMajor, r.ProtoMinor), major: r.ProtoMajor, minor: r.ProtoMinor, remote: r.RemoteAddr, secure: r.TLS != nil,
 		upgrade: upgradeType(r), grpc: isGRPC(r.Header),
 	}
 	in.path, in.query, in.hasQuery = strings.Cut(in.target, "?")

@@ -31,6 +31,9 @@ func (p *Proxy) relay(w http.ResponseWriter, c *call, rec *recorder, detached bo
 	for name := range resp.Trailer {
 		h.Add("Trailer", name)
 	}
+	if c.length < 0 && c.in.major == 1 && c.in.minor == 1 {
+		h["Transfer-Encoding"] = inChunks[:] // a short answer would get a length
+	}
 	w.WriteHeader(resp.StatusCode)
 	control := http.NewResponseController(w)
 	out := p.copyBody(w, control, c, rec, detached)
@@ -43,12 +46,15 @@ func (p *Proxy) relay(w http.ResponseWriter, c *call, rec *recorder, detached bo
 	return out
 }
 
+// inChunks is never changed.
+var inChunks = [1]string{"chunked"}
+
 // copyBody passes every piece on as it comes. Only what ends the answer may wait in the server's buffer: it is flushed with it.
 func (p *Proxy) copyBody(w io.Writer, control *http.ResponseController, c *call, rec *recorder, detached bool) (out relayed) {
 	var passed int64
 	piece, err := []byte(nil), error(nil)
 	if c.length < 0 {
-		if piece, err = rec.ready(c.resp.Body); len(piece) == 0 && err == nil {
+		if piece, err = rec.ready(c.resp.Body); len(piece) == 0 && err == nil || c.in.major > 1 {
 			out.client = control.Flush() // the headers may be all that comes for a while
 		}
 	}
