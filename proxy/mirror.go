@@ -168,9 +168,7 @@ func (b *backend) roundTrip(deadline time.Time, a *asking) (f *fetched, err erro
 	f = &fetched{until: until{deadline}}
 	client := b.client(a)
 	if client != nil {
-		var ctx context.Context
-		ctx, f.cancel = context.WithDeadline(context.Background(), deadline)
-		f.envelope = b.seal(ctx, a)
+		f.envelope = b.seal(&f.until, a)
 		f.resp, err = client.Do(f.envelope.request, &f.envelope.call)
 	}
 	if client == nil || err != nil && b.speaksHTTP2Only(err) {
@@ -186,6 +184,9 @@ func (b *backend) roundTrip(deadline time.Time, a *asking) (f *fetched, err erro
 
 // cause says that the deadline is over, where that is why something failed.
 func (f *fetched) cause(err error) error {
+	if err == nil {
+		return nil
+	}
 	var timeout interface{ Timeout() bool }
 	if errors.As(err, &timeout) && timeout.Timeout() && f.Err() != nil {
 		return f.Err()

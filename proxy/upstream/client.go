@@ -62,7 +62,8 @@ func (c *Client) CloseIdleConnections() { c.pool.closeIdle() }
 // Conns returns how many connections are open or being opened.
 func (c *Client) Conns() int { return c.pool.conns() }
 
-// RoundTrip sends a request and returns its answer, as http.RoundTripper says. See Call for what the context may carry.
+// RoundTrip sends a request and returns its answer, as http.RoundTripper says. A context may also have a deadline and no Done: then
+// the deadline ends the request, and no timer is needed. See Call for what the context may carry.
 func (c *Client) RoundTrip(req *http.Request) (*http.Response, error) {
 	call, _ := req.Context().Value(CallKey{}).(*Call)
 	return c.Do(req, call)
@@ -89,6 +90,9 @@ func (c *Client) Do(req *http.Request, call *Call) (*http.Response, error) {
 	var limit time.Duration
 	if c.options.HeaderTimeout > 0 {
 		limit = c.now() + c.options.HeaderTimeout
+	}
+	if d := due(ctx, c.epoch); d > 0 && (limit == 0 || d < limit) {
+		limit = d
 	}
 	cn, err := c.pool.take(ctx, limit)
 	if err == nil && cn == nil {

@@ -150,8 +150,11 @@ func (c *Client) connect(ctx context.Context, limit time.Duration) (*conn, error
 	}
 	dialing := ctx
 	if until > 0 {
+		if ctx.Done() == nil {
+			dialing = context.WithoutCancel(ctx) // its deadline is in until, and ends nobody who waits for Done
+		}
 		var cancel context.CancelFunc
-		dialing, cancel = context.WithDeadline(ctx, c.epoch.Add(until))
+		dialing, cancel = context.WithDeadline(dialing, c.epoch.Add(until))
 		defer cancel()
 	}
 	nc, err := c.dial(dialing, "tcp", c.address)

@@ -115,6 +115,11 @@ func (cn *conn) respond(req *http.Request, d head) (*http.Response, error) {
 		cn.buf = nil
 		a.body = body{buf: buf, left: f.length}
 		cn.done(keep && have == f.length)
+		r.Body = &a.body
+		return r, nil
+	}
+	cn.sock.headRead()
+	switch {
 	case f.chunked:
 		a.body = body{conn: cn, buf: buf, keep: keep, kind: chunked, resp: r}
 	case f.length >= 0:

@@ -24,6 +24,7 @@ type sock struct {
 	// Of the exchange under way.
 	ctx   context.Context
 	limit time.Duration // when the wait ends with ErrTimeout; 0: never
+	due   time.Duration // the deadline of a context that has no Done; 0: none
 	wrote func()        // see Call.Wrote
 	stop  func() bool   // ends the watch of ctx
 	long  bool          // the wait has become a long one: ctx is watched
@@ -61,9 +62,20 @@ func (s *sock) now() time.Duration { return time.Since(s.epoch) }
 
 // begin starts an exchange.
 func (s *sock) begin(ctx context.Context, limit time.Duration, wrote func()) {
-	s.ctx, s.limit, s.wrote = ctx, limit, wrote
+	s.ctx, s.limit, s.due, s.wrote = ctx, limit, due(ctx, s.epoch), wrote
 	s.written, s.broken, s.long = 0, nil, false
 }
+
+// due is the deadline of a context which only says when it ends, since an epoch. Another ends by itself: that is seen by watch.
+func due(ctx context.Context, epoch time.Time) time.Duration {
+	if at, ok := ctx.Deadline(); ok && ctx.Done() == nil {
+		return max(at.Sub(epoch), 1)
+	}
+	return 0
+}
+
+// headRead ends the limit, which is for the head alone: the body may take as long as the context lets it.
+func (s *sock) headRead() { s.limit = s.due }
 
 // end ends an exchange. It reports whether the context has left the connection alone.
 func (s *sock) end() bool {
