@@ -53,7 +53,10 @@ type Limits struct {
 	Headers       int64
 	HeaderTimeout time.Duration
 	IdleTimeout   time.Duration
-	Body          int64 // 0: no limit
+	Body          int64         // 0: no limit
+	BodyTimeout   time.Duration // for each KiB of a body
+	WriteTimeout  time.Duration // for each 64 KiB of an answer
+	Connections   int           // and requests at once; 0: what the limit of descriptors has room for
 }
 
 // Admin is the admin API with its users. Without users its address is a loopback one.

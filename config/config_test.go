@@ -31,7 +31,7 @@ func TestFields(t *testing.T) {
 	share, half := 0.25, 0.005
 	for name, test := range map[string]struct{ got, want any }{
 		"run":    {c.Run, Run{"supabase-to-planetscale", 36 * time.Hour}},
-		"limits": {c.Listen.Limits, Limits{32 * kib, 5 * time.Second, time.Minute, 100 * mib}},
+		"limits": {c.Listen.Limits, Limits{32 * kib, 5 * time.Second, time.Minute, 100 * mib, 20 * time.Second, 30 * time.Second, 5000}},
 		"tls":    {c.Listen.TLS, &ListenTLS{"tls.crt", "tls.key"}},
 		"users":  {c.Admin.Users, []User{{"alice", Operator, "alice-secret-token"}, {"grafana", Viewer, "a-literal-token"}}},
 		"old": {c.Backends.Old, Backend{

@@ -13,7 +13,7 @@ func Default() *Config {
 		Run: Run{Window: 48 * time.Hour},
 		Listen: Listen{
 			Address: ":8080",
-			Limits:  Limits{Headers: 64 * kib, HeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute},
+			Limits:  Limits{Headers: 64 * kib, HeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, BodyTimeout: time.Minute, WriteTimeout: time.Minute},
 		},
 		Admin:    Admin{Address: "127.0.0.1:9090"},
 		Backends: Backends{Old: defaultBackend(), New: defaultBackend()},

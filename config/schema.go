@@ -53,6 +53,9 @@ func listenSchema(l *Listen) object {
 			opt("header_timeout", durationOf(&l.Limits.HeaderTimeout, time.Millisecond)),
 			opt("idle_timeout", durationOf(&l.Limits.IdleTimeout, time.Millisecond)),
 			opt("body", sizeOf(&l.Limits.Body, 0)),
+			opt("body_timeout", durationOf(&l.Limits.BodyTimeout, time.Millisecond)),
+			opt("write_timeout", durationOf(&l.Limits.WriteTimeout, time.Millisecond)),
+			opt("connections", intOf(&l.Limits.Connections, 0)),
 		)),
 	)
 }

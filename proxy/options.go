@@ -37,6 +37,8 @@ type Options struct {
 
 	Router   Router
 	Observer Observer
+	// Clients counts what is refused to clients; nil counts nowhere.
+	Clients *Clients
 	// Registerer takes the metrics; nil registers them nowhere.
 	Registerer prometheus.Registerer
 	// Logger is told what an operator must know; nil logs nothing. Neither header values nor queries are ever logged.
@@ -155,6 +157,7 @@ func (o Options) withDefaults() Options {
 	setDefault(&o.Trip.MinDistinct, 3)
 	setDefault(&o.Old.Timeout, 30*time.Second)
 	setDefault(&o.New.Timeout, 30*time.Second)
+	o.Clients = o.Clients.orOwn()
 	if o.Logger == nil {
 		o.Logger = zap.NewNop()
 	}

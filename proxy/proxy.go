@@ -110,6 +110,7 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	t := p.table.Load()
 	in := newInbound(r, t.TrustedProxies, p.via)
 	if f, bad := p.unacceptable(in); bad {
+		p.options.Clients.refused(f)
 		f.write(w)
 		return
 	}

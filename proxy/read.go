@@ -65,6 +65,8 @@ func (p *Proxy) refuse(w http.ResponseWriter, err error) {
 	f := refusalFor(err)
 	if errors.Is(err, errClientGone) && f.code == "bad_gateway" {
 		f = refusal{http.StatusBadRequest, "bad_request", "The request's body broke off."}
+	} else if !errors.Is(err, errTooSlow) {
+		p.options.Clients.refused(f)
 	}
 	f.write(w)
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/tls"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"time"
@@ -20,48 +19,135 @@ type ServerOptions struct {
 	// Headers bounds the header section in bytes (431), Body the body (413); a Body of 0 is no limit.
 	Headers int
 	Body    int64
-	// HeaderTimeout bounds the arrival of the headers, IdleTimeout the wait for the next request.
+	// HeaderTimeout bounds the arrival of the headers and a TLS handshake, IdleTimeout the wait for the next request.
 	HeaderTimeout, IdleTimeout time.Duration
-	Logger                     *zap.Logger
+	// BodyTimeout is how long a client may take for each KiB of a body, WriteTimeout for each 64 KiB of an answer.
+	BodyTimeout, WriteTimeout time.Duration
+	// Connections is how many clients' connections, and how many requests, there may be at once; 0 takes what the process's
+	// limit of descriptors leaves when Reserved are set aside for everything else.
+	Connections, Reserved int
+	// Clients keeps the account. Give Listen, NewServer and NewProxy the same; nil is one that nobody sees.
+	Clients *Clients
+	Logger  *zap.Logger
 }
 
-// NewServer builds the server for a listener that Listen opened. It starts nothing.
-func NewServer(o ServerOptions, handler http.Handler) *http.Server {
+func (o ServerOptions) withDefaults() ServerOptions {
 	setDefault(&o.Headers, 64<<10)
 	setDefault(&o.HeaderTimeout, 10*time.Second)
 	setDefault(&o.IdleTimeout, 2*time.Minute)
+	setDefault(&o.BodyTimeout, time.Minute)
+	setDefault(&o.WriteTimeout, time.Minute)
+	setDefault(&o.Reserved, Descriptors(64))
 	if o.Logger == nil {
 		o.Logger = zap.NewNop()
 	}
+	return o
+}
+
+// maxStreams is how many requests one connection of HTTP/2 may have under way, as many as nginx allows.
+const maxStreams = 128
+
+// NewServer builds the server for a listener that Listen opened. It starts nothing.
+func NewServer(o ServerOptions, handler http.Handler) *http.Server {
+	o = o.withDefaults()
+	o.Clients = o.Clients.orOwn()
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
 	protocols.SetHTTP2(true)
 	protocols.SetUnencryptedHTTP2(true)
-	if o.Body > 0 {
-		handler = limitBody(o.Body, handler)
-	}
 	s := &http.Server{
-		Handler: handler, Protocols: protocols, MaxHeaderBytes: o.Headers, ReadHeaderTimeout: o.HeaderTimeout,
-		IdleTimeout: o.IdleTimeout, ErrorLog: zap.NewStdLog(o.Logger.Named("http")),
-		// RFC 9113 lets a peer that never raised it count on 16 KiB; net/http's server would take frames of 1 MiB.
-		HTTP2: &http.HTTP2Config{MaxReadFrameSize: 16 << 10},
+		Handler: &entrance{options: o, next: handler}, Protocols: protocols, MaxHeaderBytes: o.Headers, ReadHeaderTimeout: o.HeaderTimeout,
+		IdleTimeout: o.IdleTimeout, ErrorLog: zap.NewStdLog(o.Logger.Named("http")), ConnState: stateChanged,
+		HTTP2: &http.HTTP2Config{
+			MaxConcurrentStreams: maxStreams,
+			// RFC 9113 lets a peer that never raised it count on 16 KiB; net/http's server would take frames of 1 MiB.
+			MaxReadFrameSize: 16 << 10,
+			CountError:       func(name string) { o.Clients.streamError(name) },
+		},
+		ConnContext: func(ctx context.Context, conn net.Conn) context.Context {
+			if c, _ := clientConnOf(conn); c != nil {
+				return context.WithValue(ctx, connKey{}, c)
+			}
+			return ctx
+		},
 	}
 	guardHTTP2(s)
 	return s
 }
 
-// limitBody refuses bodies that are announced as too large, and cuts those that turn out to be.
-func limitBody(limit int64, next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.ContentLength > limit {
-			refusalFor(&http.MaxBytesError{Limit: limit}).write(w)
+// streamError counts an error of HTTP/2 by net/http's word for it. A frame for a stream that has just ended is none.
+func (c *Clients) streamError(name string) {
+	switch {
+	case name == "too_many_early_resets":
+		c.reject(reasonHTTP2Flood)
+	case name != "closed":
+		c.reject(reasonHTTP2)
+	}
+}
+
+// connKey finds the clientConn in a request's context.
+type connKey struct{}
+
+// clientConnOf looks for a client's connection, and TLS, beneath what is laid over it.
+func clientConnOf(conn net.Conn) (c *clientConn, secure *tls.Conn) {
+	for {
+		switch v := conn.(type) {
+		case *clientConn:
+			return v, secure
+		case *tls.Conn:
+			conn, secure = v.NetConn(), v
+		case interface{ NetConn() net.Conn }:
+			conn = v.NetConn()
+		default:
+			return nil, secure
+		}
+	}
+}
+
+// entrance stands before the handler: it bounds what a client may send, and how slowly.
+type entrance struct {
+	options ServerOptions
+	next    http.Handler
+}
+
+// ServeHTTP implements http.Handler.
+func (e *entrance) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	o := &e.options
+	if c, ok := r.Context().Value(connKey{}).(*clientConn); ok {
+		c.phase.Store(serving)
+	}
+	defer o.Clients.end()
+	if !o.Clients.begin() {
+		o.Clients.reject(reasonRequests)
+		refusal{http.StatusServiceUnavailable, "too_many_requests", "Too many requests are under way."}.write(w)
+		return
+	}
+	if r.ProtoMajor == 2 {
+		w = &pacedWriter{ResponseWriter: w, clients: o.Clients, limit: o.WriteTimeout}
+	}
+	if r.Body != nil && r.Body != http.NoBody {
+		if o.Body > 0 && r.ContentLength > o.Body {
+			o.Clients.reject(reasonBody)
+			refusalFor(&http.MaxBytesError{Limit: o.Body}).write(w)
 			return
 		}
-		if r.Body != nil && r.Body != http.NoBody {
-			r.Body = http.MaxBytesReader(w, r.Body, limit)
+		e.bound(w, r)
+	}
+	e.next.ServeHTTP(w, r)
+}
+
+// bound cuts a body that turns out to be too large, and ends one that comes too slowly. The streams of gRPC may have nothing to
+// say for as long as they like.
+func (e *entrance) bound(w http.ResponseWriter, r *http.Request) {
+	o := &e.options
+	if o.Body > 0 {
+		r.Body = http.MaxBytesReader(w, r.Body, o.Body)
+	}
+	if !isGRPC(r.Header) {
+		r.Body = &pacedBody{
+			ReadCloser: r.Body, control: http.NewResponseController(w), clients: o.Clients, limit: o.BodyTimeout, left: o.BodyTimeout,
 		}
-		next.ServeHTTP(w, r)
-	})
+	}
 }
 
 // Listen opens the address, so that a port in use is an error before anything is served. http.Server.Serve takes the listener,
@@ -79,36 +165,33 @@ func Listen(ctx context.Context, o ServerOptions) (net.Listener, error) {
 	if err != nil {
 		return nil, err // names the address
 	}
-	l = lingeringListener{l}
+	l = newClientListener(l, o.withDefaults().withConnections())
 	if secure != nil {
 		l = tls.NewListener(l, secure)
 	}
 	return l, nil
 }
 
-// lingeringListener's connections take in what the client is still sending when the server closes them after a refusal: a
-// reset would destroy the answer (413, 431) before the client has read it.
-type lingeringListener struct{ net.Listener }
+// Descriptors is how many descriptors may be needed besides those of the clients' requests: for shadows, as many as there are
+// workers, for mismatches that are asked again on both sides, and for files and listeners.
+func Descriptors(workers int) int { return workers + 2*recheckers + 128 }
 
-func (l lingeringListener) Accept() (net.Conn, error) {
-	c, err := l.Listener.Accept()
-	if tcp, ok := c.(*net.TCPConn); ok && err == nil {
-		return &lingeringConn{TCPConn: tcp}, nil
+// unknownDescriptors is taken where the system tells no limit, or a limit of nobody's reach.
+const unknownDescriptors = 1 << 17
+
+// withConnections settles how many connections there may be: each client's may need one to a backend besides.
+func (o ServerOptions) withConnections() ServerOptions {
+	descriptors := descriptorLimit()
+	if descriptors <= 0 || descriptors > unknownDescriptors {
+		descriptors = unknownDescriptors
 	}
-	return c, err
-}
-
-type lingeringConn struct{ *net.TCPConn }
-
-const (
-	lingerTime  = time.Second
-	lingerBytes = 16 << 20
-)
-
-// CloseWrite ends the answer. The server calls it only where it is about to close a connection on which data may be arriving.
-func (c *lingeringConn) CloseWrite() error {
-	err := c.TCPConn.CloseWrite()
-	_ = c.SetReadDeadline(time.Now().Add(lingerTime))
-	_, _ = io.CopyN(io.Discard, c.TCPConn, lingerBytes)
-	return err
+	room := max(16, (descriptors-o.Reserved)/2)
+	if o.Connections == 0 {
+		o.Connections = room
+	}
+	if o.Connections > room {
+		o.Logger.Warn("more client connections are allowed than the limit of descriptors has room for",
+			zap.Int("connections", o.Connections), zap.Int("room", room), zap.Int("descriptors", descriptors))
+	}
+	return o
 }

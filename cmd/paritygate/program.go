@@ -40,6 +40,7 @@ type Program struct {
 	store   *evidence.Store
 	machine *cutover.Machine
 	proxy   *proxy.Proxy
+	clients *proxy.Clients
 	checks  *aggregate.Runner // nil: none are configured
 	health  *health
 	history *admin.History
@@ -138,6 +139,11 @@ func (p *Program) openChecks(_ context.Context, c *compiled) error {
 
 func (p *Program) openProxy(_ context.Context, c *compiled) error {
 	k := c.config
+	clients, err := proxy.NewClients(p.registry)
+	if err != nil {
+		return err
+	}
+	p.clients = clients
 	made, err := proxy.NewProxy(proxy.Options{
 		Run: k.Run.Name, Old: c.old, New: c.new, Table: c.table,
 		Workers: k.Mirror.Workers, Queue: k.Mirror.Queue, Memory: k.Mirror.Memory,
@@ -147,7 +153,7 @@ func (p *Program) openProxy(_ context.Context, c *compiled) error {
 			MinRequests: k.Rollback.ErrorRate.MinRequests, MinFailures: k.Rollback.ErrorRate.MinFailures,
 			MinDistinct: k.Rollback.ErrorRate.MinDistinct,
 		},
-		Router: router{p.machine}, Observer: observer{p}, Registerer: p.registry, Logger: p.log,
+		Router: router{p.machine}, Observer: observer{p}, Clients: clients, Registerer: p.registry, Logger: p.log,
 	})
 	p.proxy = made
 	return err
@@ -176,7 +182,9 @@ func (p *Program) listen(ctx context.Context) error {
 	}
 	o := proxy.ServerOptions{
 		Address: k.Listen.Address, Headers: int(k.Listen.Limits.Headers), Body: k.Listen.Limits.Body,
-		HeaderTimeout: k.Listen.Limits.HeaderTimeout, IdleTimeout: k.Listen.Limits.IdleTimeout, Logger: p.log,
+		HeaderTimeout: k.Listen.Limits.HeaderTimeout, IdleTimeout: k.Listen.Limits.IdleTimeout,
+		BodyTimeout: k.Listen.Limits.BodyTimeout, WriteTimeout: k.Listen.Limits.WriteTimeout,
+		Connections: k.Listen.Limits.Connections, Reserved: proxy.Descriptors(k.Mirror.Workers), Clients: p.clients, Logger: p.log,
 	}
 	if t := k.Listen.TLS; t != nil {
 		o.CertificateFile, o.KeyFile = t.Certificate, t.Key

@@ -1,0 +1,427 @@
+package proxy
+
+import (
+	"bufio"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+)
+
+// bounded is a rig whose clients come by a server with these options, and are counted.
+func bounded(t *testing.T, plan Plan, old, new http.Handler, so ServerOptions, change ...func(*Options)) *rig {
+	t.Helper()
+	r := start(t, plan, old, new, append(change, func(o *Options) {
+		c, err := NewClients(o.Registerer)
+		if err != nil {
+			t.Fatal(err)
+		}
+		o.Clients, so.Clients = c, c
+	})...)
+	if so.Address == "" {
+		so.Address = "127.0.0.1:0"
+	}
+	l, err := Listen(t.Context(), so)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := NewServer(so, r.proxy)
+	served := make(chan struct{})
+	go func() { _ = server.Serve(l); close(served) }()
+	t.Cleanup(func() {
+		r.client.CloseIdleConnections()
+		_ = server.Close()
+		<-served
+	})
+	r.address, r.url = l.Addr().String(), "http://"+l.Addr().String()
+	return r
+}
+
+// connect connects to the proxy; the connection ends with the test.
+func (r *rig) connect() net.Conn {
+	r.t.Helper()
+	conn, err := net.Dial("tcp", r.address)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	r.t.Cleanup(func() { _ = conn.Close() })
+	_ = conn.SetDeadline(time.Now().Add(20 * time.Second))
+	return conn
+}
+
+func (r *rig) rejected(why reason) float64 {
+	r.t.Helper()
+	return metric(r.t, r.registry, "paritygate_client_rejected_total", map[string]string{"reason": string(why)})
+}
+
+func (r *rig) awaitRejected(why reason) {
+	r.t.Helper()
+	await(r.t, fmt.Sprintf("a refusal for %s", why), func() bool { return r.rejected(why) > 0 })
+}
+
+func (r *rig) connections(state string) float64 {
+	r.t.Helper()
+	return metric(r.t, r.registry, "paritygate_client_connections", map[string]string{"state": state})
+}
+
+// onlyRejected checks that nothing but these reasons was counted.
+func (r *rig) onlyRejected(want ...reason) {
+	r.t.Helper()
+	for _, why := range reasons {
+		expected := false
+		for _, w := range want {
+			expected = expected || w == why
+		}
+		if n := r.rejected(why); n > 0 && !expected {
+			r.t.Errorf("%v rejected for %s", n, why)
+		}
+	}
+}
+
+const get = "GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+
+func TestConnectionsBeyondTheLimitWait(t *testing.T) {
+	release := make(chan struct{})
+	r := bounded(t, shadowPlan, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/slow" {
+			<-release
+		}
+		_, _ = io.WriteString(w, "a")
+	}), text("a"), ServerOptions{Connections: 3})
+	for range 3 {
+		_, _ = io.WriteString(r.connect(), "GET /slow HTTP/1.1\r\nHost: x\r\n\r\n")
+	}
+	await(t, "three requests under way", func() bool { return r.connections("active") == 3 })
+	late := r.connect()
+	_, _ = io.WriteString(late, get)
+	await(t, "the wait", func() bool { return metric(t, r.registry, "paritygate_client_accept_waits_total", nil) == 1 })
+	_ = late.SetReadDeadline(time.Now().Add(300 * time.Millisecond))
+	if n, err := late.Read(make([]byte, 1)); n > 0 || !isTimeout(err) {
+		t.Errorf("the one beyond the limit was not left waiting: %d, %v", n, err)
+	}
+	if n := metric(t, r.registry, "paritygate_client_connections_limit", nil); n != 3 {
+		t.Errorf("limit %v", n)
+	}
+	close(release)
+	_ = late.SetReadDeadline(time.Now().Add(10 * time.Second))
+	if resp, err := http.ReadResponse(bufio.NewReader(late), nil); err != nil || resp.StatusCode != 200 {
+		t.Errorf("%v, %v", resp, err)
+	}
+	r.onlyRejected(reasonConnections)
+}
+
+func isTimeout(err error) bool {
+	var timeout net.Error
+	return errors.As(err, &timeout) && timeout.Timeout()
+}
+
+func TestIdleConnectionsMakeRoom(t *testing.T) {
+	r := bounded(t, shadowPlan, text("a"), text("a"), ServerOptions{Connections: 3})
+	for range 3 {
+		conn := r.connect()
+		_, _ = io.WriteString(conn, get)
+		if resp, err := http.ReadResponse(bufio.NewReader(conn), nil); err != nil || resp.StatusCode != 200 {
+			t.Fatalf("%v, %v", resp, err)
+		}
+	}
+	for range 5 {
+		if answer := r.raw("GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"); !strings.HasPrefix(answer, "HTTP/1.1 200") {
+			t.Fatalf("%q", answer)
+		}
+	}
+	r.awaitRejected(reasonConnections)
+	r.onlyRejected(reasonConnections)
+}
+
+func TestNoMoreRequestsThanConnections(t *testing.T) {
+	asked, release := make(chan struct{}, 10), make(chan struct{})
+	r := bounded(t, Plan{Epoch: 1, Reads: Old, Writes: Old}, http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		asked <- struct{}{}
+		<-release
+	}), text("a"), ServerOptions{Connections: 2})
+	protocols := new(http.Protocols)
+	protocols.SetUnencryptedHTTP2(true)
+	transport := &http.Transport{Protocols: protocols}
+	defer transport.CloseIdleConnections()
+	done := make(chan int, 2)
+	send := func() {
+		resp, err := (&http.Client{Transport: transport}).Get(r.url)
+		if err != nil {
+			done <- 0
+			return
+		}
+		_ = resp.Body.Close()
+		done <- resp.StatusCode
+	}
+	for range 2 {
+		go send()
+		<-asked
+	}
+	send()
+	if status := <-done; status != 503 {
+		t.Errorf("the third stream of one connection got %d", status)
+	}
+	close(release)
+	if a, b := <-done, <-done; a != 200 || b != 200 {
+		t.Errorf("the others got %d and %d", a, b)
+	}
+	r.awaitRejected(reasonRequests)
+}
+
+func TestSlowBodiesEnd(t *testing.T) {
+	ended := make(chan error, 1)
+	r := bounded(t, Plan{Epoch: 1, Reads: Old, Writes: Old}, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		_, err := io.Copy(io.Discard, r.Body)
+		ended <- err
+	}), text("a"), ServerOptions{BodyTimeout: 300 * time.Millisecond}, func(o *Options) {
+		o.Table.Routes = []Route{{Name: "q", Methods: []string{"POST"}, Path: "/q"}}
+	})
+	for _, c := range []struct {
+		name, head, piece string
+		reaches           bool
+	}{
+		{"trickles", "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n", "x", true},
+		{"trickles in chunks", "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n", "1\r\nx\r\n", true},
+		{"stops", "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n", "", true},
+		{"is read ahead", "POST /q HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100000\r\n\r\n", "x", false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			before := r.rejected(reasonBodyTimeout)
+			conn := r.connect()
+			_, _ = io.WriteString(conn, c.head)
+			stop := make(chan struct{})
+			defer close(stop)
+			go func() {
+				tick := time.NewTicker(20 * time.Millisecond)
+				defer tick.Stop()
+				for {
+					select {
+					case <-stop:
+						return
+					case <-tick.C:
+						_, _ = io.WriteString(conn, c.piece)
+					}
+				}
+			}()
+			resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+			if err != nil || resp.StatusCode != http.StatusRequestTimeout {
+				t.Fatalf("%v, %v", resp, err)
+			}
+			if n := r.rejected(reasonBodyTimeout); n != before+1 {
+				t.Errorf("counted %v", n-before)
+			}
+			if c.reaches && <-ended == nil {
+				t.Error("the backend takes the body for whole")
+			}
+		})
+	}
+}
+
+// A body that keeps coming may take as long as it likes, and so may the silence of gRPC.
+func TestSteadyBodiesPass(t *testing.T) {
+	r := bounded(t, Plan{Epoch: 1, Reads: Old, Writes: Old}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		n, _ := io.Copy(io.Discard, r.Body)
+		_, _ = fmt.Fprint(w, n)
+	}), text("a"), ServerOptions{BodyTimeout: 400 * time.Millisecond})
+	conn := r.connect()
+	_, _ = io.WriteString(conn, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 20480\r\n\r\n")
+	tick := time.NewTicker(60 * time.Millisecond)
+	defer tick.Stop()
+	for range 20 { // 1.2 s
+		<-tick.C
+		_, _ = io.WriteString(conn, strings.Repeat("x", 1024))
+	}
+	if resp, err := http.ReadResponse(bufio.NewReader(conn), nil); err != nil || resp.StatusCode != 200 {
+		t.Fatalf("%v, %v", resp, err)
+	}
+	r.onlyRejected()
+}
+
+// endlessly sends for as long as the client takes it, and tells when it ends.
+func endlessly(ended chan<- struct{}) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/endless" {
+			_, _ = io.WriteString(w, "fine")
+			return
+		}
+		piece := make([]byte, 64<<10)
+		for {
+			if _, err := w.Write(piece); err != nil {
+				ended <- struct{}{}
+				return
+			}
+		}
+	})
+}
+
+// A client that does not read its answer pins neither the backend's connection nor memory.
+func TestClientsThatNeverReadAreLeft(t *testing.T) {
+	ended := make(chan struct{}, 1)
+	secure, roots := certificate(t)
+	for _, c := range []struct {
+		name string
+		so   ServerOptions
+	}{{"plain", ServerOptions{}}, {"TLS", secure}} {
+		t.Run(c.name, func(t *testing.T) {
+			c.so.WriteTimeout = 300 * time.Millisecond
+			r := bounded(t, Plan{Epoch: 1, Reads: Old, Writes: Old}, endlessly(ended), text("a"), c.so)
+			conn := r.connect()
+			if c.so.CertificateFile != "" {
+				conn = tls.Client(conn, clientTLS(roots))
+			}
+			_, _ = io.WriteString(conn, "GET /endless HTTP/1.1\r\nHost: x\r\n\r\n")
+			<-ended
+			r.awaitRejected(reasonWriteTimeout)
+			r.onlyRejected(reasonWriteTimeout)
+			await(t, "the connection's end", func() bool { return r.connections("active") == 0 })
+		})
+	}
+}
+
+// A stream of HTTP/2 whose window is never opened ends; the others on its connection live.
+func TestStreamThatIsNotTakenIsReset(t *testing.T) {
+	ended := make(chan struct{}, 1)
+	r := bounded(t, Plan{Epoch: 1, Reads: Old, Writes: Old}, endlessly(ended), text("a"), ServerOptions{WriteTimeout: 300 * time.Millisecond})
+	protocols := new(http.Protocols)
+	protocols.SetUnencryptedHTTP2(true)
+	transport := &http.Transport{Protocols: protocols, MaxConnsPerHost: 1}
+	defer transport.CloseIdleConnections()
+	client := &http.Client{Transport: transport}
+	resp, err := client.Get(r.url + "/endless")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	<-ended
+	r.awaitRejected(reasonWriteTimeout)
+	other, err := client.Get(r.url + "/")
+	if err != nil {
+		t.Fatal(err)
+	}
+	body, _ := io.ReadAll(other.Body)
+	_ = other.Body.Close()
+	if string(body) != "fine" {
+		t.Errorf("%q", body)
+	}
+}
+
+// Silence is no failing: an answer that has nothing to say outlives the time for writing.
+func TestQuietAnswersOutliveTheTimeForWriting(t *testing.T) {
+	next := make(chan struct{})
+	r := bounded(t, shadowPlan, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/event-stream")
+		for range 3 {
+			_, _ = io.WriteString(w, "data: x\n\n")
+			_ = http.NewResponseController(w).Flush()
+			<-next
+		}
+	}), text("a"), ServerOptions{WriteTimeout: 50 * time.Millisecond, BodyTimeout: 50 * time.Millisecond, HeaderTimeout: 50 * time.Millisecond})
+	resp, err := r.client.Get(r.url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	tick := time.NewTicker(200 * time.Millisecond)
+	defer tick.Stop()
+	for i := range 3 {
+		if _, err := io.ReadFull(resp.Body, make([]byte, 9)); err != nil {
+			t.Fatalf("event %d: %v", i, err)
+		}
+		<-tick.C
+		next <- struct{}{}
+	}
+	r.onlyRejected()
+}
+
+func TestHandshakesAreBounded(t *testing.T) {
+	so, _ := certificate(t)
+	so.HeaderTimeout = 200 * time.Millisecond
+	r := bounded(t, shadowPlan, text("a"), text("a"), so)
+	conn := r.connect()
+	_, _ = io.WriteString(conn, "\x16\x03\x01\x02\x00\x01") // the beginning of a hello
+	if _, err := io.ReadAll(conn); err != nil {
+		t.Errorf("the connection was not closed: %v", err)
+	}
+	r.awaitRejected(reasonHandshake)
+	if answer := r.raw("GET / HTTP/1.0\r\n\r\n"); !strings.HasPrefix(answer, "HTTP/1.0 400") {
+		t.Errorf("%q", answer)
+	}
+	r.awaitRejected(reasonBadRequest)
+}
+
+// What net/http refuses before there is a request is counted as well.
+func TestRefusalsAreCounted(t *testing.T) {
+	secure, roots := certificate(t)
+	for _, c := range []struct {
+		name, request, status string
+		why                   reason
+	}{
+		{"headers too large", "GET / HTTP/1.1\r\nHost: x\r\nX: " + strings.Repeat("a", 100<<10) + "\r\n\r\n", "431", reasonHeaders},
+		{"100,000 headers", "GET / HTTP/1.1\r\nHost: x\r\n" + strings.Repeat("a: b\r\n", 100000) + "\r\n", "431", reasonHeaders},
+		{"no host", "GET / HTTP/1.1\r\n\r\n", "400", reasonBadRequest},
+		{"two lengths", "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab", "400", reasonBadRequest},
+		{"length and chunks on one", "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: x\r\n\r\n", "400", reasonBadRequest},
+		{"unknown coding", "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: xchunked\r\n\r\n", "501", reasonBadRequest},
+		{"version", "GET / HTTP/3.0\r\nHost: x\r\n\r\n", "505", reasonBadRequest},
+		{"expectation", "GET / HTTP/1.1\r\nHost: x\r\nExpect: wonders\r\nConnection: close\r\n\r\n", "417", reasonBadRequest},
+		{"target", "GET /a b HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", "400", reasonBadRequest},
+		{"body", "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1001\r\nConnection: close\r\n\r\n", "413", reasonBody},
+		{"TRACE", "TRACE / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", "405", reasonMethod},
+		{"loop", "GET / HTTP/1.1\r\nHost: x\r\nVia: 1.1 paritygate-test\r\nConnection: close\r\n\r\n", "508", reasonLoop},
+		{"none", "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", "200", ""},
+	} {
+		for _, so := range []ServerOptions{{}, secure} {
+			so.Body = 1000
+			t.Run(c.name+map[bool]string{true: ", TLS"}[so.CertificateFile != ""], func(t *testing.T) {
+				t.Parallel() // a refusal lingers for a second
+				r := bounded(t, shadowPlan, text("a"), text("a"), so)
+				conn := r.connect()
+				if so.CertificateFile != "" {
+					conn = tls.Client(conn, clientTLS(roots))
+				}
+				_, _ = io.WriteString(conn, c.request) // cut short where the proxy has seen enough
+				answer, _ := io.ReadAll(conn)
+				if !strings.HasPrefix(string(answer), "HTTP/1.1 "+c.status) && so.CertificateFile == "" {
+					t.Errorf("%.100q, want %s", answer, c.status)
+				}
+				await(t, "the connection's end", func() bool { return r.connections("active")+r.connections("idle")+r.connections("new") == 0 })
+				if c.why != "" && r.rejected(c.why) != 1 {
+					t.Errorf("%v counted as %s", r.rejected(c.why), c.why)
+				}
+				r.onlyRejected(c.why)
+			})
+		}
+	}
+}
+
+func TestConnectionStates(t *testing.T) {
+	release := make(chan struct{})
+	r := bounded(t, shadowPlan, http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-release }), text("a"), ServerOptions{})
+	r.connect()
+	_, _ = io.WriteString(r.connect(), get)
+	await(t, "both", func() bool { return r.connections("new") == 1 && r.connections("active") == 1 })
+	close(release)
+	await(t, "the end of the request", func() bool { return r.connections("idle") == 1 && r.connections("active") == 0 })
+}
+
+// At start there is room for what a client's connection may need besides.
+func TestLimitIsDerivedFromTheDescriptors(t *testing.T) {
+	o := ServerOptions{Reserved: descriptorLimit() - 100}.withDefaults().withConnections()
+	if descriptorLimit() <= unknownDescriptors && o.Connections != 50 {
+		t.Errorf("%d connections for 100 descriptors", o.Connections)
+	}
+	l, err := Listen(context.Background(), ServerOptions{Address: "127.0.0.1:0", Connections: 7})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	if n := l.(*clientListener).clients.limit.Load(); n != 7 {
+		t.Errorf("%d", n)
+	}
+}
