@@ -36,19 +36,19 @@ type contender struct {
 const paritygate = "paritygate"
 
 var contenders = []contender{
-	{"nginx", "nginx", false, false, func(b *bench, dir, listen, _ string) (*process, error) {
+	{"nginx-plain", "nginx", false, false, func(b *bench, dir, listen, _ string) (*process, error) {
 		return b.startNginx(dir, listen, false)
 	}},
 	{"nginx-mirror", "nginx with `mirror`, nothing compared", true, false, func(b *bench, dir, listen, _ string) (*process, error) {
 		return b.startNginx(dir, listen, true)
 	}},
-	{"stdlib", "`httputil.ReverseProxy`", false, false, func(b *bench, dir, listen, _ string) (*process, error) {
+	{"stdlib-plain", "`httputil.ReverseProxy`", false, false, func(b *bench, dir, listen, _ string) (*process, error) {
 		return b.startPeer(dir, listen, b.old.url())
 	}},
 	{"stdlib-mirror", "`httputil.ReverseProxy`, bodies buffered and compared in a pool", true, false, func(b *bench, dir, listen, _ string) (*process, error) {
 		return b.startPeer(dir, listen, b.old.url(), b.new.url())
 	}},
-	{paritygate, "**paritygate**, mirroring nothing", false, false, func(b *bench, dir, listen, admin string) (*process, error) {
+	{"paritygate-plain", "**paritygate**, mirroring nothing", false, false, func(b *bench, dir, listen, admin string) (*process, error) {
 		return b.startParitygate(dir, listen, admin, "0%")
 	}},
 	{"paritygate-mirror", "**paritygate**, mirroring and comparing 100 %", true, false, func(b *bench, dir, listen, admin string) (*process, error) {

@@ -76,6 +76,7 @@ func (g *load) start(rate int, d time.Duration) {
 		g.latencies = make([]int64, 0, rate*int(d/time.Second+2))
 	}
 	g.loop.do(func() {
+		g.loop.awake = true
 		g.loop.alarms = append(g.loop.alarms, g.alarm)
 		for _, c := range g.conns {
 			g.loop.watch(c.fd, syscall.EPOLLIN, c)
@@ -112,6 +113,7 @@ func (g *load) forget() {
 func (g *load) stop() {
 	g.loop.do(func() {
 		g.stopped = true
+		g.loop.awake = false
 		g.loop.alarms = slices.DeleteFunc(g.loop.alarms, func(a *alarm) bool { return a == g.alarm })
 		for _, c := range g.conns {
 			g.loop.close(c.fd)
