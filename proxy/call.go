@@ -7,6 +7,7 @@ import (
 	"net/http/httptrace"
 	"net/textproto"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"paritygate/proxy/upstream"
@@ -21,7 +22,8 @@ type call struct {
 	epoch    uint64
 	body     *requestBody // nil: none
 	ctx      context.Context
-	cancel   context.CancelCauseFunc
+	stop     context.CancelCauseFunc // ends ctx; nil: the pooled client is asked, and ctx is the client's own
+	cause    atomic.Pointer[error]   // why it was cancelled, where there is no stop
 	resp     *http.Response
 	length   int64 // of the answer's body; -1 is unknown
 	err      error
@@ -67,8 +69,38 @@ func (p *Proxy) ask(w http.ResponseWriter, c *call, a *asking) {
 	p.metrics.asked(c.route, c.kind, c.backend.id, a.role, status, c.took)
 }
 
+// cancel ends the call, from any goroutine once there is an answer.
+func (c *call) cancel(cause error) {
+	if c.stop != nil {
+		c.stop(cause)
+		return
+	}
+	c.cause.CompareAndSwap(nil, &cause)
+	if c.resp != nil {
+		_ = c.resp.Body.Close() // the pooled client's may be closed while it is read
+	}
+}
+
+// end gives back what the call holds.
+func (c *call) end() {
+	if c.stop != nil {
+		c.stop(nil)
+	}
+}
+
+// why says why the call ended: the reason for which it was cancelled, if it was.
+func (c *call) why(err error) error {
+	if cause := c.cause.Load(); cause != nil {
+		return *cause
+	}
+	return causeOf(c.ctx, err)
+}
+
 // askStandard asks by http.Transport, which may read the client's body and tell of informational answers on goroutines of its own.
 func (p *Proxy) askStandard(c *call, a *asking) {
+	if c.stop == nil {
+		c.ctx, c.stop = context.WithCancelCause(c.ctx)
+	}
 	trace := &httptrace.ClientTrace{Got1xxResponse: c.informer.got}
 	if a.sent != nil {
 		trace.WroteRequest = func(httptrace.WroteRequestInfo) { a.sent() }
@@ -108,7 +140,7 @@ func checkStatus(resp *http.Response, in *inbound) error {
 
 // reason says why a call failed: the proxy's own decision, the client's body, or the backend.
 func (c *call) reason(err error) error {
-	if cause := causeOf(c.ctx, nil); cause != nil {
+	if cause := c.why(nil); cause != nil {
 		return cause
 	}
 	if c.body != nil {

@@ -1,7 +1,6 @@
 package proxy
 
 import (
-	"context"
 	"errors"
 	"net/http"
 	"time"
@@ -23,9 +22,8 @@ func (p *Proxy) serveRead(w http.ResponseWriter, r *http.Request, in *inbound, r
 	if body != nil && (x != nil || fallback) {
 		body.keep(&p.memory, t.MaxBody)
 	}
-	ctx, cancel := context.WithCancelCause(r.Context())
-	defer cancel(nil)
-	c := &call{backend: p.backends[plan.Reads], route: rt, kind: Read, epoch: plan.Epoch, body: body, ctx: ctx, cancel: cancel}
+	c := &call{backend: p.backends[plan.Reads], route: rt, kind: Read, epoch: plan.Epoch, body: body, ctx: r.Context()}
+	defer c.end()
 	p.ask(w, c, &asking{role: Authority, in: in, route: rt, trailer: r.Trailer})
 	if fallback && c.failed() && p.fallBack(w, r, c, in, x) {
 		return
@@ -156,9 +154,8 @@ func (p *Proxy) fallBack(w http.ResponseWriter, r *http.Request, failed *call, i
 			return false
 		}
 	}
-	ctx, cancel := context.WithCancelCause(r.Context())
-	defer cancel(nil)
-	c := &call{backend: p.backends[Old], route: failed.route, kind: Read, epoch: failed.epoch, body: failed.body, ctx: ctx, cancel: cancel}
+	c := &call{backend: p.backends[Old], route: failed.route, kind: Read, epoch: failed.epoch, body: failed.body, ctx: r.Context()}
+	defer c.end()
 	p.ask(w, c, &asking{role: Authority, in: in, route: failed.route})
 	if c.err != nil {
 		p.judge(c, in, c.err)

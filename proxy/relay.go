@@ -74,7 +74,7 @@ func (p *Proxy) copyBody(w io.Writer, control *http.ResponseController, c *call,
 		case errors.Is(err, io.EOF):
 			return out
 		case err != nil:
-			out.backend = causeOf(c.ctx, err)
+			out.backend = c.why(err)
 			if errors.Is(out.backend, errClientGone) {
 				out.backend, out.client = nil, errClientGone
 			}

@@ -25,7 +25,7 @@ func (p *Proxy) serveWrite(w http.ResponseWriter, r *http.Request, in *inbound, 
 	if adm.backend == New {
 		p.observer.WriteToNew(adm.plan.Epoch)
 	}
-	c := &call{backend: p.backends[adm.backend], route: rt, kind: kind, epoch: adm.plan.Epoch, body: body, ctx: adm.ctx, cancel: adm.cancel}
+	c := &call{backend: p.backends[adm.backend], route: rt, kind: kind, epoch: adm.plan.Epoch, body: body, ctx: adm.ctx, stop: adm.cancel}
 	p.ask(w, c, &asking{role: Authority, in: in, route: rt, trailer: r.Trailer, once: true, sent: adm.markSent})
 	if c.err != nil {
 		if neverArrived := isConnectError(c.err) || errors.Is(c.err, errClientGone) || errors.Is(c.err, errClientStalled); !neverArrived {
