@@ -29,7 +29,9 @@ type call struct {
 	err      error
 	took     time.Duration // to the response's headers
 	informer informer
-	envelope *envelope // nil: http.Transport was asked
+	envelope *envelope   // nil: http.Transport was asked
+	recorder recorder    // of an answer that is not captured
+	header   http.Header // of the answer, from the pool; nil if it is not
 }
 
 // ask sends a request to the authority and waits for the headers of its answer.
@@ -45,7 +47,8 @@ func (p *Proxy) ask(w http.ResponseWriter, c *call, a *asking) {
 	client := c.backend.client(a)
 	if client != nil {
 		c.envelope = c.backend.seal(c.ctx, a)
-		c.envelope.informer = &c.informer
+		c.header = takeHeader()
+		c.envelope.informer, c.envelope.call.Header = &c.informer, c.header
 		c.resp, c.err = client.Do(c.envelope.request, &c.envelope.call) //nolint:bodyclose // whoever relays the answer closes it
 		if errors.Is(c.err, upstream.ErrTimeout) {
 			c.err = errTimeout

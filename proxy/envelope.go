@@ -58,8 +58,21 @@ func (e *envelope) release() {
 	clear(e.header)
 	e.body.Reset(nil)
 	e.request.Body, e.request.ContentLength = nil, 0
-	e.Context, e.informer, e.call.Wrote, e.call.Target = context.Background(), nil, nil, ""
+	e.Context, e.informer, e.call.Wrote, e.call.Target, e.call.Header = context.Background(), nil, nil, "", nil
 	envelopes.Put(e)
+}
+
+// headers are maps for the headers of answers.
+var headers = sync.Pool{New: func() any { return make(http.Header, 16) }}
+
+func takeHeader() http.Header { return headers.Get().(http.Header) } //nolint:forcetypeassert // nothing else is in the pool
+
+// giveHeader lets the map be used again. The values it held stay as they are.
+func giveHeader(h http.Header) {
+	if h != nil {
+		clear(h)
+		headers.Put(h)
+	}
 }
 
 func (e *envelope) informed(status int, h http.Header) error {

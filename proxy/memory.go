@@ -25,6 +25,7 @@ func (b *budget) release(n int) { b.used.Add(-int64(n)) }
 // buffer is a body in memory, accounted in a budget. It grows up to limit, by pooled pieces.
 type buffer struct {
 	bytes  []byte
+	piece  *[]byte // what bytes lies in
 	budget *budget
 	limit  int
 	// lent says that a transport may read the bytes after they were dropped, so that they must not be used again.
@@ -44,10 +45,11 @@ func (f *buffer) grow(hint int) bool {
 	if !f.budget.reserve(size) {
 		return false
 	}
-	next := takeBytes(size)[:len(f.bytes)]
-	copy(next, f.bytes)
+	next := takePiece(size)
+	grown := (*next)[:len(f.bytes)]
+	copy(grown, f.bytes)
 	f.drop()
-	f.bytes = next
+	f.bytes, f.piece = grown, next
 	return true
 }
 
@@ -58,9 +60,9 @@ func (f *buffer) drop() {
 	if f.bytes != nil {
 		f.budget.release(cap(f.bytes))
 		if !f.lent {
-			giveBytes(f.bytes)
+			givePiece(f.piece)
 		}
-		f.bytes = nil
+		f.bytes, f.piece = nil, nil
 	}
 }
 
@@ -80,19 +82,20 @@ func poolSize(n int) int {
 	return 1 << max(smallestBits, bits.Len(uint(max(n, 1)-1)))
 }
 
-func takeBytes(size int) []byte {
-	if size > 1<<largestBits {
-		return make([]byte, 0, size)
+// takePiece returns an empty slice with room for size bytes.
+func takePiece(size int) *[]byte {
+	if size <= 1<<largestBits {
+		if p, ok := bytePools[bits.Len(uint(size))-1-smallestBits].Get().(*[]byte); ok {
+			return p
+		}
 	}
-	if p, ok := bytePools[bits.Len(uint(size))-1-smallestBits].Get().(*[]byte); ok {
-		return (*p)[:0]
-	}
-	return make([]byte, 0, size)
+	b := make([]byte, 0, size)
+	return &b
 }
 
-func giveBytes(b []byte) {
-	if n := bits.Len(uint(cap(b))) - 1; n >= smallestBits && n <= largestBits && cap(b) == 1<<n {
-		b = b[:0]
-		bytePools[n-smallestBits].Put(&b)
+// givePiece lets a piece be used again.
+func givePiece(p *[]byte) {
+	if n := bits.Len(uint(cap(*p))) - 1; n >= smallestBits && n <= largestBits && cap(*p) == 1<<n {
+		bytePools[n-smallestBits].Put(p)
 	}
 }

@@ -126,6 +126,7 @@ func (p *Proxy) fetch(deadline time.Time, id Backend, a *asking, x *exchange, re
 	start := time.Now()
 	f, err := b.roundTrip(deadline, a)
 	defer f.end()
+	rec.header = f.header
 	leg.Duration = time.Since(start)
 	if err == nil {
 		err = checkStatus(f.resp, a.in)
@@ -138,7 +139,7 @@ func (p *Proxy) fetch(deadline time.Time, id Backend, a *asking, x *exchange, re
 	resp := f.resp
 	p.metrics.asked(x.route, Read, id, a.role, resp.StatusCode, leg.Duration)
 	leg.Status = resp.StatusCode
-	*rec = *newRecorder(&p.memory, x.table.MaxBody, bodyLength(resp, a.in.method))
+	rec.capture(&p.memory, x.table.MaxBody, bodyLength(resp, a.in.method))
 	defer rec.done()
 	for err == nil {
 		_, err = rec.next(resp.Body)
@@ -159,7 +160,8 @@ func (p *Proxy) fetch(deadline time.Time, id Backend, a *asking, x *exchange, re
 type fetched struct {
 	until
 	resp     *http.Response
-	envelope *envelope          // of the pooled client, or
+	envelope *envelope          // of the pooled client, with the answer's header, or
+	header   http.Header
 	cancel   context.CancelFunc // of the context that http.Transport was given
 }
 
@@ -169,6 +171,8 @@ func (b *backend) roundTrip(deadline time.Time, a *asking) (f *fetched, err erro
 	client := b.client(a)
 	if client != nil {
 		f.envelope = b.seal(&f.until, a)
+		f.header = takeHeader()
+		f.envelope.call.Header = f.header
 		f.resp, err = client.Do(f.envelope.request, &f.envelope.call)
 	}
 	if client == nil || err != nil && b.speaksHTTP2Only(err) {

@@ -80,11 +80,12 @@ func (p *Proxy) answerRead(w http.ResponseWriter, c *call, in *inbound, x *excha
 		}
 		defer p.gate.addStream(c.backend.id, c.cancel).done(nil)
 	}
-	rec := newRecorder(nil, 0, 0)
+	rec := &c.recorder
 	if x != nil {
-		x.authority = *newRecorder(&p.memory, t.MaxBody, c.length)
 		rec = &x.authority
+		rec.capture(&p.memory, t.MaxBody, c.length)
 	}
+	rec.header = c.header
 	end := p.relay(w, c, rec, false)
 	if end.client != nil {
 		p.judge(c, in, errClientGone)
@@ -95,6 +96,8 @@ func (p *Proxy) answerRead(w http.ResponseWriter, c *call, in *inbound, x *excha
 		leg := x.leg(c.backend.id)
 		*leg = Leg{Backend: c.backend.id, Duration: c.took, Status: c.resp.StatusCode, Err: quiet(end.backend)}
 		p.settle(x, c, end)
+	} else {
+		rec.drop()
 	}
 	if end.backend != nil || end.client != nil {
 		panic(http.ErrAbortHandler) // a cut answer must not look complete

@@ -11,7 +11,7 @@ import (
 
 const scratchSize = 32 << 10
 
-// recorder reads an answer's body piece by piece, captures it up to a limit and hashes what is beyond.
+// recorder reads an answer's body piece by piece. If it is told to, it captures it up to a limit and hashes what is beyond.
 type recorder struct {
 	kept    buffer
 	keeping bool
@@ -19,17 +19,16 @@ type recorder struct {
 	hint    int
 	size    int64
 	hasher  *xxh3.Hasher // from the first byte beyond the limit on
-	scratch []byte
+	scratch *[]byte
+	made    compare.Answer
+	header  http.Header // the answer's, from the pool; nil if it is not
 }
 
-// newRecorder captures nothing if memory is nil.
-func newRecorder(memory *budget, limit, length int64) *recorder {
-	r := &recorder{keeping: memory != nil}
-	if r.keeping {
-		r.kept = buffer{budget: memory, limit: int(limit)}
-		r.hint = int(min(max(length, 0), limit))
-	}
-	return r
+// capture has what is read from now on captured, up to limit bytes; length is how much is expected, -1 if unknown.
+func (r *recorder) capture(memory *budget, limit, length int64) {
+	r.keeping = true
+	r.kept = buffer{budget: memory, limit: int(limit)}
+	r.hint = int(min(max(length, 0), limit))
 }
 
 // bodyLength is how long the body of the answer to a method will be; -1 is unknown.
@@ -81,14 +80,15 @@ func (r *recorder) read(source io.Reader, read func(io.Reader, []byte) (int, err
 		return p[:n], err
 	}
 	if r.scratch == nil {
-		r.scratch = takeBytes(scratchSize)[:scratchSize]
+		r.scratch = takePiece(scratchSize)
 	}
-	n, err := read(source, r.scratch)
+	p := (*r.scratch)[:scratchSize]
+	n, err := read(source, p)
 	if r.keeping && n > 0 {
-		r.beyond(r.scratch[:n])
+		r.beyond(p[:n])
 	}
 	r.size += int64(n)
-	return r.scratch[:n], err
+	return p[:n], err
 }
 
 func (r *recorder) beyond(p []byte) {
@@ -106,7 +106,8 @@ func (r *recorder) beyond(p []byte) {
 
 // answer returns what was captured. It is valid until drop.
 func (r *recorder) answer(status int, header, trailer http.Header) *compare.Answer {
-	a := &compare.Answer{Status: status, Header: header, Body: r.kept.bytes, Size: r.size}
+	a := &r.made
+	*a = compare.Answer{Status: status, Header: header, Body: r.kept.bytes, Size: r.size}
 	if r.hasher != nil {
 		a.Digest = r.hasher.Sum128().Bytes()
 	}
@@ -121,12 +122,15 @@ func (r *recorder) answer(status int, header, trailer http.Header) *compare.Answ
 // done gives back what only reading needed.
 func (r *recorder) done() {
 	if r.scratch != nil {
-		giveBytes(r.scratch)
+		givePiece(r.scratch)
 		r.scratch = nil
 	}
 }
 
+// drop gives back what was captured, and the header. Nobody may read them any more.
 func (r *recorder) drop() {
 	r.done()
 	r.kept.drop()
+	giveHeader(r.header)
+	r.header = nil
 }

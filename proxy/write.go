@@ -62,7 +62,7 @@ func (p *Proxy) answerWrite(w http.ResponseWriter, r *http.Request, in *inbound,
 		stop := context.AfterFunc(r.Context(), func() { adm.cancel(errClientGone) })
 		defer stop()
 	}
-	end := p.relay(w, c, newRecorder(nil, 0, 0), detached)
+	end := p.relay(w, c, &c.recorder, detached)
 	if end.client != nil {
 		p.judge(c, in, errClientGone)
 	} else {
