@@ -137,8 +137,8 @@ func TestAnswersAsNetHTTPReadsThem(t *testing.T) {
 				compare(t, data, ours([][]byte{data}, method, 512), ref, true)
 				compare(t, data, ours(slices.Collect(slices.Chunk(data, 1)), method, 512), ref, false)
 				compare(t, data, ours(slices.Collect(slices.Chunk(data, 3)), method, 1), ref, false)
-				for i := range data {
-					compare(t, data, ours([][]byte{data[:i], data[i:]}[min(1, max(0, 1-i)):], method, 4096), ref, false)
+				for i := 0; i < len(data); i += 1 + len(data)/300 {
+					compare(t, data, ours(append(nonEmpty(data[:i]), data[i:]), method, 4096), ref, false)
 					cut := data[:i]
 					compare(t, cut, ours(nonEmpty(cut), method, 3), theirs(cut, method), true)
 				}

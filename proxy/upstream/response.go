@@ -102,6 +102,7 @@ func (cn *conn) respond(req *http.Request, d head) (*http.Response, error) {
 	}
 	keep := !f.close && !f.drop && !req.Close
 	cn.suspect = f.suspect
+	cn.sock.limit = 0 // the body may take longer
 	buf := cn.buf
 	have := int64(len(buf.buffered()))
 	switch {

@@ -22,6 +22,7 @@ import (
 type scripted struct {
 	segments [][]byte
 	wrote    bytes.Buffer
+	writes   int
 	closed   bool
 }
 
@@ -36,7 +37,11 @@ func (c *scripted) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-func (c *scripted) Write(p []byte) (int, error)        { return c.wrote.Write(p) }
+func (c *scripted) Write(p []byte) (int, error) {
+	c.writes++
+	return c.wrote.Write(p)
+}
+
 func (c *scripted) Close() error                       { c.closed = true; return nil }
 func (c *scripted) LocalAddr() net.Addr                { return &net.TCPAddr{} }
 func (c *scripted) RemoteAddr() net.Addr               { return &net.TCPAddr{} }
