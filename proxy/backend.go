@@ -101,6 +101,9 @@ const idleTimeout = 4 * time.Second
 // maxHeader bounds the headers of an answer, in bytes.
 const maxHeader = 256 << 10
 
+// continueTimeout is how long a client's body waits for a backend that does not say whether it wants it.
+const continueTimeout = time.Second
+
 // dialTimeout bounds a new connection, and then its TLS handshake.
 const dialTimeout = 10 * time.Second
 
@@ -110,14 +113,13 @@ func newTransport(o BackendOptions, idle int, http1, http2, h2c bool) *http.Tran
 	protocols.SetHTTP2(http2)
 	protocols.SetUnencryptedHTTP2(h2c)
 	t := &http.Transport{
-		DialContext:            (&net.Dialer{Timeout: dialTimeout, KeepAlive: 15 * time.Second}).DialContext,
-		TLSHandshakeTimeout:    dialTimeout,
-		ExpectContinueTimeout:  time.Second,
-		DisableCompression:     true,
-		MaxIdleConnsPerHost:    idle,
-		MaxResponseHeaderBytes: maxHeader,
-		IdleConnTimeout:        idleTimeout,
-		Protocols:              protocols,
+		DialContext:           (&net.Dialer{Timeout: dialTimeout, KeepAlive: 15 * time.Second}).DialContext,
+		TLSHandshakeTimeout:   dialTimeout,
+		ExpectContinueTimeout: continueTimeout,
+		DisableCompression:    true,
+		MaxIdleConnsPerHost:   idle,
+		IdleConnTimeout:       idleTimeout,
+		Protocols:             protocols,
 	}
 	if o.TLS != nil {
 		t.TLSClientConfig = o.TLS.Clone()

@@ -18,6 +18,9 @@ type requestBody struct {
 	interrupt func()
 	givenUp   atomic.Bool
 	fetching  sync.Mutex
+	// wanted is closed when the body may be asked for, where the client waits for that; nil: it does not.
+	wanted  chan struct{}
+	wanting sync.Once
 
 	mu      sync.Mutex
 	kept    buffer
@@ -48,38 +51,6 @@ func (b *requestBody) keep(memory *budget, limit int64) {
 	if !b.keeping && b.kept.bytes == nil {
 		b.keeping, b.kept = true, buffer{budget: memory, limit: int(limit), lent: true}
 	}
-}
-
-// expected is how much room to make: what the client announced, but no more than a few times what it has sent, so that
-// announcements alone take no memory.
-func (b *requestBody) expected() int {
-	const first = 64 << 10
-	return int(min(max(b.length, 0), int64(max(first, 4*len(b.kept.bytes)))))
-}
-
-// hold has the body kept in another budget and up to another limit from now on, whatever was read ahead of it. Nobody may have
-// been served of it.
-func (b *requestBody) hold(memory *budget, limit int64) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	size := cap(b.kept.bytes)
-	if !memory.reserve(size) {
-		b.keeping = false
-		return
-	}
-	if size > 0 {
-		b.kept.budget.release(size)
-	}
-	b.keeping, b.over, b.starved = true, false, false
-	b.kept.budget, b.kept.limit, b.kept.lent = memory, int(limit), true
-	if len(b.beyond) == 0 {
-		return
-	}
-	if !b.kept.grow(b.expected()) {
-		b.stopKeeping()
-		return
-	}
-	b.kept.bytes, b.beyond = append(b.kept.bytes, b.beyond...), nil
 }
 
 // prefetch reads the whole body ahead, as far as it may be kept. What was read is served first, whole or not.
@@ -129,7 +100,7 @@ func (b *requestBody) ahead() (room []byte, full bool, err error) {
 	if b.eof || b.err != nil || !b.keeping {
 		return nil, false, b.err
 	}
-	if b.kept.grow(b.expected()) {
+	if b.kept.grow(int(max(b.length, 0))) {
 		return b.kept.room(), false, nil
 	}
 	if len(b.kept.bytes) >= b.kept.limit {
@@ -184,6 +155,9 @@ func (b *requestBody) Read(p []byte) (int, error) {
 func (b *requestBody) fetch(p []byte) (int, error) {
 	b.fetching.Lock()
 	defer b.fetching.Unlock()
+	if b.wanted != nil {
+		<-b.wanted
+	}
 	b.waiting.Store(true)
 	if b.givenUp.Load() {
 		return 0, http.ErrBodyReadAfterClose
@@ -204,7 +178,7 @@ func (b *requestBody) fetch(p []byte) (int, error) {
 
 func (b *requestBody) store(p []byte) {
 	for b.keeping && len(p) > 0 {
-		if !b.kept.grow(b.expected()) {
+		if !b.kept.grow(int(max(b.length, 0))) {
 			b.stopKeeping()
 			return
 		}
@@ -231,9 +205,17 @@ func (b *requestBody) prefix() []byte {
 	return b.kept.bytes
 }
 
+// want lets the body be asked for: the server tells the client to go on when it is first read.
+func (b *requestBody) want() {
+	if b.wanted != nil {
+		b.wanting.Do(func() { close(b.wanted) })
+	}
+}
+
 // giveUp ends the reading of the body: a transport that waits for more of it does not return before it has that.
 func (b *requestBody) giveUp() {
 	b.givenUp.Store(true)
+	b.want()
 	if b.waiting.Load() {
 		b.interrupt()
 	}

@@ -123,6 +123,9 @@ func (p *Proxy) askStandard(c *call, a *asking) {
 		defer a.body.progress.Store(nil)
 		spare := context.AfterFunc(c.ctx, a.body.giveUp)
 		defer spare()
+		c.informer.body = a.body
+		silence := time.AfterFunc(continueTimeout, a.body.want)
+		defer silence.Stop()
 	}
 	c.resp, c.err = c.backend.transport(a.role, a.in).RoundTrip(req) //nolint:bodyclose // whoever relays the answer closes it
 	c.informer.stop()
@@ -181,7 +184,8 @@ func (p *Proxy) judge(c *call, in *inbound, err error) {
 // informer passes informational answers (103) on to the client, until the final one is there.
 type informer struct {
 	w       http.ResponseWriter
-	mute    bool // the client speaks HTTP/1.0
+	body    *requestBody // nil: nobody waits to send it
+	mute    bool         // the client speaks HTTP/1.0
 	mu      sync.Mutex
 	stopped bool
 }
@@ -191,6 +195,9 @@ type informer struct {
 func (i *informer) got(code int, header textproto.MIMEHeader) error {
 	i.mu.Lock()
 	defer i.mu.Unlock()
+	if code == http.StatusContinue && i.body != nil {
+		i.body.want()
+	}
 	if i.stopped || code == http.StatusContinue || i.mute {
 		return nil
 	}

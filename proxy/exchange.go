@@ -20,10 +20,10 @@ type exchange struct {
 	table     *table
 	plan      Plan
 	body      buffer // of the request
+	trailer   http.Header
 	authority recorder
 	shadow    recorder
 	deadline  time.Time
-	headers   int  // bytes that are reserved for them
 	handed    bool // to the mirror: the handler is no longer its owner
 	finished  atomic.Bool
 }
@@ -34,7 +34,7 @@ func (p *Proxy) sample(in *inbound, rt *route, t *table, plan Plan) *exchange {
 	if rt.Mirror != nil {
 		fraction = *rt.Mirror
 	}
-	if plan.Shadow == None || plan.Shadow == plan.Reads || !t.sampleBy.takes(in.header, fraction) {
+	if plan.Shadow == None || plan.Shadow == plan.Reads || !t.sampleBy.takes(in, fraction) {
 		return nil
 	}
 	if t.mirrorRate != nil && !t.mirrorRate.Allow() {
@@ -77,30 +77,6 @@ func (x *exchange) finish(result compare.Result) {
 	x.body.drop()
 	x.authority.drop()
 	x.shadow.drop()
-	x.p.memory.release(x.headers)
-}
-
-// keepHeaders accounts for the headers that wait with the exchange, or reports that there is no memory left for them.
-func (x *exchange) keepHeaders(answer http.Header) bool {
-	n := headerBytes(x.in.header) + headerBytes(answer)
-	if !x.p.memory.reserve(n) {
-		return false
-	}
-	x.headers = n
-	return true
-}
-
-// headerBytes is what a header takes in memory, about.
-func headerBytes(h http.Header) int {
-	const entry = 64
-	n := 0
-	for name, values := range h {
-		n += len(name) + entry
-		for _, v := range values {
-			n += len(v)
-		}
-	}
-	return n
 }
 
 // abandon is deferred by the handler: what it neither finished nor handed over ended by a panic.

@@ -111,7 +111,7 @@ func newForwarded(in *inbound) forwarded {
 // set adds what a trusted peer has not said already; what another claims is not in h.
 func (f *forwarded) set(h http.Header) {
 	h["X-Forwarded-For"] = f.chain[:]
-	if len(h["X-Forwarded-Host"]) == 0 {
+	if len(h["X-Forwarded-Host"]) == 0 && f.host[0] != "" {
 		h["X-Forwarded-Host"] = f.host[:]
 	}
 	if len(h["X-Forwarded-Proto"]) == 0 {

@@ -68,16 +68,29 @@ func originForm(target string) string {
 	return "/"
 }
 
-// upgradeType returns the protocol to which the client wants to switch. `h2c` is ignored, as RFC 9113 allows: passed
-// on, it would open a tunnel past every rule. So is the wish of a request with a body: it is answered as it is.
+// wellFormed reports whether the target is one that a backend can be asked for: a path, or all of the server for OPTIONS.
+func (in *inbound) wellFormed() bool {
+	if in.target == "*" {
+		return in.method == http.MethodOptions
+	}
+	return strings.HasPrefix(in.target, "/") && !strings.ContainsAny(in.target, " \t")
+}
+
+// upgradeType returns the protocols to which the client wants to switch, the first preferred. `h2c` is ignored, as RFC 9113
+// allows: passed on, it would open a tunnel past every rule. So is the wish of a request with a body: it is answered as it is.
 func upgradeType(r *http.Request) string {
 	if r.ProtoMajor != 1 || r.ContentLength != 0 || !headerHasToken(r.Header["Connection"], "upgrade") {
 		return ""
 	}
-	if u := r.Header.Get("Upgrade"); !strings.EqualFold(u, "h2c") {
-		return u
+	var wanted []string
+	for _, values := range r.Header["Upgrade"] {
+		for u := range strings.SplitSeq(values, ",") {
+			if u = strings.TrimSpace(u); u != "" && !strings.EqualFold(u, "h2c") {
+				wanted = append(wanted, u)
+			}
+		}
 	}
-	return ""
+	return strings.Join(wanted, ", ")
 }
 
 func isGRPC(h http.Header) bool {

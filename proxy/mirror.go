@@ -121,7 +121,7 @@ func (p *Proxy) askShadow(x *exchange) Leg {
 // fetch asks a backend apart from any client, until the deadline, and captures its answer in full.
 func (p *Proxy) fetch(deadline time.Time, id Backend, a *asking, x *exchange, rec *recorder) Leg {
 	b := p.backends[id]
-	a.buffered, a.memory = true, x.body.bytes
+	a.buffered, a.memory, a.trailer = true, x.body.bytes, x.trailer
 	leg := Leg{Backend: id}
 	start := time.Now()
 	f, err := b.roundTrip(deadline, a)

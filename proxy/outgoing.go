@@ -37,6 +37,8 @@ func (b *backend) request(ctx context.Context, a *asking) *http.Request {
 	}
 	b.setHeader(r.Header, a)
 	switch {
+	case len(a.trailer) > 0 && a.buffered:
+		r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(a.memory)), -1 // only chunks can be followed by one
 	case len(a.memory) > 0:
 		r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(a.memory)), int64(len(a.memory))
 	case a.body != nil:
@@ -61,7 +63,7 @@ func (b *backend) host(a *asking) string {
 
 // target returns the request target as it goes over the wire.
 func (b *backend) target(a *asking) string {
-	if b.prefix == "" && (b.id != New || a.route.newPath == nil && a.route.newQuery == "") {
+	if a.in.target == "*" || b.prefix == "" && (b.id != New || a.route.newPath == nil && a.route.newQuery == "") {
 		return a.in.target
 	}
 	path, query, hasQuery := a.in.path, a.in.query, a.in.hasQuery
@@ -121,6 +123,10 @@ var (
 // url returns the URL whose request line is the escaped path and the query to the byte.
 func (b *backend) url(path, query string, hasQuery bool) *url.URL {
 	u := &url.URL{Scheme: b.options.URL.Scheme, Host: b.options.URL.Host, RawQuery: query, ForceQuery: hasQuery}
+	if path == "*" {
+		u.Opaque = path
+		return u
+	}
 	path = b.prefix + path
 	if !strings.HasPrefix(path, "//") {
 		u.Opaque = path

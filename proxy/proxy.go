@@ -43,10 +43,9 @@ func NewProxy(o Options) (*Proxy, error) {
 	if !isToken(o.Run) {
 		return nil, errors.New("run name " + o.Run + ": only letters, digits and -_.~ may be in it, because Via names it")
 	}
-	safe := &contained{o.Observer, o.Router, o.Logger}
 	p := &Proxy{
-		options: o, name: "paritygate-" + o.Run, via: newVia("paritygate-" + o.Run), router: safe, observer: safe, log: o.Logger, metrics: newMetrics(),
-		gate: newGate(safe, o.Hold), mirror: mirror{queue: make(chan *exchange, o.Queue)}, seed: maphash.MakeSeed(),
+		options: o, name: "paritygate-" + o.Run, via: newVia("paritygate-" + o.Run), router: o.Router, observer: o.Observer, log: o.Logger, metrics: newMetrics(),
+		gate: newGate(o.Router, o.Hold), mirror: mirror{queue: make(chan *exchange, o.Queue)}, seed: maphash.MakeSeed(),
 	}
 	p.memory.limit = o.Memory
 	for id, bo := range map[Backend]BackendOptions{Old: o.Old, New: o.New} {
@@ -149,7 +148,7 @@ func (p *Proxy) unacceptable(in *inbound) (refusal, bool) {
 		return refusal{http.StatusMethodNotAllowed, "method_not_allowed", "This method is not supported."}, true
 	case viaNames(in.header, p.name):
 		return refusal{http.StatusLoopDetected, "loop_detected", "The request has passed this proxy before."}, true
-	case strings.ContainsAny(in.target, " \t"):
+	case !in.wellFormed():
 		return refusal{http.StatusBadRequest, "bad_request", "The request target is malformed."}, true
 	}
 	return refusal{}, false

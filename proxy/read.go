@@ -22,6 +22,9 @@ func (p *Proxy) serveRead(w http.ResponseWriter, r *http.Request, in *inbound, r
 	if body != nil && (x != nil || fallback) {
 		body.keep(&p.memory, t.MaxBody)
 	}
+	if x != nil {
+		x.trailer = r.Trailer // filled in when the body has been read
+	}
 	c := &call{backend: p.backends[plan.Reads], route: rt, kind: Read, epoch: plan.Epoch, body: body, ctx: r.Context()}
 	defer c.end()
 	p.ask(w, c, &asking{role: Authority, in: in, route: rt, trailer: r.Trailer})
@@ -100,7 +103,7 @@ func (p *Proxy) answerRead(w http.ResponseWriter, c *call, in *inbound, x *excha
 		rec.drop()
 	}
 	if end.backend != nil || end.client != nil {
-		panic(http.ErrAbortHandler) // a cut answer must not look complete
+		cutOff(w, in)
 	}
 }
 
@@ -127,8 +130,6 @@ func (p *Proxy) settle(x *exchange, c *call, end relayed) {
 	case !whole:
 		x.skip(compare.RequestBody)
 	case x.authority.starved:
-		x.skip(compare.Memory)
-	case !x.keepHeaders(c.resp.Header):
 		x.skip(compare.Memory)
 	default:
 		if c.body != nil {
@@ -161,7 +162,7 @@ func (p *Proxy) fallBack(w http.ResponseWriter, r *http.Request, failed *call, i
 	}
 	c := &call{backend: p.backends[Old], route: failed.route, kind: Read, epoch: failed.epoch, body: failed.body, ctx: r.Context()}
 	defer c.end()
-	p.ask(w, c, &asking{role: Authority, in: in, route: failed.route})
+	p.ask(w, c, &asking{role: Authority, in: in, route: failed.route, trailer: r.Trailer})
 	if c.err != nil {
 		p.judge(c, in, c.err)
 		return false // the client gets new's answer, such as it is

@@ -12,6 +12,12 @@ import (
 // An answer may begin before the body is at its end. Without full duplex the server would then swallow what is left of the body
 // instead of leaving it to the transport, and would hold the answer back until that has come.
 func receive(w http.ResponseWriter, r *http.Request, body *requestBody) (done func()) {
+	if r.Header["Expect"] != nil {
+		body.wanted = make(chan struct{})
+	}
+	if r.ContentLength < 0 && r.Trailer == nil {
+		r.Trailer = http.Header{} // takes up those that are not announced
+	}
 	control := http.NewResponseController(w)
 	body.interrupt = func() { _ = control.SetReadDeadline(time.Now()) }
 	if r.ProtoMajor != 1 {

@@ -106,7 +106,8 @@ func (r *rechecker) agrees(x *exchange) bool {
 	var asked sync.WaitGroup
 	asked.Go(func() {
 		defer r.p.contain(x)
-		a := &asking{role: Authority, in: x.in, route: x.route, once: true}
+		// Nobody is answered by it: it counts as a shadow's, over a shadow's connections.
+		a := &asking{role: ShadowRole, in: x.in, route: x.route, once: true}
 		legs[0] = r.p.fetch(deadline, x.plan.Reads, a, x, &records[0])
 	})
 	asked.Go(func() {

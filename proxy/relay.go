@@ -3,6 +3,7 @@ package proxy
 import (
 	"errors"
 	"io"
+	"net"
 	"net/http"
 	"strings"
 	"time"
@@ -27,6 +28,9 @@ func (p *Proxy) relay(w http.ResponseWriter, c *call, rec *recorder, detached bo
 	if _, ok := h["Content-Type"]; !ok {
 		h["Content-Type"] = nil // the server would guess one
 	}
+	if resp.StatusCode == http.StatusNotModified {
+		respell(h, "Content-Type", "Content-Length")
+	}
 	announced := len(resp.Trailer)
 	for name := range resp.Trailer {
 		h.Add("Trailer", name)
@@ -35,6 +39,9 @@ func (p *Proxy) relay(w http.ResponseWriter, c *call, rec *recorder, detached bo
 		h["Transfer-Encoding"] = inChunks[:] // a short answer would get a length
 	}
 	w.WriteHeader(resp.StatusCode)
+	if c.body != nil && c.in.major == 1 {
+		c.body.want() // the answer is final: the server no longer tells the client to go on, but it may
+	}
 	control := http.NewResponseController(w)
 	out := p.copyBody(w, control, c, rec, detached)
 	_ = resp.Body.Close()
@@ -100,6 +107,36 @@ func sendTrailers(h, trailer http.Header, announced int, control *http.ResponseC
 	for k, v := range trailer {
 		h[prefix+k] = v
 	}
+}
+
+// respell spells the names of headers in small letters. A 304 may say what a 200 would have said of the content, but the server
+// drops that by its usual names.
+func respell(h http.Header, names ...string) {
+	for _, name := range names {
+		if values, ok := h[name]; ok {
+			delete(h, name)
+			h[strings.ToLower(name)] = values
+		}
+	}
+}
+
+// cutOff ends an answer that is not whole so that it cannot be taken for one that is.
+func cutOff(w http.ResponseWriter, in *inbound) {
+	if in.major != 1 || in.minor != 0 {
+		panic(http.ErrAbortHandler)
+	}
+	// The end of the connection may be what ends an answer in HTTP/1.0: only a reset tells that this one is cut.
+	conn, _, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		panic(http.ErrAbortHandler)
+	}
+	if c, _ := clientConnOf(conn); c != nil {
+		conn = c // below TLS, which would bid farewell
+		if tcp, ok := c.Conn.(*net.TCPConn); ok {
+			_ = tcp.SetLinger(0)
+		}
+	}
+	_ = conn.Close()
 }
 
 // endless reports whether an answer is a stream of events: it has no end to wait for.

@@ -28,25 +28,28 @@ func parseKey(key string) (sampler, error) {
 }
 
 // takes reports whether a request is within the fraction.
-func (s sampler) takes(h http.Header, fraction float64) bool {
+func (s sampler) takes(in *inbound, fraction float64) bool {
 	if fraction <= 0 {
 		return false
 	}
 	if fraction >= 1 {
 		return true
 	}
-	if key := s.key(h); key != "" {
+	if key := s.key(in); key != "" {
 		return float64(xxh3.HashString(key)>>11)/(1<<53) < fraction
 	}
 	return rand.Float64() < fraction //nolint:gosec // sampling needs no secrecy
 }
 
-func (s sampler) key(h http.Header) string {
-	if s.header != "" {
-		return h.Get(s.header)
+func (s sampler) key(in *inbound) string {
+	switch {
+	case s.header == "Host": // which net/http keeps apart
+		return in.host
+	case s.header != "":
+		return in.header.Get(s.header)
 	}
 	if s.cookie != "" {
-		if c, err := (&http.Request{Header: h}).Cookie(s.cookie); err == nil {
+		if c, err := (&http.Request{Header: in.header}).Cookie(s.cookie); err == nil {
 			return c.Value
 		}
 	}

@@ -57,7 +57,8 @@ func NewServer(o ServerOptions, handler http.Handler) *http.Server {
 	protocols.SetUnencryptedHTTP2(true)
 	s := &http.Server{
 		Handler: &entrance{options: o, next: handler}, Protocols: protocols, MaxHeaderBytes: o.Headers, ReadHeaderTimeout: o.HeaderTimeout,
-		IdleTimeout: o.IdleTimeout, ErrorLog: zap.NewStdLog(o.Logger.Named("http")), ConnState: stateChanged,
+		DisableGeneralOptionsHandler: true, // `OPTIONS *` asks the backend, like any other request
+		IdleTimeout:                  o.IdleTimeout, ErrorLog: zap.NewStdLog(o.Logger.Named("http")), ConnState: stateChanged,
 		HTTP2: &http.HTTP2Config{
 			MaxConcurrentStreams: maxStreams,
 			// RFC 9113 lets a peer that never raised it count on 16 KiB; net/http's server would take frames of 1 MiB.

@@ -247,8 +247,9 @@ func TestSampling(t *testing.T) {
 	taken := 0
 	for i := range 10000 {
 		h := http.Header{"Cookie": {fmt.Sprintf("sid=%d", i)}}
-		first := s.takes(h, 0.1)
-		if first != s.takes(h, 0.1) || first && !s.takes(h, 0.2) {
+		in := &inbound{header: h}
+		first := s.takes(in, 0.1)
+		if first != s.takes(in, 0.1) || first && !s.takes(in, 0.2) {
 			t.Fatal("one key is sampled now and then")
 		}
 		if first {

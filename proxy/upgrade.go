@@ -7,11 +7,11 @@ import (
 	"strings"
 )
 
-// switchProtocols connects the client with the backend that agreed to another protocol, until either closes or the gate
-// closes the stream.
+// switchProtocols connects the client with the backend that agreed to another protocol, until both have ended, one breaks off
+// or the gate closes the stream.
 func (p *Proxy) switchProtocols(w http.ResponseWriter, r *http.Request, in *inbound, c *call) {
 	back, ok := c.resp.Body.(io.ReadWriteCloser)
-	if !ok || !strings.EqualFold(c.resp.Header.Get("Upgrade"), in.upgrade) {
+	if !ok || !wanted(in.upgrade, c.resp.Header["Upgrade"]) {
 		_ = c.resp.Body.Close()
 		p.refuse(w, io.ErrUnexpectedEOF)
 		return
@@ -28,25 +28,50 @@ func (p *Proxy) switchProtocols(w http.ResponseWriter, r *http.Request, in *inbo
 		_ = back.Close()
 	})
 	defer stop()
-	protocol := c.resp.Header.Get("Upgrade")
+	protocol := c.resp.Header["Upgrade"]
 	removeHopByHop(c.resp.Header)
 	addVia(c.resp.Header, p.via.of(c.resp.ProtoMajor, c.resp.ProtoMinor))
-	c.resp.Header["Connection"], c.resp.Header["Upgrade"] = []string{"Upgrade"}, []string{protocol}
+	c.resp.Header["Connection"], c.resp.Header["Upgrade"] = []string{"Upgrade"}, protocol
 	answer := http.Response{
 		StatusCode: c.resp.StatusCode, Status: c.resp.Status, ProtoMajor: 1, ProtoMinor: 1, Header: c.resp.Header, Request: r,
 	}
 	if answer.Write(buffered) != nil || buffered.Flush() != nil {
 		return
 	}
-	ended := make(chan struct{}, 2)
-	pass := func(to io.Writer, from io.Reader) {
-		_, _ = io.Copy(to, from) // how a tunnel ends is its ends' business
-		ended <- struct{}{}
+	sides := make(chan error, 2)
+	go func() { sides <- pass(back, buffered.Reader) }()
+	go func() { sides <- pass(conn, back) }()
+	if err := <-sides; err == nil { // that side says no more, the other may
+		err = <-sides
+		sides <- err
 	}
-	go pass(back, buffered.Reader)
-	go pass(conn, back)
-	<-ended
 	_ = conn.Close()
 	_ = back.Close()
-	<-ended
+	<-sides
+}
+
+// pass takes what one side says to the other, and then that it has ended.
+func pass(to io.Writer, from io.Reader) error {
+	if _, err := io.Copy(to, from); err != nil {
+		return err
+	}
+	if c, ok := to.(*clientConn); ok {
+		to = c.Conn // its own way of closing is for the server, and takes in what the client still says
+	}
+	if half, ok := to.(interface{ CloseWrite() error }); ok {
+		return half.CloseWrite()
+	}
+	return io.EOF // a connection that ends only as a whole
+}
+
+// wanted reports whether the protocols that the backend switches to are among those that the client asked for.
+func wanted(asked string, agreed []string) bool {
+	for _, values := range agreed {
+		for u := range strings.SplitSeq(values, ",") {
+			if !headerHasToken([]string{asked}, strings.TrimSpace(u)) {
+				return false
+			}
+		}
+	}
+	return len(agreed) > 0
 }

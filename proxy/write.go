@@ -69,6 +69,6 @@ func (p *Proxy) answerWrite(w http.ResponseWriter, r *http.Request, in *inbound,
 		p.judge(c, in, end.backend)
 	}
 	if end.backend != nil || end.client != nil {
-		panic(http.ErrAbortHandler)
+		cutOff(w, in)
 	}
 }
