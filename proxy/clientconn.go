@@ -29,6 +29,8 @@ type clientConn struct {
 	foreign  atomic.Bool  // net/http has set a deadline for writing of its own
 	stuck    atomic.Bool  // the client took nothing in time: the connection is of no use
 	gone     sync.Once
+	corked   atomic.Bool // see cork
+	held     *[]byte     // what waits for the next write
 }
 
 // The phases of a connection, as far as answers of net/http itself are to be told from those of the handler.
@@ -51,7 +53,14 @@ func (c *clientConn) Read(p []byte) (int, error) {
 }
 
 // Write implements net.Conn. It fails when the client does not take a piece in time, and then for ever.
-func (c *clientConn) Write(p []byte) (n int, err error) {
+func (c *clientConn) Write(p []byte) (int, error) {
+	if c.corked.Load() {
+		return c.gather(p)
+	}
+	return c.write(p)
+}
+
+func (c *clientConn) write(p []byte) (n int, err error) {
 	if c.phase.Load() < answered {
 		c.sniff(p)
 	}
@@ -62,9 +71,7 @@ func (c *clientConn) Write(p []byte) (n int, err error) {
 		c.arm()
 		m, err := c.Conn.Write(p[n:min(len(p), n+writePiece)])
 		n += m
-		if err != nil && errors.Is(err, os.ErrDeadlineExceeded) && !c.foreign.Load() && c.stuck.CompareAndSwap(false, true) {
-			c.listener.clients.reject(reasonWriteTimeout)
-		}
+		c.failed(err)
 		if err != nil || n == len(p) {
 			return n, err
 		}

@@ -160,7 +160,7 @@ func (p *Proxy) fetch(deadline time.Time, id Backend, a *asking, x *exchange, re
 type fetched struct {
 	until
 	resp     *http.Response
-	envelope *envelope          // of the pooled client, with the answer's header, or
+	envelope *envelope // of the pooled client, with the answer's header, or
 	header   http.Header
 	cancel   context.CancelFunc // of the context that http.Transport was given
 }

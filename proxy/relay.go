@@ -68,7 +68,7 @@ func (p *Proxy) copyBody(w io.Writer, control *http.ResponseController, c *call,
 	for {
 		if len(piece) > 0 && out.client == nil {
 			passed += int64(len(piece))
-			_, out.client = w.Write(piece)
+			out.client = c.writeTogether(w, piece)
 			if out.client == nil && !errors.Is(err, io.EOF) && passed != c.length {
 				out.client = control.Flush()
 			}
