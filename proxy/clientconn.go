@@ -31,6 +31,7 @@ type clientConn struct {
 	gone     sync.Once
 	corked   atomic.Bool // see cork
 	held     *[]byte     // what waits for the next write
+	framing  framing
 }
 
 // The phases of a connection, as far as answers of net/http itself are to be told from those of the handler.
@@ -48,6 +49,7 @@ const writePiece = 64 << 10
 func (c *clientConn) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
 	c.received.Add(int64(n))
+	c.framing.watch(p[:n])
 	c.late.Store(err != nil && errors.Is(err, os.ErrDeadlineExceeded))
 	return n, err
 }

@@ -50,13 +50,13 @@ func trusts(trusted []netip.Prefix, remote string) bool {
 	return err == nil && slices.ContainsFunc(trusted, func(p netip.Prefix) bool { return p.Contains(addr.Unmap()) })
 }
 
-// originForm removes scheme and authority from a request target in absolute form.
+// originForm removes scheme and authority from a request target in absolute form. One without a host stays as it is.
 func originForm(target string) string {
 	if strings.HasPrefix(target, "/") {
 		return target
 	}
 	_, rest, ok := strings.Cut(target, "://")
-	if !ok {
+	if !ok || rest == "" || rest[0] == '/' || rest[0] == '?' {
 		return target
 	}
 	if i := strings.IndexAny(rest, "/?"); i >= 0 {

@@ -109,7 +109,7 @@ func (p *Proxy) Run(ctx context.Context) error {
 func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	t := p.table.Load()
 	in := newInbound(r, t.TrustedProxies, p.via)
-	if f, bad := p.unacceptable(in); bad {
+	if f, bad := p.unacceptable(in, r.Trailer); bad {
 		p.options.Clients.refused(f)
 		f.write(w)
 		return
@@ -117,6 +117,9 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	rt, kind := t.classify(in)
 	var body *requestBody
 	if r.Body != nil && r.Body != http.NoBody && in.upgrade == "" {
+		if len(r.TransferEncoding) > 0 {
+			r.Body = &trailerGuard{r.Body, r}
+		}
 		body = newRequestBody(r.Body, r.ContentLength, p.seed)
 		defer receive(w, r, body)()
 	}
@@ -141,7 +144,7 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // unacceptable says which requests no backend gets to see.
-func (p *Proxy) unacceptable(in *inbound) (refusal, bool) {
+func (p *Proxy) unacceptable(in *inbound, announced http.Header) (refusal, bool) {
 	switch {
 	case in.method == http.MethodConnect || in.method == http.MethodTrace:
 		// TRACE would show the client the credentials that are set for the backend.
@@ -150,6 +153,8 @@ func (p *Proxy) unacceptable(in *inbound) (refusal, bool) {
 		return refusal{http.StatusLoopDetected, "loop_detected", "The request has passed this proxy before."}, true
 	case !in.wellFormed():
 		return refusal{http.StatusBadRequest, "bad_request", "The request target is malformed."}, true
+	case !validTrailers(announced):
+		return refusal{http.StatusBadRequest, "bad_request", "The request announces a trailer that must not be one."}, true
 	}
 	return refusal{}, false
 }

@@ -114,8 +114,13 @@ type entrance struct {
 // ServeHTTP implements http.Handler.
 func (e *entrance) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	o := &e.options
+	var framing *framing
 	if c, ok := r.Context().Value(connKey{}).(*clientConn); ok {
 		c.phase.Store(serving)
+		framing = &c.framing
+	}
+	if r.ProtoMajor == 1 && framing.ambiguous(r) {
+		closeConnection(w)
 	}
 	defer o.Clients.end()
 	if !o.Clients.begin() {

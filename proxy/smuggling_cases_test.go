@@ -100,21 +100,22 @@ func chunkMutations() (out []mutation) {
 		"3\r\nabc\n", "3\r\nabc", "3\r\nabcx\r\n", "3\r\nabc\r", "3\r\nabc\r\r\n", "3\r\nabc\n\r\n", "3\r\nabc\r\n\r\n", "0x3\r\nabc\r\n", "+3\r\nabc\r\n", "-3\r\nabc\r\n",
 		" 3\r\nabc\r\n", "\t3\r\nabc\r\n", "3,0\r\nabc\r\n", "3.0\r\nabc\r\n", "3\x00\r\nabc\r\n", "3\v\r\nabc\r\n", "\uff13\r\nabc\r\n", "\r\nabc\r\n", ";a\r\nabc\r\n", "g\r\nabc\r\n",
 		"FFFFFFFFFFFFFFFF\r\nabc\r\n", "10000000000000003\r\nabc\r\n", "7FFFFFFFFFFFFFFF\r\nabc\r\n", "3;" + strings.Repeat("a", 5000) + "\r\nabc\r\n", "3\r\n\r\nabc\r\n", "3 3\r\nabc\r\n",
-		"-0\r\n\r\n" + smuggled, "0x0\r\n\r\n" + smuggled, "+0\r\n\r\n" + smuggled, "0\n\n" + smuggled, "0\r\n\n" + smuggled, "0\n\r\n" + smuggled, "0\r\r\n\r\n" + smuggled,
-		"0;\n\r\n" + smuggled, " 0\r\n\r\n" + smuggled, "0\r\nX\r\n\r\n" + smuggled, "0\r\n X: y\r\n\r\n" + smuggled, "0\r\nX: \x00\r\n\r\n" + smuggled, "0\r\nX : y\r\n\r\n" + smuggled,
+		"-0\r\n\r\n" + smuggled, "0x0\r\n\r\n" + smuggled, "+0\r\n\r\n" + smuggled, "0\n\n" + smuggled, "0\n\r\n" + smuggled, "0\r\r\n\r\n" + smuggled,
+		"0;\n\r\n" + smuggled, " 0\r\n\r\n" + smuggled, "0\r\nX\r\n\r\n" + smuggled, "0\r\n X: y\r\n\r\n" + smuggled, "0\r\nX: \x00\r\n\r\n" + smuggled,
 	} {
-		out = append(out, mutation{name: "chunk", text: head + c + "0\r\n\r\n", bodies: []string{"abc"}})
+		unending := strings.Contains(c, "FFFF")
+		out = append(out, mutation{name: "chunk", text: head + c + "0\r\n\r\n", bodies: []string{"abc"}, open: unending})
 	}
 	return out
 }
 
 // trailerMutations have fields after the body that must not be there.
 func trailerMutations() (out []mutation) {
-	for _, f := range []string{"Content-Length: 5", "Transfer-Encoding: chunked", "Host: y", "Trailer: X", "Connection: close", "X: y", "X: y\r\n z", "Content-Length: 5\r\nContent-Length: 6"} {
+	for _, f := range []string{"Content-Length: 5", "Transfer-Encoding: chunked", "Host: y", "Trailer: X", "Connection: close", "X: y", "X: y\r\n z", "X : y", "X y: z", " X: y", "X: \x00", "X: a\rb", "X\x00: a", "X", "GET /smuggled/ID/ HTTP/1.1", "Content-Length: 5\r\nContent-Length: 6"} {
 		out = append(
 			out,
 			mutation{name: "trailer", text: post + "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n" + f + "\r\n\r\n", bodies: []string{"abc"}},
-			mutation{name: "announced trailer", text: post + "Trailer: " + f[:strings.IndexByte(f, ':')] + "\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n" + f + "\r\n\r\n", bodies: []string{"abc"}},
+			mutation{name: "announced trailer", text: post + "Trailer: " + before(f) + "\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n" + f + "\r\n\r\n", bodies: []string{"abc"}},
 		)
 	}
 	return out
@@ -159,4 +160,9 @@ func headMutations() (out []mutation) {
 		out = append(out, mutation{name: "head", text: get + h + "\r\n"})
 	}
 	return out
+}
+
+func before(field string) string {
+	name, _, _ := strings.Cut(field, ":")
+	return name
 }

@@ -81,12 +81,20 @@ func (f flawError) Error() string { return string(f) }
 func flawed(format string, args ...any) error { return flawError(fmt.Sprintf(format, args...)) }
 
 var (
-	token      = regexp.MustCompile("^[-!#$%&'*+.^_`|~0-9A-Za-z]+$")
-	fieldValue = regexp.MustCompile(`^([!-~\x80-\xff]([ \t!-~\x80-\xff]*[!-~\x80-\xff])?)?$`)
-	wireTarget = regexp.MustCompile(`^/[!-~\x80-\xff]*$`)
-	digits     = regexp.MustCompile(`^[0-9]{1,15}$`)
-	chunkSize  = regexp.MustCompile(`^[0-9A-Fa-f]{1,8}$`)
+	token     = regexp.MustCompile("^[-!#$%&'*+.^_`|~0-9A-Za-z]+$")
+	digits    = regexp.MustCompile(`^[0-9]{1,15}$`)
+	chunkSize = regexp.MustCompile(`^[0-9A-Fa-f]{1,8}$`)
 )
+
+// printable reports whether there are no control characters and spaces, but for those that are allowed.
+func printable(s, allowed string) bool {
+	for i := range len(s) {
+		if (s[i] <= ' ' || s[i] == 0x7f) && strings.IndexByte(allowed, s[i]) < 0 {
+			return false
+		}
+	}
+	return true
+}
 
 // strictRequest reads one request. A flawError says what is wrong with it, any other error that it did not end.
 func strictRequest(in *bufio.Reader) (r wireRequest, err error) {
@@ -95,7 +103,7 @@ func strictRequest(in *bufio.Reader) (r wireRequest, err error) {
 		return r, err
 	}
 	parts := strings.Split(line, " ")
-	if len(parts) != 3 || parts[2] != "HTTP/1.1" || !token.MatchString(parts[0]) || !wireTarget.MatchString(parts[1]) {
+	if len(parts) != 3 || parts[2] != "HTTP/1.1" || !token.MatchString(parts[0]) || !printable(parts[1], "") || parts[1] != "*" && parts[1][0] != '/' {
 		return r, flawed("request line %q", line)
 	}
 	r.method, r.target = parts[0], parts[1]
@@ -150,7 +158,7 @@ func strictFields(in *bufio.Reader) (map[string][]string, error) {
 			return fields, err
 		}
 		name, value, ok := strings.Cut(line, ":")
-		if value = strings.TrimPrefix(value, " "); !ok || !token.MatchString(name) || !fieldValue.MatchString(value) {
+		if value = strings.TrimPrefix(value, " "); !ok || !token.MatchString(name) || !printable(value, " \t") || strings.Trim(value, " \t") != value {
 			return nil, flawed("header line %q", line)
 		}
 		name = strings.ToLower(name)
