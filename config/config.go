@@ -41,6 +41,7 @@ type Listen struct {
 	TLS            *ListenTLS // nil: HTTP/1.1 and h2c without TLS
 	TrustedProxies []netip.Prefix
 	Limits         Limits
+	Drain          time.Duration // for what is in flight at the end
 }
 
 // ListenTLS holds the paths of two PEM files.

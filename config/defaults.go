@@ -14,6 +14,7 @@ func Default() *Config {
 		Listen: Listen{
 			Address: ":8080",
 			Limits:  Limits{Headers: 64 * kib, HeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, BodyTimeout: time.Minute, WriteTimeout: time.Minute},
+			Drain:   20 * time.Second,
 		},
 		Admin:    Admin{Address: "127.0.0.1:9090"},
 		Backends: Backends{Old: defaultBackend(), New: defaultBackend()},

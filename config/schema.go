@@ -57,6 +57,7 @@ func listenSchema(l *Listen) object {
 			opt("write_timeout", durationOf(&l.Limits.WriteTimeout, time.Millisecond)),
 			opt("connections", intOf(&l.Limits.Connections, 0)),
 		)),
+		opt("drain", durationOf(&l.Drain, 0)),
 	)
 }
 

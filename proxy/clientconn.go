@@ -22,6 +22,7 @@ type clientConn struct {
 	since    atomic.Int64 // when the state began
 	phase    atomic.Int32
 	http2    atomic.Bool  // over TLS
+	streams  atomic.Bool  // HTTP/2 with TLS or without
 	received atomic.Int64 // bytes
 	before   atomic.Int64 // bytes received before the current request
 	late     atomic.Bool  // a deadline ended the last read

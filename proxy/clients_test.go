@@ -272,7 +272,7 @@ func TestClientsThatNeverReadAreLeft(t *testing.T) {
 			c.so.WriteTimeout = 300 * time.Millisecond
 			r := bounded(t, Plan{Epoch: 1, Reads: Old, Writes: Old}, endlessly(ended), text("a"), c.so)
 			conn := r.connect()
-			if c.so.CertificateFile != "" {
+			if c.so.Certificate != nil {
 				conn = tls.Client(conn, clientTLS(roots))
 			}
 			_, _ = io.WriteString(conn, "GET /endless HTTP/1.1\r\nHost: x\r\n\r\n")
@@ -378,16 +378,16 @@ func TestRefusalsAreCounted(t *testing.T) {
 	} {
 		for _, so := range []ServerOptions{{}, secure} {
 			so.Body = 1000
-			t.Run(c.name+map[bool]string{true: ", TLS"}[so.CertificateFile != ""], func(t *testing.T) {
+			t.Run(c.name+map[bool]string{true: ", TLS"}[so.Certificate != nil], func(t *testing.T) {
 				t.Parallel() // a refusal lingers for a second
 				r := bounded(t, shadowPlan, text("a"), text("a"), so)
 				conn := r.connect()
-				if so.CertificateFile != "" {
+				if so.Certificate != nil {
 					conn = tls.Client(conn, clientTLS(roots))
 				}
 				_, _ = io.WriteString(conn, c.request) // cut short where the proxy has seen enough
 				answer, _ := io.ReadAll(conn)
-				if !strings.HasPrefix(string(answer), "HTTP/1.1 "+c.status) && so.CertificateFile == "" {
+				if !strings.HasPrefix(string(answer), "HTTP/1.1 "+c.status) && so.Certificate == nil {
 					t.Errorf("%.100q, want %s", answer, c.status)
 				}
 				await(t, "the connection's end", func() bool { return r.connections("active")+r.connections("idle")+r.connections("new") == 0 })

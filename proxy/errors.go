@@ -61,7 +61,11 @@ func refusalFor(err error) refusal {
 // write sends the refusal.
 func (f refusal) write(w http.ResponseWriter) {
 	h := w.Header()
+	last := h["Connection"] // a Drainer's word
 	clear(h)
+	if last != nil {
+		h["Connection"] = last
+	}
 	body, _ := json.Marshal(map[string]any{"error": map[string]string{"code": f.code, "message": f.message}})
 	h.Set("Content-Type", "application/json")
 	h.Set("Content-Length", strconv.Itoa(len(body)))

@@ -21,6 +21,8 @@ type mirror struct {
 
 	mu     sync.RWMutex
 	closed bool // Run has ended: what comes is counted, not asked
+
+	desk desk // those whom Run waits for
 }
 
 // submit hands the exchange to the workers, or ends it with the reason why not.
@@ -57,16 +59,18 @@ func (m *mirror) close() {
 
 // work asks one shadow after the other until ctx ends. What is under way then still ends by its deadline.
 func (p *Proxy) work(ctx context.Context, rechecks *rechecker) {
+	seat := p.mirror.desk.take()
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case x := <-p.mirror.queue:
-			if ctx.Err() != nil {
+			if !seat.put(x) || ctx.Err() != nil {
 				x.skip(compare.Shutdown)
-				return
+			} else {
+				p.process(x, rechecks)
 			}
-			p.process(x, rechecks)
+			seat.clear()
 		}
 	}
 }

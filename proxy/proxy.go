@@ -32,6 +32,7 @@ type Proxy struct {
 	seed     maphash.Seed
 
 	droppedHeld atomic.Int64
+	leaving     atomic.Bool // every answer is the last on its connection
 }
 
 // NewProxy builds the proxy and starts nothing. An error names the route, pattern or backend that is at fault.
@@ -48,6 +49,7 @@ func NewProxy(o Options) (*Proxy, error) {
 		gate: newGate(o.Router, o.Hold), mirror: mirror{queue: make(chan *exchange, o.Queue)}, seed: maphash.MakeSeed(),
 	}
 	p.memory.limit = o.Memory
+	p.mirror.desk = newDesk()
 	for id, bo := range map[Backend]BackendOptions{Old: o.Old, New: o.New} {
 		b, err := newBackend(id, bo, o.Workers)
 		if err != nil {
@@ -96,8 +98,7 @@ func (p *Proxy) Run(ctx context.Context) error {
 	}
 	<-ctx.Done()
 	p.mirror.close()
-	workers.Wait()
-	rechecks.group.Wait()
+	p.mirror.desk.await(func() { workers.Wait(); rechecks.group.Wait() })
 	p.mirror.close() // a worker may have left one behind
 	for _, b := range p.backends[Old:] {
 		b.closeIdle()

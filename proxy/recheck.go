@@ -29,8 +29,12 @@ func newRechecker(ctx context.Context, p *Proxy) *rechecker {
 // take takes the exchange over if it may be asked again; otherwise its verdict stands.
 func (r *rechecker) take(x *exchange, result compare.Result) bool {
 	o := x.table.Recheck
-	if o.Attempts < 2 || r.ctx.Err() != nil {
+	if o.Attempts < 2 {
 		return false
+	}
+	if r.ctx.Err() != nil {
+		x.skip(compare.Shutdown) // it may be a lag, and there is no time to see
+		return true
 	}
 	select {
 	case r.slots <- struct{}{}:
@@ -41,8 +45,13 @@ func (r *rechecker) take(x *exchange, result compare.Result) bool {
 		<-r.slots
 		return false
 	}
+	seat := r.p.mirror.desk.take()
+	if !seat.put(x) {
+		x.skip(compare.Shutdown)
+	}
 	r.group.Go(func() {
 		defer func() { <-r.slots }()
+		defer r.p.mirror.desk.leave(seat)
 		defer r.p.contain(x)
 		r.run(x, result)
 	})

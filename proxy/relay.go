@@ -38,6 +38,9 @@ func (p *Proxy) relay(w http.ResponseWriter, c *call, rec *recorder, detached bo
 	if c.length < 0 && c.in.major == 1 && c.in.minor == 1 {
 		h["Transfer-Encoding"] = inChunks[:] // a short answer would get a length
 	}
+	if p.leaving.Load() {
+		h["Connection"] = lastAnswer[:]
+	}
 	w.WriteHeader(resp.StatusCode)
 	if c.body != nil && c.in.major == 1 {
 		c.body.want() // the answer is final: the server no longer tells the client to go on, but it may
@@ -53,8 +56,11 @@ func (p *Proxy) relay(w http.ResponseWriter, c *call, rec *recorder, detached bo
 	return out
 }
 
-// inChunks is never changed.
-var inChunks = [1]string{"chunked"}
+// These are never changed.
+var (
+	inChunks   = [1]string{"chunked"}
+	lastAnswer = [1]string{"close"} // on its connection; in HTTP/2 net/http makes it a GOAWAY
+)
 
 // copyBody passes every piece on as it comes. Only what ends the answer may wait in the server's buffer: it is flushed with it.
 func (p *Proxy) copyBody(w io.Writer, control *http.ResponseController, c *call, rec *recorder, detached bool) (out relayed) {

@@ -3,7 +3,6 @@ package proxy
 import (
 	"context"
 	"crypto/tls"
-	"fmt"
 	"net"
 	"net/http"
 	"time"
@@ -14,8 +13,8 @@ import (
 // ServerOptions say how clients are listened to. Zero limits get the defaults of the configuration's reference.
 type ServerOptions struct {
 	Address string
-	// CertificateFile and KeyFile switch TLS on: HTTP/1.1 and HTTP/2. Without them the listener takes HTTP/1.1 and h2c.
-	CertificateFile, KeyFile string
+	// Certificate switches TLS on: HTTP/1.1 and HTTP/2. Without it the listener takes HTTP/1.1 and h2c.
+	Certificate *Certificate
 	// Headers bounds the header section in bytes (431), Body the body (413); a Body of 0 is no limit.
 	Headers int
 	Body    int64
@@ -159,23 +158,20 @@ func (e *entrance) bound(w http.ResponseWriter, r *http.Request) {
 // Listen opens the address, so that a port in use is an error before anything is served. http.Server.Serve takes the listener,
 // with TLS or without.
 func Listen(ctx context.Context, o ServerOptions) (net.Listener, error) {
-	var secure *tls.Config
-	if o.CertificateFile != "" {
-		pair, err := tls.LoadX509KeyPair(o.CertificateFile, o.KeyFile)
-		if err != nil {
-			return nil, fmt.Errorf("load the TLS certificate: %w", err)
-		}
-		secure = &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"}}
-	}
 	l, err := new(net.ListenConfig).Listen(ctx, "tcp", o.Address)
 	if err != nil {
 		return nil, err // names the address
 	}
+	return Adopt(l, o), nil
+}
+
+// Adopt makes of a listener that somebody else opened what Listen returns.
+func Adopt(l net.Listener, o ServerOptions) net.Listener {
 	l = newClientListener(l, o.withDefaults().withConnections())
-	if secure != nil {
-		l = tls.NewListener(l, secure)
+	if o.Certificate != nil {
+		l = tls.NewListener(l, o.Certificate.config())
 	}
-	return l, nil
+	return l
 }
 
 // Descriptors is how many descriptors may be needed besides those of the clients' requests: for shadows, as many as there are

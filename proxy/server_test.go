@@ -34,10 +34,11 @@ func certificate(t *testing.T) (pair ServerOptions, roots *x509.CertPool) {
 	}
 	roots = x509.NewCertPool()
 	roots.AddCert(s.Certificate())
-	return ServerOptions{
-		Address:         "127.0.0.1:0",
-		CertificateFile: write("crt", "CERTIFICATE", s.TLS.Certificates[0].Certificate[0]), KeyFile: write("key", "PRIVATE KEY", key),
-	}, roots
+	loaded, err := LoadCertificate(write("crt", "CERTIFICATE", s.TLS.Certificates[0].Certificate[0]), write("key", "PRIVATE KEY", key))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ServerOptions{Address: "127.0.0.1:0", Certificate: loaded}, roots
 }
 
 func TestListenerSpeaksBothVersionsWithAndWithoutTLS(t *testing.T) {
@@ -92,7 +93,7 @@ func TestListenErrorsAtOnce(t *testing.T) {
 	if _, err := Listen(t.Context(), ServerOptions{Address: l.Addr().String()}); err == nil || !strings.Contains(err.Error(), "in use") {
 		t.Errorf("a port in use: %v", err)
 	}
-	if _, err := Listen(t.Context(), ServerOptions{Address: "127.0.0.1:0", CertificateFile: "missing"}); err == nil {
+	if _, err := LoadCertificate("missing", "missing"); err == nil {
 		t.Error("a missing certificate is accepted")
 	}
 }

@@ -172,7 +172,7 @@ checks: [{name: datasets, type: count, old: {table: a}, new: {table: b}}]
 func TestReloadKeepsTheRunningConfiguration(t *testing.T) {
 	older, newer := newShop(t), newShop(t)
 	r := boot(t, plainConfig, "OLD", older.URL, "NEW", newer.URL)
-	r.reload = func() (*compiled, error) { return nil, fmt.Errorf("line 3: bad") }
+	r.options.reload = func() (*compiled, error) { return nil, fmt.Errorf("line 3: bad") }
 	r.reloadConfig(t.Context())
 	if code, out, _ := r.cli("events"); code != exitDone || !strings.Contains(out, "reload_failed") {
 		t.Errorf("the failed reload is not in the audit log:\n%s", out)

@@ -43,7 +43,7 @@ func tryBoot(t *testing.T, text string, replace ...string) (*running, error) {
 	t.Helper()
 	text = strings.NewReplacer(replace...).Replace(text)
 	if !strings.Contains(text, "listen:") {
-		text += "listen: {address: \"127.0.0.1:0\"}\n"
+		text += "listen: {address: \"127.0.0.1:0\", drain: 2s}\n"
 	}
 	if !strings.Contains(text, "admin:") {
 		text += "admin: {address: \"127.0.0.1:0\"}\n"

@@ -22,7 +22,7 @@ type metrics struct {
 	build                               *prometheus.Desc
 	rollbacks                           *prometheus.CounterVec
 	rollbackSeconds                     *prometheus.HistogramVec
-	reloadFailed                        atomic.Bool
+	reloadFailed, certificateFailed     atomic.Bool
 }
 
 func newMetrics(p *Program) *metrics {
@@ -38,7 +38,7 @@ func newMetrics(p *Program) *metrics {
 		epoch:      desc("epoch", "The run's epoch."),
 		fraction:   desc("mirror_fraction", "Fraction of the reads that is mirrored."),
 		unreplayed: desc("rollback_unreplayed_writes", "Writes that new may have taken and old does not have."),
-		reload:     desc("config_reload_success", "1 if the last reload of the configuration succeeded, or none was asked for."),
+		reload:     desc("config_reload_success", "1 if the last reload of the configuration and of the TLS certificate succeeded, or none was asked for."),
 		build:      desc("build_info", "The build; always 1.", "version", "commit", "go_version"),
 		rollbacks: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "paritygate_rollbacks_total", Help: "Rollbacks, by what asked for them.",
@@ -56,7 +56,8 @@ func newMetrics(p *Program) *metrics {
 	return m
 }
 
-func (m *metrics) reloaded(ok bool) { m.reloadFailed.Store(!ok) }
+func (m *metrics) reloaded(ok bool)        { m.reloadFailed.Store(!ok) }
+func (m *metrics) certificateRead(ok bool) { m.certificateFailed.Store(!ok) }
 
 // rolledBack counts a rollback. The label is the trigger's name or `operator`, never a user's.
 func (p *Program) rolledBack(actor string, took time.Duration) {
@@ -89,7 +90,7 @@ func (m *metrics) Collect(to chan<- prometheus.Metric) {
 	gauge(m.epoch, float64(state.Epoch))
 	gauge(m.fraction, state.MirrorFraction)
 	gauge(m.unreplayed, float64(state.WritesOnNew))
-	gauge(m.reload, truth(!m.reloadFailed.Load()))
+	gauge(m.reload, truth(!m.reloadFailed.Load() && !m.certificateFailed.Load()))
 	gauge(m.build, 1, b.Version, b.Commit, b.Go)
 
 	bound := cutover.Bound{Confidence: c.config.Gate.Confidence}

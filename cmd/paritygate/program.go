@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"net"
 	"net/http"
 	"os"
@@ -20,19 +18,18 @@ import (
 	"paritygate/internal/admin"
 	"paritygate/internal/cutover"
 	"paritygate/internal/evidence"
+	"paritygate/internal/handover"
 	"paritygate/proxy"
 )
 
 // Program is what `serve` runs: the store, the cutover machine, the proxy, the checks and the admin API, wired together.
 // newProgram opens and checks everything, listen takes the ports, run serves until its context ends.
 type Program struct {
-	log        *zap.Logger
-	registry   *prometheus.Registry
-	metrics    *metrics
-	current    atomic.Pointer[compiled]
-	reload     func() (*compiled, error) // reads the configuration again; nil: it cannot be
-	allowDrift bool
-	hup        <-chan os.Signal // asks for a reload
+	options  programOptions
+	log      *zap.Logger
+	registry *prometheus.Registry
+	metrics  *metrics
+	current  atomic.Pointer[compiled]
 
 	wrote chan struct{} // new took its first write since the flip
 	fresh sync.Map      // the latest result of each check, by name, for where the store did not take it
@@ -45,23 +42,36 @@ type Program struct {
 	health  *health
 	history *admin.History
 
-	front, adminServer     *http.Server
+	front                  *proxy.Drainer
+	certificate            *proxy.Certificate // nil: no TLS
+	adminServer            *http.Server
 	frontListen, adminList net.Listener
+	rawFront               net.Listener // below frontListen's TLS
 	started                time.Time
-	life                   atomic.Value // of admin.State
+	life                   atomic.Value        // of admin.State
+	successor              *handover.Successor // once run has ended: who is to take over, or nil
 }
 
-// programOptions are what serve is told besides the configuration.
+// programOptions are what serve is told besides the configuration. Only the log is needed.
 type programOptions struct {
 	log        *zap.Logger
 	allowDrift bool
 	reload     func() (*compiled, error)
 	hup        <-chan os.Signal
+	// hurry ends a drain at once.
+	hurry context.Context
+	// sockets are listened on instead of the configured addresses, by name.
+	sockets map[string]*handover.Socket
+	// ready is called when clients are served, ending when the program begins to drain for good.
+	ready, ending func()
+	// upgrade asks for a successor, and succeed starts one.
+	upgrade <-chan os.Signal
+	succeed func(context.Context) (*handover.Successor, error)
 }
 
 // newProgram opens the store, decides what a crash left undecided, and wires the parts. It starts nothing.
 func newProgram(ctx context.Context, c *compiled, o programOptions) (*Program, error) {
-	p := &Program{log: o.log, registry: prometheus.NewRegistry(), reload: o.reload, hup: o.hup, wrote: make(chan struct{}, 1), allowDrift: o.allowDrift, started: time.Now()}
+	p := &Program{options: o, log: o.log, registry: prometheus.NewRegistry(), wrote: make(chan struct{}, 1), started: time.Now()}
 	p.life.Store(admin.Starting)
 	p.current.Store(c)
 	p.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
@@ -111,7 +121,7 @@ func routeInfos(c *compiled) []evidence.RouteInfo {
 func (p *Program) openMachine(ctx context.Context, c *compiled) error {
 	o := cutover.Options{
 		Run: c.config.Run.Name, Store: stateStore{p.store}, Traffic: traffic{p}, Marker: cutover.Marker(c.config.Store.Path + ".rollback"),
-		MirrorFraction: c.config.Mirror.Fraction, ConfigChecksum: c.config.Checksum(), AllowDrift: p.allowDrift,
+		MirrorFraction: c.config.Mirror.Fraction, ConfigChecksum: c.config.Checksum(), AllowDrift: p.options.allowDrift,
 		Fallback: c.config.Rollback.Fallback == config.FallbackAlways,
 		HoldMax:  c.config.Cutover.Hold.Max, DrainMax: c.config.Cutover.Drain, RollbackDrain: c.config.Rollback.Drain,
 		Logger: p.log, RolledBack: p.rolledBack, WritesOnNew: p.store.WritesOnNew(),
@@ -169,126 +179,5 @@ func (p *Program) openAdmin(_ context.Context, c *compiled) error {
 		Service: &service{p}, Users: users, Gatherer: p.registry, Listen: c.config.Admin.Address, History: p.history, Logger: p.log,
 	})
 	p.adminServer = &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second, ErrorLog: zap.NewStdLog(p.log)}
-	return err
-}
-
-// listen takes both ports, so that a busy one is an error at once.
-func (p *Program) listen(ctx context.Context) error {
-	k := p.current.Load().config
-	var config net.ListenConfig
-	var err error
-	if p.adminList, err = config.Listen(ctx, "tcp", k.Admin.Address); err != nil {
-		return fmt.Errorf("admin.address: %w", err)
-	}
-	o := proxy.ServerOptions{
-		Address: k.Listen.Address, Headers: int(k.Listen.Limits.Headers), Body: k.Listen.Limits.Body,
-		HeaderTimeout: k.Listen.Limits.HeaderTimeout, IdleTimeout: k.Listen.Limits.IdleTimeout,
-		BodyTimeout: k.Listen.Limits.BodyTimeout, WriteTimeout: k.Listen.Limits.WriteTimeout,
-		Connections: k.Listen.Limits.Connections, Reserved: proxy.Descriptors(k.Mirror.Workers), Clients: p.clients, Logger: p.log,
-	}
-	if t := k.Listen.TLS; t != nil {
-		o.CertificateFile, o.KeyFile = t.Certificate, t.Key
-	}
-	if p.frontListen, err = proxy.Listen(ctx, o); err != nil {
-		return fmt.Errorf("listen.address: %w", err)
-	}
-	p.front = proxy.NewServer(o, p.proxy)
-	return nil
-}
-
-// proxyURL and adminURL tell where clients and operators reach the program, once it listens.
-func (p *Program) proxyURL() string {
-	scheme := "http://"
-	if p.current.Load().config.Listen.TLS != nil {
-		scheme = "https://"
-	}
-	return scheme + p.frontListen.Addr().String()
-}
-
-func (p *Program) adminURL() string { return "http://" + p.adminList.Addr().String() }
-
-// drainFor bounds how long requests in flight may take once the program was told to stop.
-const drainFor = 20 * time.Second
-
-// run serves until ctx ends or a part fails, then drains and stops the parts in the opposite order of their start.
-func (p *Program) run(ctx context.Context) error {
-	var parts stack
-	parts.start(ctx, "store", p.store.Run)     // stops last: everything before it leaves its evidence there
-	parts.start(ctx, "cutover", p.machine.Run) // decides, also while requests drain
-	parts.start(ctx, "mirror", p.proxy.Run)    // finishes or counts the shadows under way
-	if p.checks != nil {
-		parts.start(ctx, "checks", p.checks.Run)
-	}
-	parts.start(ctx, "watch", p.watch)
-	parts.start(ctx, "history", p.history.Run)
-	parts.start(ctx, "admin", func(ctx context.Context) error { return serveUntil(ctx, p.adminServer, p.adminList, time.Second) })
-	failed := parts.failed()
-	frontErr := make(chan error, 1)
-	go func() { frontErr <- ignoreClosed(p.front.Serve(p.frontListen)) }()
-	p.life.Store(admin.Ready)
-	p.log.Info("ready", zap.String("proxy", p.proxyURL()), zap.String("admin", p.adminURL()), zap.String("phase", string(p.machine.State().Phase)))
-
-	var err error
-	select {
-	case <-ctx.Done():
-	case err = <-failed:
-	case err = <-frontErr:
-	}
-	p.life.Store(admin.Draining)
-	p.log.Info("draining")
-	p.drain(ctx)
-	return errors.Join(err, parts.stop())
-}
-
-// drain lets the requests in flight end; a flip under way is abandoned, so that held writes are answered by old.
-func (p *Program) drain(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainFor)
-	defer cancel()
-	p.machine.Settle(ctx)
-	for _, b := range []proxy.Backend{proxy.Old, proxy.New} {
-		p.proxy.CloseStreams(b) // they have no end to wait for
-	}
-	if err := p.front.Shutdown(ctx); err != nil {
-		p.log.Warn("requests were still in flight when the time to drain was over", zap.Error(err))
-		_ = p.front.Close() // they are cut off now
-	}
-}
-
-func (p *Program) close() {
-	if p.checks != nil {
-		p.checks.Close()
-	}
-	if p.store != nil {
-		if err := p.store.Close(); err != nil {
-			p.log.Error("closing the store", zap.Error(err))
-		}
-	}
-	for _, l := range []net.Listener{p.frontListen, p.adminList} {
-		if l != nil {
-			_ = l.Close() // closed already where it was served
-		}
-	}
-}
-
-func serveUntil(ctx context.Context, s *http.Server, l net.Listener, grace time.Duration) error {
-	failed := make(chan error, 1)
-	go func() { failed <- ignoreClosed(s.Serve(l)) }()
-	select {
-	case err := <-failed:
-		return err
-	case <-ctx.Done():
-	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
-	defer cancel()
-	if s.Shutdown(ctx) != nil {
-		_ = s.Close() // what is still open is cut off
-	}
-	return <-failed
-}
-
-func ignoreClosed(err error) error {
-	if errors.Is(err, http.ErrServerClosed) {
-		return nil
-	}
 	return err
 }

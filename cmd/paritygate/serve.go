@@ -5,11 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	stdlog "log"
-	"os"
-	"os/signal"
-	"syscall"
 
 	"github.com/goccy/go-yaml"
 	"github.com/spf13/cobra"
@@ -17,47 +12,21 @@ import (
 	"go.uber.org/zap/zapcore"
 
 	"paritygate/config"
-	"paritygate/internal/cutover"
 )
 
 func newServe(o *options) *cobra.Command {
-	var allowDrift bool
+	s := &serving{o: o}
 	cmd := &cobra.Command{
 		Use: "serve", Short: "Run the proxy, the admin API and the console", Args: none,
-		Long: "Runs until SIGTERM or SIGINT, then lets the requests in flight end. SIGHUP reads the configuration again; a bad file\n" +
-			"keeps the running one.",
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return serve(cmd.Context(), o, allowDrift)
-		},
+		Long: `Runs until SIGTERM or SIGINT, then ends the requests in flight, for listen.drain at most; a second one cuts them off.
+SIGHUP reads the configuration and the TLS certificate again; a bad file keeps the running one. SIGUSR2 starts the program anew, from its
+file, without refusing a connection: the new process takes over the sockets once this one has released the store.
+Sockets of systemd are taken by the names proxy and admin.`,
+		RunE: func(cmd *cobra.Command, _ []string) error { return s.serve(cmd.Context()) },
 	}
-	cmd.Flags().BoolVar(&allowDrift, "allow-drift", false, "start in live although the configuration was edited")
+	cmd.Flags().BoolVar(&s.allowDrift, "allow-drift", false, "start in live although the configuration was edited")
+	cmd.Flags().DurationVar(&s.waitForStore, "wait-for-store", 0, "wait so `LONG` for another process to release the store")
 	return cmd
-}
-
-func serve(ctx context.Context, o *options, allowDrift bool) error {
-	setGC(o.sys.lookup)
-	hup := make(chan os.Signal, 1)
-	signal.Notify(hup, syscall.SIGHUP) // from here on, so that none ends a program that is still starting
-	defer signal.Stop(hup)
-	read := func() (*compiled, error) { return load(o.config, o.sys.lookup) }
-	c, err := read()
-	if err != nil {
-		return err
-	}
-	log := newLogger(c.config.Log, o.sys)
-	stdlog.SetOutput(io.Discard) // net/http's client writes bytes of strange answers there; they may hold secrets
-	p, err := newProgram(ctx, c, programOptions{log: log, allowDrift: allowDrift, reload: read, hup: hup})
-	if errors.Is(err, cutover.ErrDrift) {
-		return exit(exitRefused, "%w", err)
-	}
-	if err != nil {
-		return err
-	}
-	defer p.close()
-	if err := p.listen(ctx); err != nil {
-		return err
-	}
-	return p.run(ctx)
 }
 
 var levels = map[string]zapcore.Level{"debug": zap.DebugLevel, "info": zap.InfoLevel, "warn": zap.WarnLevel, "error": zap.ErrorLevel}

@@ -26,6 +26,8 @@ func (p *Program) watch(ctx context.Context) error {
 	window, _ := p.store.Window()
 	tick := time.NewTicker(aliveEvery)
 	defer tick.Stop()
+	certificate := time.NewTicker(certificateEvery)
+	defer certificate.Stop()
 	for {
 		select {
 		case <-ctx.Done():
@@ -41,8 +43,11 @@ func (p *Program) watch(ctx context.Context) error {
 		case <-p.wrote:
 			p.store.SetWritesOnNew(p.machine.State().WritesOnNew)
 			_ = p.store.Flush(ctx) // the store says itself if it cannot
-		case <-p.hup:
+		case <-p.options.hup:
 			p.reloadConfig(ctx)
+			p.readCertificate(ctx, true)
+		case <-certificate.C:
+			p.readCertificate(ctx, false)
 		}
 	}
 }
@@ -131,10 +136,10 @@ func (p *Program) auditLine(kind, reason string) evidence.Event {
 }
 
 func (p *Program) tryReload(ctx context.Context) error {
-	if p.reload == nil {
+	if p.options.reload == nil {
 		return errors.New("there is no file to read")
 	}
-	next, err := p.reload()
+	next, err := p.options.reload()
 	if err != nil {
 		return err
 	}

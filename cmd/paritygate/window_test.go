@@ -123,7 +123,7 @@ func (r *running) edited(pairs ...string) {
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	r.reload = func() (*compiled, error) { return next, nil }
+	r.options.reload = func() (*compiled, error) { return next, nil }
 }
 
 func TestAnEditOfTheRulesBeginsTheWindowAnew(t *testing.T) {

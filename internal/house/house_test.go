@@ -41,6 +41,7 @@ var table = map[string][]string{
 	"internal/fleet":     {},
 	"internal/journal":   {},
 	"internal/throwaway": {},
+	"internal/handover":  {},
 	"internal/evidence":  {"compare"},
 	"internal/admin":     {"compare", "internal/cutover", "internal/evidence"},
 	"internal/demo":      {"internal/throwaway"},
