@@ -17,8 +17,9 @@ import (
 //
 //   - It takes a setting that is named twice in one frame for an attack, and hangs up. The guard leaves the last one, which is
 //     the one that counts.
-//   - A request with a header that concerns a connection gets 400, but its stream is not reset. The guard spoils the header block
-//     by one field with a name that no field may have, so that the server resets the stream as for any malformed request.
+//   - A request with a header that concerns a connection gets 400, but its stream is not reset. A request without a body
+//     is served although a length is announced, and so is one with two lengths. The guard spoils the header block by one field with
+//     a name that no field may have, so that the server resets the stream as for any malformed request.
 //
 // All else passes as it came.
 type frameGuard struct {
@@ -28,8 +29,10 @@ type frameGuard struct {
 	out     []byte // of it, what the server has not read yet
 	pass    int    // bytes that follow and are not looked at
 	decoder *hpack.Decoder
-	bad     bool // the header block that is being read has a field that it must not have
-	blind   bool // the server will refuse what came; nothing is looked at any more
+	bad     bool   // the header block that is being read has a field that it must not have
+	length  string // the Content-Length in it
+	ends    bool   // no body follows on it
+	blind   bool   // the server will refuse what came; nothing is looked at any more
 }
 
 const (
@@ -46,8 +49,17 @@ var spoil = [...]byte{0, 1, 'X', 0}
 // newFrameGuard guards a connection whose frames begin after skip bytes.
 func newFrameGuard(c net.Conn, skip int) *frameGuard {
 	g := &frameGuard{Conn: c, in: bufio.NewReader(c), pass: skip}
-	g.decoder = hpack.NewDecoder(headerTable, func(f hpack.HeaderField) { g.bad = g.bad || ofConnection(f) })
+	g.decoder = hpack.NewDecoder(headerTable, g.field)
 	return g
+}
+
+// field takes in a field of a header block.
+func (g *frameGuard) field(f hpack.HeaderField) {
+	if f.Name == "content-length" {
+		g.bad = g.bad || g.length != "" && g.length != f.Value
+		g.length = f.Value
+	}
+	g.bad = g.bad || ofConnection(f)
 }
 
 // ofConnection reports whether a field must not be in a request of HTTP/2.
@@ -160,7 +172,7 @@ func (g *frameGuard) inspect(kind http2.FrameType, flags http2.Flags) {
 			g.blind = true
 			return
 		}
-		g.bad = false
+		g.bad, g.length, g.ends = false, "", flags.Has(http2.FlagHeadersEndStream)
 	}
 	if _, err := g.decoder.Write(fragment); err != nil {
 		g.blind = true
@@ -173,7 +185,7 @@ func (g *frameGuard) inspect(kind http2.FrameType, flags http2.Flags) {
 		g.blind = true
 		return
 	}
-	if g.bad {
+	if g.bad || g.ends && strings.Trim(g.length, "0") != "" {
 		g.frame[4] &^= byte(http2.FlagHeadersEndHeaders)
 		more := [frameHeader]byte{3: byte(http2.FrameContinuation), 4: byte(http2.FlagContinuationEndHeaders)}
 		copy(more[5:], g.frame[5:frameHeader]) // the stream
