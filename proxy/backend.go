@@ -113,13 +113,14 @@ func newTransport(o BackendOptions, idle int, http1, http2, h2c bool) *http.Tran
 	protocols.SetHTTP2(http2)
 	protocols.SetUnencryptedHTTP2(h2c)
 	t := &http.Transport{
-		DialContext:           (&net.Dialer{Timeout: dialTimeout, KeepAlive: 15 * time.Second}).DialContext,
-		TLSHandshakeTimeout:   dialTimeout,
-		ExpectContinueTimeout: continueTimeout,
-		DisableCompression:    true,
-		MaxIdleConnsPerHost:   idle,
-		IdleConnTimeout:       idleTimeout,
-		Protocols:             protocols,
+		DialContext:            (&net.Dialer{Timeout: dialTimeout, KeepAlive: 15 * time.Second}).DialContext,
+		TLSHandshakeTimeout:    dialTimeout,
+		ExpectContinueTimeout:  continueTimeout,
+		DisableCompression:     true,
+		MaxIdleConnsPerHost:    idle,
+		MaxResponseHeaderBytes: maxHeader,
+		IdleConnTimeout:        idleTimeout,
+		Protocols:              protocols,
 	}
 	if o.TLS != nil {
 		t.TLSClientConfig = o.TLS.Clone()

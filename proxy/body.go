@@ -53,6 +53,38 @@ func (b *requestBody) keep(memory *budget, limit int64) {
 	}
 }
 
+// expected is how much room to make: what the client announced, but no more than a few times what it has sent, so that
+// announcements alone take no memory.
+func (b *requestBody) expected() int {
+	const first = 64 << 10
+	return int(min(max(b.length, 0), int64(max(first, 4*len(b.kept.bytes)))))
+}
+
+// hold has the body kept in another budget and up to another limit from now on, whatever was read ahead of it. Nobody may have
+// been served of it.
+func (b *requestBody) hold(memory *budget, limit int64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	size := cap(b.kept.bytes)
+	if !memory.reserve(size) {
+		b.keeping = false
+		return
+	}
+	if size > 0 {
+		b.kept.budget.release(size)
+	}
+	b.keeping, b.over, b.starved = true, false, false
+	b.kept.budget, b.kept.limit, b.kept.lent = memory, int(limit), true
+	if len(b.beyond) == 0 {
+		return
+	}
+	if !b.kept.grow(b.expected()) {
+		b.stopKeeping()
+		return
+	}
+	b.kept.bytes, b.beyond = append(b.kept.bytes, b.beyond...), nil
+}
+
 // prefetch reads the whole body ahead, as far as it may be kept. What was read is served first, whole or not.
 func (b *requestBody) prefetch(memory *budget, limit int64) error {
 	b.keep(memory, limit)
@@ -100,7 +132,7 @@ func (b *requestBody) ahead() (room []byte, full bool, err error) {
 	if b.eof || b.err != nil || !b.keeping {
 		return nil, false, b.err
 	}
-	if b.kept.grow(int(max(b.length, 0))) {
+	if b.kept.grow(b.expected()) {
 		return b.kept.room(), false, nil
 	}
 	if len(b.kept.bytes) >= b.kept.limit {
@@ -178,7 +210,7 @@ func (b *requestBody) fetch(p []byte) (int, error) {
 
 func (b *requestBody) store(p []byte) {
 	for b.keeping && len(p) > 0 {
-		if !b.kept.grow(int(max(b.length, 0))) {
+		if !b.kept.grow(b.expected()) {
 			b.stopKeeping()
 			return
 		}

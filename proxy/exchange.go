@@ -24,6 +24,7 @@ type exchange struct {
 	authority recorder
 	shadow    recorder
 	deadline  time.Time
+	headers   int  // bytes that are reserved for them
 	handed    bool // to the mirror: the handler is no longer its owner
 	finished  atomic.Bool
 }
@@ -77,6 +78,30 @@ func (x *exchange) finish(result compare.Result) {
 	x.body.drop()
 	x.authority.drop()
 	x.shadow.drop()
+	x.p.memory.release(x.headers)
+}
+
+// keepHeaders accounts for the headers that wait with the exchange, or reports that there is no memory left for them.
+func (x *exchange) keepHeaders(answer http.Header) bool {
+	n := headerBytes(x.in.header) + headerBytes(answer)
+	if !x.p.memory.reserve(n) {
+		return false
+	}
+	x.headers = n
+	return true
+}
+
+// headerBytes is what a header takes in memory, about.
+func headerBytes(h http.Header) int {
+	const entry = 64
+	n := 0
+	for name, values := range h {
+		n += len(name) + entry
+		for _, v := range values {
+			n += len(v)
+		}
+	}
+	return n
 }
 
 // abandon is deferred by the handler: what it neither finished nor handed over ended by a panic.

@@ -127,6 +127,7 @@ func (g *gate) readBody(w http.ResponseWriter, body *requestBody, deadline time.
 	}
 	control := http.NewResponseController(w)
 	_ = control.SetReadDeadline(deadline) // where it cannot be set, the client's own pace counts
+	body.hold(&g.budget, g.hold.Bytes)
 	err := body.prefetch(&g.budget, g.hold.Bytes)
 	_ = control.SetReadDeadline(time.Time{})
 	if err != nil {

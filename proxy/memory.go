@@ -42,13 +42,13 @@ func (f *buffer) grow(hint int) bool {
 	}
 	want := min(max(hint, 2*cap(f.bytes), smallest), max(f.limit, smallest))
 	size := poolSize(want)
-	if !f.budget.reserve(size) {
+	if !f.budget.reserve(size - cap(f.bytes)) { // a body of more than half of the budget must find room, too
 		return false
 	}
 	next := takePiece(size)
 	grown := (*next)[:len(f.bytes)]
 	copy(grown, f.bytes)
-	f.drop()
+	f.free()
 	f.bytes, f.piece = grown, next
 	return true
 }
@@ -59,10 +59,14 @@ func (f *buffer) room() []byte { return f.bytes[len(f.bytes):min(cap(f.bytes), f
 func (f *buffer) drop() {
 	if f.bytes != nil {
 		f.budget.release(cap(f.bytes))
-		if !f.lent {
-			givePiece(f.piece)
-		}
+		f.free()
 		f.bytes, f.piece = nil, nil
+	}
+}
+
+func (f *buffer) free() {
+	if f.piece != nil && !f.lent {
+		givePiece(f.piece)
 	}
 }
 

@@ -44,9 +44,10 @@ func NewProxy(o Options) (*Proxy, error) {
 	if !isToken(o.Run) {
 		return nil, errors.New("run name " + o.Run + ": only letters, digits and -_.~ may be in it, because Via names it")
 	}
+	safe := &contained{o.Observer, o.Router, o.Logger}
 	p := &Proxy{
-		options: o, name: "paritygate-" + o.Run, via: newVia("paritygate-" + o.Run), router: o.Router, observer: o.Observer, log: o.Logger, metrics: newMetrics(),
-		gate: newGate(o.Router, o.Hold), mirror: mirror{queue: make(chan *exchange, o.Queue)}, seed: maphash.MakeSeed(),
+		options: o, name: "paritygate-" + o.Run, via: newVia("paritygate-" + o.Run), router: safe, observer: safe, log: o.Logger, metrics: newMetrics(),
+		gate: newGate(safe, o.Hold), mirror: mirror{queue: make(chan *exchange, o.Queue)}, seed: maphash.MakeSeed(),
 	}
 	p.memory.limit = o.Memory
 	p.mirror.desk = newDesk()

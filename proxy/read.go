@@ -131,6 +131,8 @@ func (p *Proxy) settle(x *exchange, c *call, end relayed) {
 		x.skip(compare.RequestBody)
 	case x.authority.starved:
 		x.skip(compare.Memory)
+	case !x.keepHeaders(c.resp.Header):
+		x.skip(compare.Memory)
 	default:
 		if c.body != nil {
 			x.body = c.body.take()
