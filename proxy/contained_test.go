@@ -50,7 +50,7 @@ func (j *jumpy) Plan() Plan {
 }
 
 // Wherever something panics, it costs that exchange alone: the next ones are served, counted and compared, and nothing is kept.
-func TestPanicsCostOneExchange(t *testing.T) {
+func TestRule08_PanicsCostOneExchange(t *testing.T) {
 	for _, c := range []struct {
 		place, method string
 		plan          Plan

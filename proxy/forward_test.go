@@ -18,7 +18,7 @@ import (
 )
 
 // Rule 11.
-func TestRequestLineArrivesAsSent(t *testing.T) {
+func TestRule11_TheRequestLineArrivesAsSent(t *testing.T) {
 	var got atomic.Value
 	echo := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got.Store(r.RequestURI) })
 	r := start(t, Plan{Epoch: 1, Reads: Old, Writes: Old}, echo, echo)
@@ -181,7 +181,7 @@ func TestBodyLimit(t *testing.T) {
 }
 
 // Rule 5.
-func TestAuthorityFailures(t *testing.T) {
+func TestRule05_AuthorityFailuresAreToldAsSuch(t *testing.T) {
 	hung := start(t, shadowPlan, hang(), text("x"), func(o *Options) { o.Old.Timeout = 50 * time.Millisecond })
 	for _, c := range []struct {
 		name   string
@@ -222,7 +222,7 @@ func TestPassesStatusesAndRedirectsAsTheyAre(t *testing.T) {
 }
 
 // Rule 12: an answer that breaks off never looks complete, and is not compared.
-func TestCutAnswerAbortsTheClient(t *testing.T) {
+func TestRule12_ACutAnswerIsNeitherWholeNorCompared(t *testing.T) {
 	for name, head := range map[string]string{
 		"length":  "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf",
 		"chunked": "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n",
@@ -245,7 +245,7 @@ func TestCutAnswerAbortsTheClient(t *testing.T) {
 }
 
 // Rule 5: a client that leaves cancels a read at the authority.
-func TestClientGoneCancelsTheRead(t *testing.T) {
+func TestRule05_AClientThatLeavesCancelsItsRead(t *testing.T) {
 	canceled := make(chan struct{})
 	asked := make(chan struct{})
 	r := start(t, shadowPlan, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
@@ -270,7 +270,7 @@ func TestClientGoneCancelsTheRead(t *testing.T) {
 }
 
 // Rule 5: a write runs to its end without its client, and is in flight until then.
-func TestWriteIsDetachedFromItsClient(t *testing.T) {
+func TestRule05_AWriteIsDetachedFromItsClient(t *testing.T) {
 	asked, finish, finished := make(chan struct{}), make(chan struct{}), make(chan error, 1)
 	r := start(t, shadowPlan, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)

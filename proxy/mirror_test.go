@@ -100,7 +100,7 @@ func TestShadowHeaderIsOnTheShadowLegAlone(t *testing.T) {
 }
 
 // Rule 4.
-func TestShadowGetsTheWholeBodyOrNone(t *testing.T) {
+func TestRule04_TheShadowGetsTheWholeBodyOrNone(t *testing.T) {
 	var mu sync.Mutex
 	got := map[string]string{}
 	keep := func(name string) http.Handler {
@@ -156,7 +156,7 @@ func TestShadowGetsTheWholeBodyOrNone(t *testing.T) {
 }
 
 // Rule 9 and I3: no write is ever mirrored.
-func TestWritesAreNeverMirrored(t *testing.T) {
+func TestRule09_WritesAreNeverMirrored(t *testing.T) {
 	var asked atomic.Int64
 	r := start(t, shadowPlan, text("a"), http.HandlerFunc(func(http.ResponseWriter, *http.Request) { asked.Add(1) }), func(o *Options) {
 		o.Table.Routes = []Route{{Name: "graphql", Methods: []string{"POST"}, Path: "/graphql"}}

@@ -18,7 +18,7 @@ import (
 )
 
 // Rules 1 and 2: a black-holed shadow adds nothing, and what it takes stays bounded.
-func TestBlackHoledShadowAddsNothing(t *testing.T) {
+func TestRule02_AShadowThatHangsAddsNothing(t *testing.T) {
 	for name, shadow := range map[string]func(t *testing.T) func(n int, c net.Conn){
 		"hangs": func(*testing.T) func(int, net.Conn) { return func(_ int, c net.Conn) { _, _ = io.Copy(io.Discard, c) } },
 		"resets": func(*testing.T) func(int, net.Conn) {
@@ -58,7 +58,7 @@ func TestBlackHoledShadowAddsNothing(t *testing.T) {
 }
 
 // Rule 1: the second request on the same client connection is served while the first one's shadow still hangs.
-func TestShadowDoesNotHoldTheClientsConnection(t *testing.T) {
+func TestRule01_TheShadowDoesNotHoldTheClientsConnection(t *testing.T) {
 	hanging := make(chan struct{}, 1)
 	r := start(t, shadowPlan, text("fine"), http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		select {
@@ -154,7 +154,7 @@ func TestShutdownCountsWhatIsQueued(t *testing.T) {
 }
 
 // Rule 7: nothing is repeated on the shadow, redirects are not followed, connections are reused.
-func TestShadowIsAskedOnceAndFollowsNothing(t *testing.T) {
+func TestRule07_TheShadowIsAskedOnceAndFollowsNothing(t *testing.T) {
 	var asked atomic.Int64
 	drop := rawBackend(t, func(_ int, c net.Conn) {
 		reader := bufio.NewReader(c)
@@ -218,7 +218,7 @@ func TestWriteIsNeverSentTwice(t *testing.T) {
 	}
 }
 
-func TestConnectionsAreReused(t *testing.T) {
+func TestRule07_ConnectionsAreReused(t *testing.T) {
 	var opened [2]atomic.Int64
 	counting := func(i int, body string) http.Handler {
 		seen := sync.Map{}

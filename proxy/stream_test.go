@@ -17,7 +17,7 @@ import (
 )
 
 // Rule 6: what flows passes as it comes.
-func TestStreamsPassUnbuffered(t *testing.T) {
+func TestRule06_StreamsPassUnbuffered(t *testing.T) {
 	for _, kind := range []string{"text/event-stream", "text/plain"} {
 		next := make(chan struct{})
 		r := start(t, shadowPlan, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -48,7 +48,7 @@ func TestStreamsPassUnbuffered(t *testing.T) {
 	}
 }
 
-func TestInformationalAnswersAndContinue(t *testing.T) {
+func TestRule06_InformationalAnswersAndContinue(t *testing.T) {
 	r := start(t, Plan{Epoch: 1, Reads: Old, Writes: Old}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/refuse" {
 			w.WriteHeader(http.StatusExpectationFailed)
@@ -86,7 +86,7 @@ func TestInformationalAnswersAndContinue(t *testing.T) {
 	}
 }
 
-func TestTrailersAndHead(t *testing.T) {
+func TestRule06_TrailersAndHead(t *testing.T) {
 	sent := make(chan string, 1)
 	r := start(t, shadowPlan, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
@@ -121,7 +121,7 @@ func TestTrailersAndHead(t *testing.T) {
 	}
 }
 
-func TestUpgradePassesAndIsClosedByTheGate(t *testing.T) {
+func TestRule06_UpgradesPassAndAreClosedByTheGate(t *testing.T) {
 	backend := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("Upgrade") != "echo" {
 			w.WriteHeader(400)
@@ -171,7 +171,7 @@ func TestUpgradePassesAndIsClosedByTheGate(t *testing.T) {
 }
 
 // Rule 6: gRPC passes with its trailers, over h2c on both sides, and unary calls compare.
-func TestGRPC(t *testing.T) {
+func TestRule06_GRPC(t *testing.T) {
 	backend := func() http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			body, _ := io.ReadAll(r.Body)
@@ -220,7 +220,7 @@ func TestGRPC(t *testing.T) {
 }
 
 // Rule 3, and I2.
-func TestBytesAreIdenticalWithMirroringOnAndOff(t *testing.T) {
+func TestRule03_BytesAreIdenticalWithMirroringOnAndOff(t *testing.T) {
 	bodies := make([][]byte, 50)
 	for i := range bodies {
 		bodies[i] = make([]byte, 1<<(i%18)+i)
