@@ -66,7 +66,7 @@ func TestRule01_TheShadowDoesNotHoldTheClientsConnection(t *testing.T) {
 		default:
 		}
 		<-r.Context().Done()
-	}))
+	}), func(o *Options) { o.Table.ShadowTimeout = 2 * time.Second })
 	conn, err := net.Dial("tcp", r.address)
 	if err != nil {
 		t.Fatal(err)
@@ -75,7 +75,7 @@ func TestRule01_TheShadowDoesNotHoldTheClientsConnection(t *testing.T) {
 	reader := bufio.NewReader(conn)
 	for i := range 5 {
 		_, _ = io.WriteString(conn, "GET / HTTP/1.1\r\nHost: x\r\n\r\n")
-		_ = conn.SetReadDeadline(time.Now().Add(3 * time.Second)) // below the shadow's timeout
+		_ = conn.SetReadDeadline(time.Now().Add(1500 * time.Millisecond)) // below the shadow's timeout
 		resp, err := http.ReadResponse(reader, nil)
 		if err != nil {
 			t.Fatalf("request %d: %v", i, err)
