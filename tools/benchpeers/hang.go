@@ -33,8 +33,9 @@ var troubles = []trouble{
 type calm struct {
 	rate        float64 // answers a second
 	p50, p99    time.Duration
-	warm, most  int // KiB of resident memory, after the warm-up and at most
-	connections int // to new, at most
+	warm, most  int     // KiB of resident memory, after the warm-up and at most
+	connections int     // to new, at most
+	others      float64 // share of the two cores that went to other work
 	accounts    string
 }
 
@@ -55,8 +56,8 @@ func (b *bench) measureHang(w io.Writer) error {
 				if err != nil {
 					return fmt.Errorf("%s, %d KiB: %w", t.label, kib, err)
 				}
-				fmt.Fprintf(os.Stderr, "%d/%d %5s %-34s %6.1f/s  p50 %4.0f µs  p99 %5.0f µs  RSS %5.1f, at most %5.1f MiB  %d connections  %s\n", i+1, runs,
-					fmt.Sprint(kib, "KiB"), t.label, c.rate, micros(c.p50), micros(c.p99), mib(c.warm), mib(c.most), c.connections, c.accounts)
+				fmt.Fprintf(os.Stderr, "%d/%d %5s %-34s %6.1f/s  p50 %4.0f µs  p99 %5.0f µs  RSS %5.1f, at most %5.1f MiB  %d connections  %s%s\n", i+1, runs,
+					fmt.Sprint(kib, "KiB"), t.label, c.rate, micros(c.p50), micros(c.p99), mib(c.warm), mib(c.most), c.connections, c.accounts, disturbed(c))
 				results[t.label] = append(results[t.label], c)
 			}
 		}
@@ -85,7 +86,7 @@ func (b *bench) sampleHang(t trouble, kib int) (c calm, err error) {
 	if c.warm, err = r.resident(); err != nil {
 		return c, err
 	}
-	if err := c.watch(g, r.process, b.hang); err != nil {
+	if err := c.watch(b, g, r.process); err != nil {
 		return c, fmt.Errorf("%w\n%s", err, r.end())
 	}
 	g.stop()
@@ -102,14 +103,18 @@ func (b *bench) sampleHang(t trouble, kib int) (c calm, err error) {
 }
 
 // watch measures what the clients see, and the memory, for a while.
-func (c *calm) watch(g *load, p *process, d time.Duration) error {
+func (c *calm) watch(b *bench, g *load, p *process) error {
 	g.forget()
 	before, err := g.counts()
 	if err != nil {
 		return err
 	}
+	used, err := b.used()
+	if err != nil {
+		return err
+	}
 	c.most = c.warm
-	for end := time.Now().Add(d); time.Now().Before(end); {
+	for end := time.Now().Add(b.hang); time.Now().Before(end); {
 		time.Sleep(200 * time.Millisecond)
 		now, err := p.resident()
 		if err != nil {
@@ -121,11 +126,16 @@ func (c *calm) watch(g *load, p *process, d time.Duration) error {
 	if err != nil {
 		return err
 	}
+	usedNow, err := b.used()
+	if err != nil {
+		return err
+	}
 	c.rate = float64(after.completed-before.completed) / after.at.Sub(before.at).Seconds()
+	c.others = max(0, 2-(usedNow-used).Seconds()/after.at.Sub(before.at).Seconds()) / 2
 	var all []int64
 	g.loop.do(func() { all = slices.Clone(g.latencies) })
 	if len(all) == 0 {
-		return fmt.Errorf("no answer within %v", d)
+		return fmt.Errorf("no answer within %v", b.hang)
 	}
 	slices.Sort(all)
 	c.p50, c.p99 = time.Duration(all[len(all)/2]), time.Duration(all[len(all)*99/100])
@@ -151,6 +161,7 @@ func middle(runs []calm) (m calm) {
 	for _, c := range runs { // a cap must hold in every run
 		m.connections = max(m.connections, c.connections)
 	}
+	m.others = figure(func(c calm) float64 { return c.others })
 	m.accounts = runs[len(runs)-1].accounts
 	return m
 }
@@ -161,6 +172,9 @@ func reportHang(w io.Writer, kib int, results map[string][]calm) {
 	off := middle(results[troubles[0].label])
 	fmt.Fprintf(w, "| %s | %.1f/s | %.0f µs | %.0f µs | %.1f MiB | %d |\n", troubles[0].label, off.rate, micros(off.p50), micros(off.p99), mib(off.most), off.connections)
 	var notes []string
+	if text := disturbed(off); text != "" {
+		notes = append(notes, "- "+troubles[0].label+text)
+	}
 	for _, t := range troubles[1:] {
 		c := middle(results[t.label])
 		fmt.Fprintf(w, "| %s | %.1f/s | %.0f µs | %.0f µs | %.1f MiB | %d |\n", t.label, c.rate, micros(c.p50), micros(c.p99), mib(c.most), c.connections)
@@ -169,7 +183,7 @@ func reportHang(w io.Writer, kib int, results map[string][]calm) {
 			micros(c.p50-off.p50), limit("≤ +10", c.p50-off.p50 <= 10*time.Microsecond),
 			micros(c.p99-off.p99), limit("≤ +200", c.p99-off.p99 <= 200*time.Microsecond),
 			mib(c.most-off.most), limit("≤ +24", mib(c.most-off.most) <= 24), limit(fmt.Sprintf("≤ %d + %d", workers, probes), c.connections <= workers+probes))
-		notes = append(notes, fmt.Sprintf("- %s: %s in the last run", t.label, c.accounts))
+		notes = append(notes, fmt.Sprintf("- %s: %s in the last run%s", t.label, c.accounts, disturbed(c)))
 	}
 	fmt.Fprintf(w, "\n%s\n\n", strings.Join(notes, "\n"))
 }
@@ -179,4 +193,18 @@ func limit(text string, kept bool) string {
 		return text + ": **pass**"
 	}
 	return text + ": **fail**"
+}
+
+// used is the time of both cores that this program and its children have used, or nobody has.
+func (b *bench) used() (time.Duration, error) {
+	ours, err := cpuTime(os.Getpid())
+	return ours + idleTime(b.proxyCore) + idleTime(b.loadCore), err
+}
+
+// disturbed says how much of the machine went to other work, if it was enough to matter to a p99.
+func disturbed(c calm) string {
+	if c.others < 0.03 {
+		return ""
+	}
+	return fmt.Sprintf("; disturbed: other work took %.0f %% of the two cores", 100*c.others)
 }

@@ -103,9 +103,9 @@ func (p *process) running() error {
 	}
 }
 
-// family lists the process and its children, as nginx's worker is one.
-func (p *process) family() []int {
-	all := []int{p.cmd.Process.Pid}
+// family lists a process and its children, as nginx's worker is one.
+func family(pid int) []int {
+	all := []int{pid}
 	for i := 0; i < len(all); i++ {
 		lists, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", all[i]))
 		for _, list := range lists {
@@ -120,10 +120,13 @@ func (p *process) family() []int {
 	return all
 }
 
-// cpuTime is what all threads of the process and its children have run, to the nanosecond.
-func (p *process) cpuTime() (time.Duration, error) {
+// cpuTime is what all threads of the process and its children have run.
+func (p *process) cpuTime() (time.Duration, error) { return cpuTime(p.cmd.Process.Pid) }
+
+// cpuTime is what all threads of a process and its children have run, to the nanosecond.
+func cpuTime(pid int) (time.Duration, error) {
 	var total time.Duration
-	for _, pid := range p.family() {
+	for _, pid := range family(pid) {
 		threads, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", pid))
 		if len(threads) == 0 {
 			return 0, fmt.Errorf("no threads of process %d: has it ended, or is this kernel without schedstat?", pid)
