@@ -94,18 +94,35 @@ func (c *Client) Do(req *http.Request, call *Call) (*http.Response, error) {
 	if d := due(ctx, c.epoch); d > 0 && (limit == 0 || d < limit) {
 		limit = d
 	}
+	resp, err := c.deliver(req, call, wire, limit)
+	if err != nil {
+		wire.give()
+	}
+	return resp, err
+}
+
+// deliver has the request answered over one connection, or a second one.
+func (c *Client) deliver(req *http.Request, call *Call, wire *buffer, limit time.Duration) (*http.Response, error) {
+	ctx := req.Context()
 	cn, err := c.pool.take(ctx, limit)
 	if err == nil && cn == nil {
 		cn, err = c.open(ctx, limit)
 	}
+	defer func() {
+		if cn != nil {
+			cn.close() // a callback panics
+		}
+	}()
 	size := wire.w
 	for err == nil {
 		var resp *http.Response
 		if resp, err = cn.exchange(req, call, wire, limit); err == nil {
+			cn = nil
 			return resp, nil
 		}
 		again := cn.mayRepeat(ctx, req, call, err)
 		cn.close()
+		cn = nil
 		if !again {
 			break
 		}
@@ -114,7 +131,6 @@ func (c *Client) Do(req *http.Request, call *Call) (*http.Response, error) {
 			cn, err = c.open(ctx, limit)
 		}
 	}
-	wire.give()
 	return nil, err
 }
 

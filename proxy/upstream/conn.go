@@ -24,13 +24,12 @@ type conn struct {
 	// Of the exchange under way.
 	buf  *buffer
 	got  bool // a byte of the answer has come
-	scan int  // how far the head has been searched for its end, from buf.r
-	line int  // how many lines that were
+	full bool // the last read was filled: there may be more in the socket
 }
 
 // send has the request written before the first read.
 func (cn *conn) send(ctx context.Context, wire *buffer, limit time.Duration, wrote func()) error {
-	cn.buf, cn.got, cn.scan, cn.line = wire, false, 0, 0
+	cn.buf, cn.got, cn.full = wire, false, false
 	image := wire.buffered()
 	wire.r, wire.w = 0, 0
 	cn.sock.begin(ctx, limit, wrote)
@@ -55,7 +54,7 @@ func (cn *conn) read(p []byte) (int, error) {
 		n, err = cn.tls.Read(p)
 	}
 	if n > 0 {
-		cn.got = true
+		cn.got, cn.full = true, n == len(p)
 		return n, nil
 	}
 	if err != nil && cn.sock.ctx != nil {
@@ -113,14 +112,13 @@ func (cn *conn) failed(err error) error {
 // close closes the connection and gives its place free.
 func (cn *conn) close() {
 	cn.sock.end()
-	cn.shut()
+	_ = cn.sock.Close()
 	cn.client.pool.closed()
 }
 
-func (cn *conn) shut() {
+// retire closes a connection that is whole, with TLS's goodbye. Its place stays taken.
+func (cn *conn) retire() {
 	if cn.tls != nil {
-		// Close would say goodbye first, and wait for that to be written.
-		_ = cn.tls.SetWriteDeadline(time.Now().Add(time.Second))
 		_ = cn.tls.Close()
 		return
 	}
@@ -129,12 +127,16 @@ func (cn *conn) shut() {
 
 // done ends an exchange whose answer has been read to its end: the connection is kept if it may be used again.
 func (cn *conn) done(keep bool) {
-	if alone := cn.sock.end(); !alone || !keep || cn.sock.broken != nil {
-		cn.shut()
-		cn.client.pool.closed()
+	switch alone := cn.sock.end(); {
+	case !alone || cn.sock.broken != nil:
+		cn.close()
+		return
+	case !keep:
+		cn.client.pool.discard(cn)
 		return
 	}
 	cn.reused = true
+	cn.suspect = cn.suspect || cn.full
 	cn.client.pool.put(cn)
 }
 

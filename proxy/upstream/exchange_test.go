@@ -225,3 +225,34 @@ func TestAnswerBeforeTheBody(t *testing.T) {
 		})
 	}
 }
+
+// TestCallbackThatPanics costs its connection and nothing else.
+func TestCallbackThatPanics(t *testing.T) {
+	b := serve(t, func(p *peer) {
+		for p.request() != nil {
+			p.say("HTTP/1.1 103 X\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+		}
+	})
+	client := b.client(t, func(o *Options) { o.MaxConns = 1 })
+	for _, call := range []*Call{
+		{Wrote: func() { panic("wrote") }},
+		{Informed: func(int, http.Header) error { panic("informed") }},
+	} {
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Error("no panic")
+				}
+			}()
+			resp, err := client.Do(b.get("/"), call)
+			if err == nil {
+				_ = resp.Body.Close()
+			}
+		}()
+		if client.Conns() != 0 {
+			t.Errorf("%d connections left", client.Conns())
+		}
+		fetch(t, client, b.get("/"))
+		client.CloseIdleConnections()
+	}
+}

@@ -60,7 +60,7 @@ func (p *pool) place(ctx context.Context, limit time.Duration) error {
 	p.mu.Unlock()
 	cn, err := p.await(ctx, limit, wait)
 	if cn != nil {
-		cn.shut() // its place is what was asked for
+		cn.retire() // its place is what was asked for
 	}
 	return err
 }
@@ -97,9 +97,11 @@ func (p *pool) await(ctx context.Context, limit time.Duration, wait chan *conn) 
 	case cn := <-wait:
 		return cn, nil
 	case <-ctx.Done():
-		err = context.Cause(ctx)
 	case <-expired:
 		err = ErrTimeout
+	}
+	if ctx.Err() != nil {
+		err = context.Cause(ctx)
 	}
 	p.mu.Lock()
 	for i, w := range p.queue {
@@ -209,7 +211,7 @@ func (p *pool) closeIdle() {
 
 // discard closes a connection that is in nobody's use.
 func (p *pool) discard(cn *conn) {
-	cn.shut()
+	cn.retire()
 	p.closed()
 }
 

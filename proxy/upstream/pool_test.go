@@ -246,6 +246,7 @@ func TestUnaskedAnswers(t *testing.T) {
 	}{
 		{"behind the body", "GET", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi", false},
 		{"behind a large body", "GET", "HTTP/1.1 200 OK\r\nContent-Length: 20002\r\n\r\n" + strings.Repeat(" ", 20000) + "hi", false},
+		{"behind a buffer full to its end", "GET", "HTTP/1.1 200 OK\r\nContent-Length: 4054\r\n\r\n" + strings.Repeat(" ", 4054), false},
 		{"behind an empty body", "GET", "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", false},
 		{"behind the last chunk", "GET", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n", false},
 		{"behind a 204", "GET", "HTTP/1.1 204 No Content\r\n\r\n", false},
@@ -355,5 +356,34 @@ func TestDialErrors(t *testing.T) {
 	}
 	if client.Conns() != 0 {
 		t.Errorf("%d connections", client.Conns())
+	}
+}
+
+// TestUnaskedBehindABodyThatFillsItsReader: the reader has no room for a byte that nobody asked for, which is looked for before the
+// connection is used again.
+func TestUnaskedBehindABodyThatFillsItsReader(t *testing.T) {
+	b := serve(t, func(p *peer) {
+		for n := 0; p.request() != nil; n++ {
+			if p.n == 1 && n == 0 {
+				p.say("HTTP/1.1 200 OK\r\nContent-Length: 20000\r\n\r\n" + strings.Repeat(" ", 20000) + poison)
+				continue
+			}
+			p.say("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ngood")
+		}
+	})
+	client := b.client(t)
+	resp, err := client.RoundTrip(b.get("/"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.ReadFull(resp.Body, make([]byte, 20000)); err != nil {
+		t.Fatal(err)
+	}
+	_ = resp.Body.Close()
+	if client.Conns() == 1 {
+		client.pool.idle[0].idleSince = client.now() // it has not rested at all
+	}
+	if _, body := fetch(t, client, b.get("/")); body != "good" {
+		t.Errorf("the second request got %q", body)
 	}
 }

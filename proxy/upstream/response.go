@@ -56,17 +56,17 @@ func (cn *conn) inform(req *http.Request, call *Call, d head) error {
 // head reads one head.
 func (cn *conn) head(h http.Header) (head, error) {
 	f, limit := cn.buf, cn.client.options.MaxHeaderBytes
-	cn.scan, cn.line = 0, 0
+	scan, line := 0, 0 // how far it has been searched for its end, and how many lines that were
 	for {
 		b := f.buffered()
-		next, lines, found := headEnd(b, cn.scan)
-		cn.scan, cn.line = next, cn.line+lines
+		next, lines, found := headEnd(b, scan)
+		scan, line = next, line+lines
 		if found {
 			if next > limit {
 				return head{}, errHeaderTooLarge
 			}
 			f.r += next
-			return parseHead(b[:next], max(cn.line, 1), h)
+			return parseHead(b[:next], max(line, 1), h)
 		}
 		switch {
 		case !mayBeHead(b):
@@ -102,7 +102,6 @@ func (cn *conn) respond(req *http.Request, d head) (*http.Response, error) {
 	}
 	keep := !f.close && !f.drop && !req.Close
 	cn.suspect = f.suspect
-	cn.sock.limit = 0 // the body may take longer
 	buf := cn.buf
 	have := int64(len(buf.buffered()))
 	switch {

@@ -1,8 +1,10 @@
 package upstream
 
 import (
+	"net"
 	"net/http"
 	"testing"
+	"time"
 )
 
 // TestSentAgain: how often the backend sees a request whose connection fails, and whether the caller gets an answer.
@@ -122,4 +124,32 @@ func TestUnsentIsSent(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = resp.Body.Close()
+}
+
+// TestEndThatCameBeforeTheRequest: the backend closed its half of the connection just before the request was written, and goes on
+// reading, so that nothing more comes that could wake the client. It looks by itself.
+func TestEndThatCameBeforeTheRequest(t *testing.T) {
+	closed := make(chan struct{})
+	b := serve(t, func(p *peer) {
+		if p.n > 1 {
+			echo(p)
+			return
+		}
+		p.request()
+		p.say("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+		_ = p.Conn.(*net.TCPConn).CloseWrite()
+		close(closed)
+		p.drain()
+	})
+	client := b.client(t)
+	fetch(t, client, b.get("/"))
+	<-closed
+	client.pool.idle[0].idleSince = client.now() // too short a rest for a look
+	start := time.Now()
+	if _, body := fetch(t, client, b.get("/again")); body != "/again" {
+		t.Errorf("answered %q", body)
+	}
+	if took := time.Since(start); took > patience/2 {
+		t.Errorf("took %v", took)
+	}
 }
