@@ -252,25 +252,22 @@ func TestRule10_BodiesAreFramedAnew(t *testing.T) {
 	heads := make(chan string, 64)
 	backend := rawBackend(t, func(_ int, c net.Conn) {
 		in := bufio.NewReader(c)
-		for {
-			var head strings.Builder
-			for !strings.HasSuffix(head.String(), "\r\n\r\n") {
-				b, err := in.ReadByte()
-				if err != nil {
-					return
-				}
-				head.WriteByte(b)
-			}
-			req, err := http.ReadRequest(bufio.NewReader(io.MultiReader(strings.NewReader(head.String()), in)))
+		var head strings.Builder
+		for !strings.HasSuffix(head.String(), "\r\n\r\n") {
+			b, err := in.ReadByte()
 			if err != nil {
-				heads <- "malformed: " + head.String()
 				return
 			}
-			body, _ := io.ReadAll(req.Body)
-			heads <- head.String() + string(body)
-			_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+			head.WriteByte(b)
+		}
+		req, err := http.ReadRequest(bufio.NewReader(io.MultiReader(strings.NewReader(head.String()), in)))
+		if err != nil {
+			heads <- "malformed: " + head.String()
 			return
 		}
+		body, _ := io.ReadAll(req.Body)
+		heads <- head.String() + string(body)
+		_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
 	})
 	r := startAt(t, Plan{Epoch: 1, Reads: Old, Writes: Old}, backend, deadServer(t))
 	for _, c := range []struct {

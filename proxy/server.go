@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"net"
 	"net/http"
+	"strings"
 	"time"
 
 	"go.uber.org/zap"
@@ -78,9 +79,9 @@ func NewServer(o ServerOptions, handler http.Handler) *http.Server {
 // streamError counts an error of HTTP/2 by net/http's word for it. A frame for a stream that has just ended is none.
 func (c *Clients) streamError(name string) {
 	switch {
-	case name == "too_many_early_resets":
+	case strings.HasSuffix(name, "_too_many_early_resets"):
 		c.reject(reasonHTTP2Flood)
-	case name != "closed":
+	case !strings.HasSuffix(name, "_STREAM_CLOSED_closed"):
 		c.reject(reasonHTTP2)
 	}
 }
