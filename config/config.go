@@ -90,11 +90,19 @@ const (
 	HostClient  = "client"
 )
 
+// The values of Backend.Client: the program's own pooled HTTP/1.1 client with net/http's for what that does not take, or net/http's
+// for everything.
+const (
+	ClientPooled   = "pooled"
+	ClientStandard = "standard"
+)
+
 // Backend is one of the two systems as it is reached over HTTP.
 type Backend struct {
 	URL     *url.URL      // http or https, with no user, query or fragment
 	Timeout time.Duration // to the response's headers
 	Host    string        // HostBackend or HostClient: whose Host header it gets
+	Client  string        // ClientPooled or ClientStandard: by what it is asked
 	Headers HeaderEdit
 	TLS     BackendTLS
 }

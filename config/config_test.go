@@ -35,7 +35,7 @@ func TestFields(t *testing.T) {
 		"tls":    {c.Listen.TLS, &ListenTLS{"tls.crt", "tls.key"}},
 		"users":  {c.Admin.Users, []User{{"alice", Operator, "alice-secret-token"}, {"grafana", Viewer, "a-literal-token"}}},
 		"old": {c.Backends.Old, Backend{
-			address("https://old.example.com/rest/v1"), 20 * time.Second, HostClient,
+			address("https://old.example.com/rest/v1"), 20 * time.Second, HostClient, ClientStandard,
 			HeaderEdit{map[string]Secret{"Apikey": "header-secret", "X-Version": "2"}, []string{"Cf-Connecting-Ip"}},
 			BackendTLS{"ca.pem", "old.internal"},
 		}},

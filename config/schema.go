@@ -82,6 +82,7 @@ func backendSchema(b *Backend) object {
 		need("url", backendURL(&b.URL)),
 		opt("timeout", durationOf(&b.Timeout, time.Millisecond)),
 		opt("host", oneOf(&b.Host, []string{HostBackend, HostClient})),
+		opt("client", oneOf(&b.Client, []string{ClientPooled, ClientStandard})),
 		opt("headers", section(
 			opt("set", dict[Secret]{
 				p: &b.Headers.Set, key: settableHeader, item: func(s *Secret) codec { return headerValue(s) },

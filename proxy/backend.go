@@ -1,7 +1,6 @@
 package proxy
 
 import (
-	"crypto/tls"
 	"errors"
 	"io"
 	"net"
@@ -23,8 +22,6 @@ type backend struct {
 	pools   [2]pool
 	// http2 is set once the backend has answered in HTTP/2, where only unprocessed requests are repeated.
 	http2 atomic.Bool
-	// standardOnly is set once the backend has refused HTTP/1.1.
-	standardOnly atomic.Bool
 }
 
 // pool is the connections for one role.
@@ -73,7 +70,7 @@ func newPool(o BackendOptions, idle int, u upstream.Options) pool {
 func (b *backend) client(a *asking) *upstream.Client {
 	in := a.in
 	switch {
-	case in.upgrade != "" || in.grpc || len(a.trailer) > 0 || b.standardOnly.Load():
+	case in.upgrade != "" || in.grpc || len(a.trailer) > 0:
 		return nil
 	case a.body != nil || len(a.memory) > upstream.MaxBody:
 		return nil // it may have to wait for the client, while an early answer waits to be read
@@ -81,17 +78,6 @@ func (b *backend) client(a *asking) *upstream.Client {
 		return nil
 	}
 	return b.pools[a.role].pooled
-}
-
-// speaksHTTP2Only notes, if err says so, that the backend does not take HTTP/1.1: the pooled client has nothing to offer it.
-func (b *backend) speaksHTTP2Only(err error) bool {
-	const noApplicationProtocol = 120 // RFC 7301
-	var alert tls.AlertError
-	if !errors.As(err, &alert) || alert != noApplicationProtocol {
-		return false
-	}
-	b.standardOnly.Store(true)
-	return true
 }
 
 // idleTimeout is below the keep-alive of common servers (Node: 5 s), so that a write seldom meets a connection that the

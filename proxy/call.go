@@ -44,8 +44,7 @@ func (p *Proxy) ask(w http.ResponseWriter, c *call, a *asking) {
 	}
 	c.in, c.informer.w, c.informer.mute = a.in, w, a.in.major == 1 && a.in.minor == 0
 	start := time.Now()
-	client := c.backend.client(a)
-	if client != nil {
+	if client := c.backend.client(a); client != nil {
 		c.envelope = c.backend.seal(c.ctx, a)
 		c.header = takeHeader()
 		c.envelope.informer, c.envelope.call.Header = &c.informer, c.header
@@ -53,8 +52,7 @@ func (p *Proxy) ask(w http.ResponseWriter, c *call, a *asking) {
 		if errors.Is(c.err, upstream.ErrTimeout) {
 			c.err = errTimeout
 		}
-	}
-	if client == nil || c.err != nil && c.backend.speaksHTTP2Only(c.err) {
+	} else {
 		p.askStandard(c, a)
 	}
 	c.took = time.Since(start)

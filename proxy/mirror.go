@@ -172,14 +172,12 @@ type fetched struct {
 // roundTrip sends the request and waits for the headers of the answer.
 func (b *backend) roundTrip(deadline time.Time, a *asking) (f *fetched, err error) {
 	f = &fetched{until: until{deadline}}
-	client := b.client(a)
-	if client != nil {
+	if client := b.client(a); client != nil {
 		f.envelope = b.seal(&f.until, a)
 		f.header = takeHeader()
 		f.envelope.call.Header = f.header
 		f.resp, err = client.Do(f.envelope.request, &f.envelope.call)
-	}
-	if client == nil || err != nil && b.speaksHTTP2Only(err) {
+	} else {
 		var ctx context.Context
 		ctx, f.cancel = context.WithDeadline(context.Background(), deadline)
 		f.resp, err = b.transport(a.role, a.in).RoundTrip(b.request(ctx, a))

@@ -62,7 +62,9 @@ func (p *Proxy) answerWrite(w http.ResponseWriter, r *http.Request, in *inbound,
 		stop := context.AfterFunc(r.Context(), func() { adm.cancel(errClientGone) })
 		defer stop()
 	}
+	c.recorder.header = c.header
 	end := p.relay(w, c, &c.recorder, detached)
+	c.recorder.drop()
 	if end.client != nil {
 		p.judge(c, in, errClientGone)
 	} else {

@@ -173,6 +173,7 @@ func rule(r config.Rule) compare.Rule {
 func (b *compiler) backend(path string, k config.Backend) proxy.BackendOptions {
 	out := proxy.BackendOptions{
 		URL: k.URL, Timeout: k.Timeout, ClientHost: k.Host == config.HostClient, Set: http.Header{}, Remove: k.Headers.Remove,
+		Standard: k.Client == config.ClientStandard,
 	}
 	for name, value := range k.Headers.Set {
 		out.Set.Set(name, value.Reveal())
