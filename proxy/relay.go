@@ -66,8 +66,8 @@ var (
 func (p *Proxy) copyBody(w io.Writer, control *http.ResponseController, c *call, rec *recorder, detached bool) (out relayed) {
 	var passed int64
 	piece, err := []byte(nil), error(nil)
-	if c.length < 0 {
-		if piece, err = rec.ready(c.resp.Body); len(piece) == 0 && err == nil || c.in.major > 1 {
+	if c.length != 0 {
+		if piece, err = rec.ready(c.resp.Body); len(piece) == 0 && err == nil || c.length < 0 && c.in.major > 1 {
 			out.client = control.Flush() // the headers may be all that comes for a while
 		}
 	}

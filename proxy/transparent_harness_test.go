@@ -260,6 +260,10 @@ func (r *rig) dial(t *testing.T) *caller {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = c.Close() })
+	return newCaller(t, c)
+}
+
+func newCaller(t *testing.T, c net.Conn) *caller {
 	_ = c.SetDeadline(time.Now().Add(20 * time.Second))
 	return &caller{t, c, bufio.NewReader(c)}
 }
@@ -267,7 +271,7 @@ func (r *rig) dial(t *testing.T) *caller {
 func (f *caller) send(format string, args ...any) {
 	f.t.Helper()
 	if _, err := fmt.Fprintf(f.Conn, format, args...); err != nil {
-		f.t.Fatalf("send: %v", err)
+		f.t.Errorf("send: %v", err)
 	}
 }
 
