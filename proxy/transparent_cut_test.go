@@ -37,6 +37,8 @@ func breaksAt(t *testing.T, answer string, then func(w *wire)) *httptest.Server 
 			w.say("%s", answer[:at])
 			if at < len(answer) {
 				then(w)
+			}
+			if at < len(answer) || !strings.Contains(answer, "chunked") && !strings.Contains(answer, "Length") {
 				return
 			}
 		}
