@@ -78,7 +78,7 @@ func (b *bench) sampleCPU(c contender, kib, number int) (s sample, err error) {
 		return s, err
 	}
 	if err := s.watch(g, r.process, b.proxyCore, b.duration); err != nil {
-		return s, fmt.Errorf("%w\n%s", err, r.end())
+		return s, fmt.Errorf("%w\n%s", err, r.dump())
 	}
 	g.stop()
 	profiled()

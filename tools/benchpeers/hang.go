@@ -87,7 +87,7 @@ func (b *bench) sampleHang(t trouble, kib int) (c calm, err error) {
 		return c, err
 	}
 	if err := c.watch(b, g, r.process); err != nil {
-		return c, fmt.Errorf("%w\n%s", err, r.end())
+		return c, fmt.Errorf("%w\n%s", err, r.dump())
 	}
 	g.stop()
 	c.connections = b.new.counts().mostOpen
