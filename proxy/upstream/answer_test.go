@@ -1,6 +1,7 @@
 package upstream
 
 import (
+	"errors"
 	"net/http"
 	"slices"
 	"strings"
@@ -97,6 +98,7 @@ var answers = []struct{ name, wire string }{
 	{"bare line feed behind the data", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\n0\r\n\r\n"},
 	{"carriage return in an extension", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5;a\rb\r\nhello\r\n0\r\n\r\n"},
 	{"data too long", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello!\r\n0\r\n\r\n"},
+	{"other bytes behind the data", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhelloXX0\r\n\r\n"},
 	{"bytes behind the last chunk", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\nHTTP/1.1 200 OK\r\n\r\n"},
 	{"trailer", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-A, x-b,\r\n\r\n5\r\nhello\r\n0\r\nx-a: 1\r\nX-C: 2\r\nX-C: 3\r\n\r\n"},
 	{"announced and not sent", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-A\r\n\r\n5\r\nhello\r\n0\r\n\r\n"},
@@ -190,5 +192,32 @@ func TestLargeAnswers(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestStricter: what the package's doc comment says is an error here, or costs the connection.
+func TestStricter(t *testing.T) {
+	const end = "Content-Length: 0\r\n\r\n"
+	for _, c := range []struct {
+		name, wire string
+		err        error
+	}{
+		{"HTTP/2.0", "HTTP/2.0 200 OK\r\n" + end, errMalformed},
+		{"below 100", "HTTP/1.1 099 OK\r\n" + end, errMalformed},
+		{"signed", "HTTP/1.1 +20 OK\r\n" + end, errMalformed},
+		{"space before the colon", "HTTP/1.1 200 OK\r\nX : y\r\n" + end, errHeader},
+		{"switch", "HTTP/1.1 101 X\r\nUpgrade: y\r\n\r\n", errSwitch},
+		{"33 informational", strings.Repeat("HTTP/1.1 103 X\r\n\r\n", 33) + "HTTP/1.1 200 OK\r\n" + end, errInformational},
+		{"odd trailer", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nA: b\nC: d\r\n\r\n", errTrailer},
+		{"204 with a length", "HTTP/1.1 204 X\r\nContent-Length: 1\r\n\r\n", nil},
+		{"204 in chunks", "HTTP/1.1 204 X\r\nTransfer-Encoding: chunked\r\n\r\n", nil},
+	} {
+		s := ours([][]byte{[]byte(c.wire)}, http.MethodGet, 512)
+		if err := errors.Join(s.err, s.bodyErr); !errors.Is(err, c.err) {
+			t.Errorf("%s: %v", c.name, err)
+		}
+		if s.keep {
+			t.Errorf("%s: the connection was kept", c.name)
+		}
 	}
 }

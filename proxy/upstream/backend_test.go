@@ -2,13 +2,14 @@ package upstream
 
 import (
 	"bufio"
-	"context"
+	"errors"
 	"io"
 	"net"
 	"net/http"
 	"net/url"
 	"strconv"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -37,6 +38,11 @@ func serve(t testing.TB, handle func(p *peer)) *backend {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return serveOn(t, listener, handle)
+}
+
+func serveOn(t testing.TB, listener net.Listener, handle func(p *peer)) *backend {
+	t.Helper()
 	b := &backend{address: listener.Addr().String(), conns: map[net.Conn]bool{}}
 	var group sync.WaitGroup
 	group.Go(func() {
@@ -173,13 +179,22 @@ func eventually(t testing.TB, what string, ok func() bool) {
 	}
 }
 
-// smallBuffers has sockets take as little as they can.
-func smallBuffers(dial dialTCP) dialTCP {
-	return func(ctx context.Context, network, address string) (net.Conn, error) {
-		c, err := dial(ctx, network, address)
-		if err == nil {
-			err = c.(*net.TCPConn).SetWriteBuffer(1)
-		}
-		return c, err
+// narrow are sockets that take as little as they can.
+func narrow(_, _ string, c syscall.RawConn) error {
+	var failure error
+	err := c.Control(func(fd uintptr) {
+		failure = errors.Join(
+			syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_RCVBUF, 1),
+			syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_SNDBUF, 1))
+	})
+	return errors.Join(err, failure)
+}
+
+// unrested makes the idle connections look as if they had been given back just now.
+func unrested(c *Client) {
+	c.pool.mu.Lock()
+	defer c.pool.mu.Unlock()
+	for _, cn := range c.pool.idle {
+		cn.idleSince = c.now()
 	}
 }

@@ -273,3 +273,25 @@ func giveUpAndCheck(t *testing.T, client *Client, r *http.Request) {
 		t.Errorf("%s got a short answer", r.URL.Path)
 	}
 }
+
+// TestCancelAtTheVeryEnd: a watch that cannot be stopped any more costs the connection, since it may close it at any moment.
+func TestCancelAtTheVeryEnd(t *testing.T) {
+	b := serve(t, func(p *peer) {
+		p.request()
+		p.say("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n")
+		p.drain()
+	})
+	client := b.client(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	resp, err := client.RoundTrip(b.get("/").WithContext(ctx))
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.(*body).conn.sock.watch()
+	cancel()
+	_, _ = io.Copy(io.Discard, resp.Body)
+	_ = resp.Body.Close()
+	if client.Conns() != 0 {
+		t.Error("the connection was kept")
+	}
+}

@@ -180,7 +180,6 @@ func (cn *conn) handshake(ctx context.Context, limit time.Duration) error {
 		limit = c.now() + t
 	}
 	s.begin(ctx, limit, nil)
-	s.watch()
 	s.secure = true
 	if limit > 0 {
 		_ = s.SetWriteDeadline(c.epoch.Add(limit))

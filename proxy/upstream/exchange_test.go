@@ -197,12 +197,13 @@ func TestAnswerBeforeTheBody(t *testing.T) {
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			b := serve(t, func(p *peer) {
-				_ = p.Conn.(*net.TCPConn).SetReadBuffer(1)
-				c.answer(p)
-			})
+			listener, err := (&net.ListenConfig{Control: narrow}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+			if err != nil {
+				t.Fatal(err)
+			}
+			b := serveOn(t, listener, c.answer)
 			client := b.client(t)
-			client.dial = smallBuffers(client.dial)
+			client.dial = (&net.Dialer{Control: narrow}).DialContext
 			r := with(http.MethodPost, strings.Repeat("x", MaxBody), nil)()
 			within(t, func() {
 				resp, err := client.RoundTrip(r)

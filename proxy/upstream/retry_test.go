@@ -144,7 +144,7 @@ func TestEndThatCameBeforeTheRequest(t *testing.T) {
 	client := b.client(t)
 	fetch(t, client, b.get("/"))
 	<-closed
-	client.pool.idle[0].idleSince = client.now() // too short a rest for a look
+	unrested(client)
 	start := time.Now()
 	if _, body := fetch(t, client, b.get("/again")); body != "/again" {
 		t.Errorf("answered %q", body)

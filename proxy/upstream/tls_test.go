@@ -181,7 +181,7 @@ func TestTLSUnasked(t *testing.T) {
 			client := b.client(t, trust)
 			fetch(t, client, b.get("/"))
 			<-done
-			aged(client)
+			unrested(client)
 			resp, err := client.Do(with(http.MethodPost, "x", nil)(), nil)
 			if err != nil {
 				t.Fatal(err)
