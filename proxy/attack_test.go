@@ -86,9 +86,10 @@ func TestAttacksByFrames(t *testing.T) {
 		why   reason
 		next  func(i int) []byte
 	}{
+		// A write runs on without its client: only the limit on streams holds these up.
 		{"rapid reset", true, 0xb, reasonHTTP2Flood, func(i int) []byte {
 			id := uint32(2*i + 1)
-			return append(h2frame(h2headers, endStream|endHeaders, id, h2get), h2frame(h2reset, 0, id, []byte{0, 0, 0, 8})...)
+			return append(h2frame(h2headers, endStream|endHeaders, id, h2post), h2frame(h2reset, 0, id, []byte{0, 0, 0, 8})...)
 		}},
 		{"CONTINUATION", true, -1, "", func(i int) []byte {
 			if i == 0 {
