@@ -326,4 +326,10 @@ type Store struct {
 type Log struct {
 	Level  string // debug, info, warn or error
 	Format string // json or console
+	Access AccessLog
+}
+
+// AccessLog is the log of the clients' requests.
+type AccessLog struct {
+	Fraction float64 // of the requests, 0 to 1
 }

@@ -90,7 +90,7 @@ func TestFields(t *testing.T) {
 		"cutover":  {c.Cutover, Cutover{Hold{20 * time.Second, 500, 8 * mib}, 3 * time.Second}},
 		"redact":   {c.Redact, Redact{[]string{"X-Session"}, []string{"$..password"}}},
 		"store":    {c.Store, Store{"/var/lib/paritygate/orders.db"}},
-		"log":      {c.Log, Log{"debug", "console"}},
+		"log":      {c.Log, Log{"debug", "console", AccessLog{0.05}}},
 	} {
 		if !reflect.DeepEqual(test.got, test.want) {
 			t.Errorf("%s (-want +got):\n%s", name, cmp.Diff(test.want, test.got, cmpopts.EquateComparable()))

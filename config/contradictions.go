@@ -29,6 +29,9 @@ func contradictions(d *decoder, c *Config) {
 	for i := range c.Checks {
 		d.check(index("checks", i), &c.Checks[i], c.Databases)
 	}
+	if level := c.Log.Level; d.ok("log.level", "log.access.fraction") && c.Log.Access.Fraction > 0 && (level == "warn" || level == "error") {
+		d.contradict("log.access.fraction", "needs log.level info or debug: its lines are of level info; got %s", level)
+	}
 	e := c.Rollback.ErrorRate
 	if d.ok("rollback.error_rate.min_failures", "rollback.error_rate.min_distinct") && e.MinDistinct > e.MinFailures {
 		d.contradict("rollback.error_rate.min_distinct", "must not be more than min_failures, which is %d; got %d",

@@ -35,6 +35,7 @@ func schema(c *Config) object {
 		opt("log", section(
 			opt("level", oneOf(&c.Log.Level, []string{"debug", "info", "warn", "error"})),
 			opt("format", oneOf(&c.Log.Format, []string{"json", "console"})),
+			opt("access", section(opt("fraction", fractionOf(&c.Log.Access.Fraction, unit, "1% or 0.01")))),
 		)),
 	).without("presets", "canary", "journal")
 }

@@ -67,6 +67,9 @@ func (p *Proxy) ask(w http.ResponseWriter, c *call, a *asking) {
 		c.err = c.reason(c.err)
 		c.cancel(c.err)
 	}
+	if a.in.access != nil {
+		a.in.access.asked(c.backend.id, status, c.took)
+	}
 	p.metrics.asked(c.route, c.kind, c.backend.id, a.role, status, c.took)
 }
 

@@ -27,6 +27,7 @@ type inbound struct {
 	trusted  bool   // the peer's X-Forwarded headers are believed
 	upgrade  string // the protocol asked for, empty if none
 	grpc     bool
+	access   *accessWriter // nil: not recorded
 	forwarded
 }
 

@@ -37,6 +37,8 @@ type Options struct {
 
 	Router   Router
 	Observer Observer
+	// Access takes records of the clients' requests; nil: nobody does.
+	Access AccessLog
 	// Clients counts what is refused to clients; nil counts nowhere.
 	Clients *Clients
 	// Registerer takes the metrics; nil registers them nowhere.

@@ -111,6 +111,19 @@ func (p *Proxy) Run(ctx context.Context) error {
 func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	t := p.table.Load()
 	in := newInbound(r, t.TrustedProxies, p.via)
+	if p.options.Access != nil && p.options.Access.Sampled() {
+		a := p.recordAccess(w, in)
+		defer a.end()
+		w = a
+	}
+	p.serve(w, r, in, t)
+	if in.access != nil {
+		in.access.whole = true // no panic has cut the answer
+	}
+}
+
+// serve is ServeHTTP for a request that was looked at.
+func (p *Proxy) serve(w http.ResponseWriter, r *http.Request, in *inbound, t *table) {
 	if f, bad := p.unacceptable(in, r.Trailer); bad {
 		p.options.Clients.refused(f)
 		f.write(w)
@@ -137,6 +150,9 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		if carried != harmless {
 			kind = Write
 		}
+	}
+	if in.access != nil {
+		in.access.record.Route, in.access.record.Kind = rt.Name, kind
 	}
 	if kind == Read {
 		p.serveRead(w, r, in, rt, t, body)

@@ -22,6 +22,9 @@ func (p *Proxy) serveRead(w http.ResponseWriter, r *http.Request, in *inbound, r
 	if body != nil && (x != nil || fallback) {
 		body.keep(&p.memory, t.MaxBody)
 	}
+	if in.access != nil {
+		in.access.record.Mirrored = x != nil
+	}
 	if x != nil {
 		x.trailer = r.Trailer // filled in when the body has been read
 	}

@@ -13,6 +13,9 @@ func (p *Proxy) serveWrite(w http.ResponseWriter, r *http.Request, in *inbound, 
 	arrived := time.Now()
 	adm, held, err := p.gate.admit(w, r, body, in.upgrade != "")
 	wait := time.Since(arrived)
+	if in.access != nil {
+		in.access.held = wait
+	}
 	if held {
 		p.metrics.holdTime.Observe(wait.Seconds())
 	}

@@ -39,7 +39,22 @@ func boot(t *testing.T, text string, replace ...string) *running {
 	return r
 }
 
+// bootLogged is boot with a log.
+func bootLogged(t *testing.T, log *zap.Logger, text string, replace ...string) *running {
+	t.Helper()
+	r, err := tryBootLogged(t, log, text, replace...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
 func tryBoot(t *testing.T, text string, replace ...string) (*running, error) {
+	t.Helper()
+	return tryBootLogged(t, zap.NewNop(), text, replace...)
+}
+
+func tryBootLogged(t *testing.T, log *zap.Logger, text string, replace ...string) (*running, error) {
 	t.Helper()
 	text = strings.NewReplacer(replace...).Replace(text)
 	if !strings.Contains(text, "listen:") {
@@ -62,7 +77,7 @@ func tryBoot(t *testing.T, text string, replace ...string) (*running, error) {
 	if err != nil {
 		return nil, err
 	}
-	p, err := newProgram(t.Context(), c, programOptions{log: zap.NewNop(), reload: parse})
+	p, err := newProgram(t.Context(), c, programOptions{log: log, reload: parse})
 	if err != nil {
 		return nil, err
 	}

@@ -73,7 +73,10 @@ func (p *Program) run(ctx context.Context) error {
 	var parts stack
 	parts.start(ctx, "store", p.store.Run)     // stops last: everything before it leaves its evidence there
 	parts.start(ctx, "cutover", p.machine.Run) // decides, also while requests drain
-	parts.start(ctx, "mirror", p.proxy.Run)    // finishes or counts the shadows under way
+	if p.access != nil {
+		parts.start(ctx, "access log", p.access.run)
+	}
+	parts.start(ctx, "mirror", p.proxy.Run) // finishes or counts the shadows under way
 	if p.checks != nil {
 		parts.start(ctx, "checks", p.checks.Run)
 	}

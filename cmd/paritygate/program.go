@@ -39,6 +39,7 @@ type Program struct {
 	proxy   *proxy.Proxy
 	clients *proxy.Clients
 	checks  *aggregate.Runner // nil: none are configured
+	access  *accessLog        // nil: none is written
 	health  *health
 	history *admin.History
 
@@ -154,6 +155,11 @@ func (p *Program) openProxy(_ context.Context, c *compiled) error {
 		return err
 	}
 	p.clients = clients
+	var access proxy.AccessLog // a nil one costs nothing
+	if k.Log.Access.Fraction > 0 {
+		p.access = newAccessLog(k.Log.Access.Fraction, p.log, p.registry)
+		access = p.access
+	}
 	made, err := proxy.NewProxy(proxy.Options{
 		Run: k.Run.Name, Old: c.old, New: c.new, Table: c.table,
 		Workers: k.Mirror.Workers, Queue: k.Mirror.Queue, Memory: k.Mirror.Memory,
@@ -163,7 +169,7 @@ func (p *Program) openProxy(_ context.Context, c *compiled) error {
 			MinRequests: k.Rollback.ErrorRate.MinRequests, MinFailures: k.Rollback.ErrorRate.MinFailures,
 			MinDistinct: k.Rollback.ErrorRate.MinDistinct,
 		},
-		Router: router{p.machine}, Observer: observer{p}, Clients: clients, Registerer: p.registry, Logger: p.log,
+		Router: router{p.machine}, Observer: observer{p}, Clients: clients, Access: access, Registerer: p.registry, Logger: p.log,
 	})
 	p.proxy = made
 	return err
