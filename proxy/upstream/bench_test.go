@@ -40,9 +40,7 @@ func fixedBackend(b *testing.B, size int) string {
 		b.Fatal(err)
 	}
 	b.Cleanup(func() { _ = listener.Close() })
-	answer := fmt.Appendf(nil, "HTTP/1.1 200 OK\r\nContent-Type: application/json; charset=utf-8\r\nDate: Sat, 21 Nov 2026 08:00:00 GMT\r\n"+
-		"Server: nginx\r\nEtag: \"5f3c-1a2b\"\r\nCache-Control: no-cache\r\nX-Request-Id: 0123456789abcdef\r\nContent-Length: %d\r\n\r\n", size)
-	answer = append(answer, bytes.Repeat([]byte("x"), size)...)
+	answer := fixedAnswer(size)
 	go func() {
 		for {
 			c, err := listener.Accept()
@@ -64,6 +62,12 @@ func fixedBackend(b *testing.B, size int) string {
 		}
 	}()
 	return listener.Addr().String()
+}
+
+func fixedAnswer(size int) []byte {
+	head := fmt.Appendf(nil, "HTTP/1.1 200 OK\r\nContent-Type: application/json; charset=utf-8\r\nDate: Sat, 21 Nov 2026 08:00:00 GMT\r\n"+
+		"Server: nginx\r\nEtag: \"5f3c-1a2b\"\r\nCache-Control: no-cache\r\nX-Request-Id: 0123456789abcdef\r\nContent-Length: %d\r\n\r\n", size)
+	return append(head, bytes.Repeat([]byte("x"), size)...)
 }
 
 // bareExchange is what no client can do without.
@@ -90,9 +94,8 @@ func bareExchange(b *testing.B, address string, size int) func() error {
 	}
 }
 
-func exchange(rt http.RoundTripper, u *url.URL, size int) func() error {
-	buf := make([]byte, size+1)
-	req := &http.Request{
+func benchRequest(u *url.URL) *http.Request {
+	return &http.Request{
 		Method: http.MethodGet, URL: &url.URL{Scheme: u.Scheme, Host: u.Host, Opaque: "/api/products/42", RawQuery: "a=1"}, Host: "shop.example",
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 		Header: http.Header{
@@ -101,6 +104,11 @@ func exchange(rt http.RoundTripper, u *url.URL, size int) func() error {
 			"Authorization": {"Bearer abcdefghijklmnopqrstuvwxyz"},
 		},
 	}
+}
+
+func exchange(rt http.RoundTripper, u *url.URL, size int) func() error {
+	buf := make([]byte, size+1)
+	req := benchRequest(u)
 	return func() error {
 		resp, err := rt.RoundTrip(req)
 		if err != nil {
@@ -151,4 +159,33 @@ func processTime(b *testing.B) int64 {
 		b.Fatal(err)
 	}
 	return usage.Utime.Nano() + usage.Stime.Nano()
+}
+
+// BenchmarkImage and BenchmarkHead are what this client does besides waiting.
+func BenchmarkImage(b *testing.B) {
+	req := benchRequest(&url.URL{Scheme: "http", Host: "backend.example"})
+	b.ReportAllocs()
+	for b.Loop() {
+		wire, err := image(req, &noCall)
+		if err != nil {
+			b.Fatal(err)
+		}
+		wire.give()
+	}
+}
+
+func BenchmarkHead(b *testing.B) {
+	data := fixedAnswer(0)
+	own := http.Header{}
+	b.ReportAllocs()
+	for b.Loop() {
+		end, lines, _ := headEnd(data, 0)
+		d, err := parseHead(data[:end], lines, own)
+		if err == nil {
+			_, err = d.frame(http.MethodGet)
+		}
+		if err != nil {
+			b.Fatal(err)
+		}
+	}
 }

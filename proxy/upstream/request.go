@@ -8,6 +8,9 @@ import (
 	"strings"
 )
 
+// usualHead is room for the head of most requests.
+const usualHead = 1 << 10
+
 // image writes the request as it goes over the wire into a buffer, body and all, and closes the body. It refuses what this client
 // cannot send.
 func image(req *http.Request, call *Call) (*buffer, error) {
@@ -18,7 +21,7 @@ func image(req *http.Request, call *Call) (*buffer, error) {
 	if err != nil {
 		return nil, err
 	}
-	wire := takeBuffer(int(length))
+	wire := takeBuffer(int(length) + usualHead)
 	b, err := appendHead(wire.b[:0], req, call, length)
 	if err == nil && length > 0 {
 		b, err = appendBody(b, req.Body, int(length))
@@ -27,7 +30,7 @@ func image(req *http.Request, call *Call) (*buffer, error) {
 		wire.give()
 		return nil, err
 	}
-	if len(b) > len(wire.b) {
+	if &b[0] != &wire.b[0] { // it did not fit
 		wire.give()
 		wire = &buffer{b: b[:cap(b)]}
 	}

@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -263,5 +264,30 @@ func TestOneWrite(t *testing.T) {
 	_ = resp.Body.Close()
 	if conn.writes != 1 || !strings.HasSuffix(conn.wrote.String(), "\r\n\r\nhello") {
 		t.Errorf("%d writes: %q", conn.writes, conn.wrote.String())
+	}
+}
+
+// TestRequestsAroundTheBuffersSize: head and body fill a buffer to its last byte, or just not, or are one more.
+func TestRequestsAroundTheBuffersSize(t *testing.T) {
+	b := serve(t, func(p *peer) {
+		for r := p.request(); r != nil; r = p.request() {
+			p.say("HTTP/1.1 200 OK\r\nContent-Length: " + strconv.Itoa(len(r.Header.Get("X-Test-Body"))) + "\r\n\r\n" + r.Header.Get("X-Test-Body"))
+		}
+	})
+	client := b.client(t)
+	for _, size := range []int{readSize - usualHead, readSize, MaxBody} {
+		for body := size - 3; body <= min(size+3, MaxBody); body++ {
+			text := strings.Repeat("x", body-1) + "y"
+			if _, got := fetch(t, client, with(http.MethodPost, text, nil)()); got != text {
+				t.Fatalf("%d bytes: got %d back", body, len(got))
+			}
+		}
+	}
+	for pad := readSize - 150; pad < readSize+10; pad++ {
+		text := strings.Repeat("z", 10)
+		r := with(http.MethodPost, text, func(r *http.Request) { r.Header["X-Pad"] = []string{strings.Repeat("p", pad)} })()
+		if _, got := fetch(t, client, r); got != text {
+			t.Fatalf("padded with %d: got %q back", pad, got)
+		}
 	}
 }

@@ -117,8 +117,10 @@ func (s *sock) Read(p []byte) (int, error) {
 		if !errors.Is(err, os.ErrDeadlineExceeded) {
 			return 0, s.cause(err)
 		}
-		s.set = 1 // expired
-		s.watch()
+		s.set = 1            // expired
+		if len(s.out) == 0 { // else the wait has not begun yet
+			s.watch()
+		}
 	}
 }
 
@@ -193,12 +195,17 @@ func (s *sock) flush() {
 	if len(s.out) == 0 {
 		return
 	}
+	s.watch()
+	if s.limit > 0 {
+		_ = s.SetWriteDeadline(s.epoch.Add(s.limit))
+	}
 	n, err := s.Conn.Write(s.out)
 	s.written += n
 	if err != nil {
 		s.out, s.broken = nil, err
 		return
 	}
+	_ = s.SetWriteDeadline(time.Time{})
 	s.sent()
 }
 
