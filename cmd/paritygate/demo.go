@@ -72,6 +72,7 @@ func (d *demonstration) play(ctx context.Context, began time.Time) error {
 		return nil
 	}
 	d.held = true
+	d.shops.Settle(d.traffic) // it may be held for days
 	d.screen.say("Everything keeps running until you press Ctrl-C. The console: %s/", d.program.adminURL())
 	<-ctx.Done()
 	return nil

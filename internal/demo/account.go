@@ -64,6 +64,16 @@ func (s *Shops) Account(ctx context.Context, sent []SentWrite, until time.Time) 
 	return a, nil
 }
 
+// Settle ends the accounts of both shops and of the traffic, which otherwise remember every write: for shops that stay open
+// when the last account was made.
+func (s *Shops) Settle(t *Traffic) {
+	s.Old.settle()
+	s.New.settle()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.settled, t.sent = true, nil
+}
+
 // strays are the writes that reached old after the first one had reached new, and before until.
 func strays(onOld, onNew []Write, until time.Time) []string {
 	var first time.Time

@@ -29,6 +29,7 @@ type Shop struct {
 	mu       sync.Mutex
 	conns    map[net.Conn]struct{}
 	writes   []Write
+	settled  bool      // no account is kept any more
 	asked    int64     // requests of clients, which no shadow marks
 	shadowed int64     // copies
 	last     time.Time // when a client's request last arrived
@@ -155,7 +156,16 @@ func (s *Shop) Writes() []Write {
 func (s *Shop) took(reference string, arrived time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.writes = append(s.writes, Write{Reference: reference, Arrived: arrived})
+	if !s.settled {
+		s.writes = append(s.writes, Write{Reference: reference, Arrived: arrived})
+	}
+}
+
+// settle ends the account of the writes, for when nobody asks any more and the shop goes on.
+func (s *Shop) settle() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.settled, s.writes = true, nil
 }
 
 // Kept returns how often each reference is in the shop's tables: what is there, whatever the account says. The sync job's

@@ -39,8 +39,9 @@ type Traffic struct {
 	tally         tally
 	transport     *http.Transport
 
-	mu   sync.Mutex
-	sent []SentWrite
+	mu      sync.Mutex
+	sent    []SentWrite
+	settled bool // no account is kept any more
 }
 
 // SentWrite is a write as its client saw it.
@@ -129,7 +130,9 @@ func (t *Traffic) write(ctx context.Context, c *shopper) {
 	a := c.do(ctx, q.method, q.target, q.body)
 	sent := SentWrite{Reference: reference, Started: a.started, Duration: a.duration, Status: a.status}
 	t.mu.Lock()
-	t.sent = append(t.sent, sent)
+	if !t.settled {
+		t.sent = append(t.sent, sent)
+	}
 	t.mu.Unlock()
 	t.tally.add(a, sent.Accepted())
 	if a.status == http.StatusCreated {

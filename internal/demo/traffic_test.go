@@ -97,3 +97,23 @@ func TestAccountFindsWhatWentWrong(t *testing.T) {
 		t.Errorf("account %+v", a)
 	}
 }
+
+// Once the accounts are settled, nothing more is remembered of each write, and the figures go on.
+func TestSettledAccountsDoNotGrow(t *testing.T) {
+	s := open(t, true)
+	traffic := NewTraffic(TrafficOptions{URL: s.Old.URL(), Sizes: small, Clients: 4, Reads: 50, Writes: 50})
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- traffic.Run(ctx) }()
+	wait(t, "5 writes", func() bool { return len(traffic.Sent()) > 5 && len(s.Old.Writes()) > 5 })
+	s.Settle(traffic)
+	before := traffic.Tally()
+	wait(t, "5 writes more", func() bool { return traffic.Tally().Since(before).Writes > 5 })
+	cancel()
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	if len(traffic.Sent()) != 0 || len(s.Old.Writes()) != 0 {
+		t.Errorf("%d writes are remembered, and %d at old", len(traffic.Sent()), len(s.Old.Writes()))
+	}
+}
