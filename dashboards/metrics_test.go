@@ -40,6 +40,10 @@ var metrics = map[string]metric{
 	"rollback_duration_seconds":  {"histogram", []string{"trigger"}},
 	"held_writes":                {"gauge", nil},
 	"write_hold_seconds":         {"histogram", nil},
+	"client_connections":         {"gauge", []string{"state"}},
+	"client_connections_limit":   {"gauge", nil},
+	"client_rejected_total":      {"counter", []string{"reason"}},
+	"client_accept_waits_total":  {"counter", nil},
 	"store_errors_total":         {"counter", nil},
 	"config_reload_success":      {"gauge", nil},
 	"build_info":                 {"gauge", []string{"version", "commit", "go_version"}},
@@ -69,7 +73,7 @@ func used(expr string) (known, unknown []string) {
 var values = map[string][]string{
 	"route": {"_all", "product"}, "kind": {"read"}, "backend": {"old", "new"}, "role": {"authority", "shadow"},
 	"code": {"2xx", "5xx", "error"}, "verdict": {"match", "mismatch", "failed", "skipped"}, "location": {"body"},
-	"reason": {"queue_full", "conditional"}, "check": {"datasets"}, "criterion": {"_all", "responses"},
+	"reason": {"queue_full", "conditional"}, "check": {"datasets"}, "state": {"active", "idle"}, "criterion": {"_all", "responses"},
 	"phase": {"shadow", "live"}, "trigger": {"breaker"}, "version": {"v1"}, "commit": {"c"}, "go_version": {"go"},
 }
 

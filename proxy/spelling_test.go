@@ -53,6 +53,7 @@ func TestSpellingsOfAWriteAreWrites(t *testing.T) {
 		{"GET", "/tables/1/drop", "drop"},
 		{"GET", "/tables/a%2Fb/DROP", "drop"},
 		{"GET", "/tables/%2e%2E/drop", "drop"},
+		{"GET", "/TABLES/%2e%2E/drop", "drop"},
 		{"GET", "/jobs/run", "tree"},
 		{"GET", "/jobs/RUN/7", "tree"},
 		{"GET", "/v1/a/b:CANCEL", "cancel"},
@@ -181,6 +182,7 @@ func TestMutationBeyondTheLimitIsAWrite(t *testing.T) {
 	if _, answer := r.do("POST", "/q", strings.NewReader(body), "Content-Type", "application/json"); answer != "" {
 		t.Errorf("answered %q", answer)
 	}
+	await(t, "old's request", func() bool { return len(wrote) == 1 })
 	if n := <-wrote; n != len(body) {
 		t.Errorf("old got %d bytes", n)
 	}
