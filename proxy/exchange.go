@@ -24,6 +24,7 @@ type exchange struct {
 	authority recorder
 	shadow    recorder
 	deadline  time.Time
+	size      int  // of what is captured of it, while it waits
 	headers   int  // bytes that are reserved for them
 	handed    bool // to the mirror: the handler is no longer its owner
 	finished  atomic.Bool

@@ -20,6 +20,15 @@ func (b *budget) reserve(n int) bool {
 	return true
 }
 
+// admit is reserve for what may be larger than the limit: it finds room where nothing else is.
+func (b *budget) admit(n int) bool {
+	if used := b.used.Add(int64(n)); used > b.limit && used > int64(n) {
+		b.used.Add(-int64(n))
+		return false
+	}
+	return true
+}
+
 func (b *budget) release(n int) { b.used.Add(-int64(n)) }
 
 // buffer is a body in memory, accounted in a budget. It grows up to limit, by pooled pieces.

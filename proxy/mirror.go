@@ -17,13 +17,18 @@ import (
 
 // mirror asks the shadows: a bounded queue and a fixed number of workers. Nobody ever waits for room in the queue.
 type mirror struct {
-	queue chan *exchange
+	queue   chan *exchange
+	waiting budget // of what is captured of those in the queue
 
 	mu     sync.RWMutex
 	closed bool // Run has ended: what comes is counted, not asked
 
 	desk desk // those whom Run waits for
 }
+
+// waitingShare is the part of the memory that exchanges may take which wait for a worker: a quarter. What waits behind a shadow that
+// hangs is seldom asked in time, and must not cost what those need that are being asked.
+const waitingShare = 4
 
 // submit hands the exchange to the workers, or ends it with the reason why not.
 func (m *mirror) submit(x *exchange) {
@@ -35,9 +40,15 @@ func (m *mirror) submit(x *exchange) {
 		x.skip(compare.Shutdown)
 		return
 	}
+	x.size = cap(x.body.bytes) + cap(x.authority.kept.bytes)
+	if !m.waiting.admit(x.size) {
+		x.skip(compare.Memory)
+		return
+	}
 	select {
 	case m.queue <- x:
 	default:
+		m.waiting.release(x.size)
 		x.skip(compare.QueueFull)
 	}
 }
@@ -50,6 +61,7 @@ func (m *mirror) close() {
 	for {
 		select {
 		case x := <-m.queue:
+			m.waiting.release(x.size)
 			x.skip(compare.Shutdown)
 		default:
 			return
@@ -65,6 +77,7 @@ func (p *Proxy) work(ctx context.Context, rechecks *rechecker) {
 		case <-ctx.Done():
 			return
 		case x := <-p.mirror.queue:
+			p.mirror.waiting.release(x.size)
 			if !seat.put(x) || ctx.Err() != nil {
 				x.skip(compare.Shutdown)
 			} else {

@@ -50,6 +50,7 @@ func NewProxy(o Options) (*Proxy, error) {
 		gate: newGate(safe, o.Hold), mirror: mirror{queue: make(chan *exchange, o.Queue)}, seed: maphash.MakeSeed(),
 	}
 	p.memory.limit = o.Memory
+	p.mirror.waiting.limit = o.Memory / waitingShare
 	p.mirror.desk = newDesk()
 	for id, bo := range map[Backend]BackendOptions{Old: o.Old, New: o.New} {
 		b, err := newBackend(id, bo, o.Workers)

@@ -75,7 +75,8 @@ func (p *Proxy) copyBody(w io.Writer, control *http.ResponseController, c *call,
 		if len(piece) > 0 && out.client == nil {
 			passed += int64(len(piece))
 			out.client = c.writeTogether(w, piece)
-			if out.client == nil && !errors.Is(err, io.EOF) && passed != c.length {
+			// The last piece of an answer that is mirrored is flushed as well: the client does not wait for what the mirror does next.
+			if ends := errors.Is(err, io.EOF) || passed == c.length; out.client == nil && (!ends || rec.captures() && passed == c.length) {
 				out.client = control.Flush()
 			}
 			if out.client != nil && detached {
