@@ -39,7 +39,9 @@ func Default() *Config {
 	}
 }
 
-func defaultBackend() Backend { return Backend{Timeout: 30 * time.Second, Host: HostBackend, Client: ClientPooled} }
+func defaultBackend() Backend {
+	return Backend{Timeout: 30 * time.Second, Host: HostBackend, Client: ClientPooled}
+}
 
 func defaultDatabase() Database {
 	return Database{MaxConnections: 2, StatementTimeout: 30 * time.Second}

@@ -82,8 +82,10 @@ func (p *Program) acceptable(o handover.Offer) error {
 	mine := offer(p.current.Load())
 	state := p.machine.State()
 	for _, f := range []struct{ what, mine, others string }{
-		{"run.name", mine.Run, o.Run}, {"store.path", mine.Store, o.Store},
-		{"listen.address", mine.Proxy, o.Proxy}, {"admin.address", mine.Admin, o.Admin},
+		{"run.name", mine.Run, o.Run},
+		{"store.path", mine.Store, o.Store},
+		{"listen.address", mine.Proxy, o.Proxy},
+		{"admin.address", mine.Admin, o.Admin},
 	} {
 		if f.mine != f.others {
 			return fmt.Errorf("%s is %q in the file and %q in this process: stop this one and start anew to change it", f.what, f.others, f.mine)
