@@ -163,8 +163,37 @@ func TestAttacksByFrames(t *testing.T) {
 	}
 }
 
+// What would be ambiguous once it is written as HTTP/1.1 is refused, counted, and no backend sees it.
+func TestMalformedStreamsAreCounted(t *testing.T) {
+	for name, field := range map[string][]byte{
+		"upper case":            {0, 1, 'X', 1, 'a'},
+		"line break in a value": {0, 1, 'x', 4, 'a', '\r', '\n', 'b'},
+		"colon in a name":       {0, 3, 'a', ':', 'b', 1, 'a'},
+		"transfer-encoding":     append([]byte("\x00\x11transfer-encoding\x07"), "chunked"...),
+		"connection":            append([]byte("\x00\x0aconnection\x05"), "close"...),
+		"two paths":             {0x84},
+		"bad length":            append([]byte("\x00\x0econtent-length\x02"), "1x"...),
+	} {
+		t.Run(name, func(t *testing.T) {
+			asked := make(chan string, 1)
+			r := bounded(t, Plan{Epoch: 1, Reads: Old, Writes: Old}, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+				asked <- r.RequestURI
+			}), text(""), ServerOptions{})
+			conn := r.connect()
+			_, _ = io.WriteString(conn, h2preface)
+			_, _ = conn.Write(h2frame(h2settings, 0, 0, nil))
+			_, _ = conn.Write(h2frame(h2headers, endStream|endHeaders, 1, append(append([]byte{}, h2get...), field...)))
+			r.awaitRejected(reasonHTTP2)
+			if len(asked) > 0 {
+				t.Errorf("the backend got %s", <-asked)
+			}
+		})
+	}
+}
+
 // Connections that send their headers byte by byte do not keep others out, though they are more than there is room for.
 func TestSlowloris(t *testing.T) {
+	t.Parallel() // it waits more than it works
 	r := bounded(t, shadowPlan, text("fine"), text("fine"), ServerOptions{Connections: 40, HeaderTimeout: 200 * time.Millisecond})
 	ctx, cancel := context.WithCancel(t.Context())
 	var attackers sync.WaitGroup

@@ -87,6 +87,7 @@ func (r *rig) onlyRejected(want ...reason) {
 const get = "GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 
 func TestConnectionsBeyondTheLimitWait(t *testing.T) {
+	t.Parallel() // it waits more than it works
 	release := make(chan struct{})
 	r := bounded(t, shadowPlan, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/slow" {

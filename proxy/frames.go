@@ -29,10 +29,11 @@ type frameGuard struct {
 	out     []byte // of it, what the server has not read yet
 	pass    int    // bytes that follow and are not looked at
 	decoder *hpack.Decoder
-	bad     bool   // the header block that is being read has a field that it must not have
-	length  string // the Content-Length in it
-	ends    bool   // no body follows on it
-	blind   bool   // the server will refuse what came; nothing is looked at any more
+	bad     bool       // the header block that is being read has a field that it must not have
+	length  string     // the Content-Length in it
+	ends    bool       // no body follows on it
+	sent    sentFrames // the frames on the other way
+	blind   bool       // the server will refuse what came; nothing is looked at any more
 }
 
 const (

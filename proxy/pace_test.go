@@ -12,6 +12,7 @@ import (
 )
 
 func TestSlowBodiesEnd(t *testing.T) {
+	t.Parallel() // it waits more than it works
 	ended := make(chan error, 1)
 	r := bounded(t, Plan{Epoch: 1, Reads: Old, Writes: Old}, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		_, err := io.Copy(io.Discard, r.Body)
@@ -62,6 +63,7 @@ func TestSlowBodiesEnd(t *testing.T) {
 
 // A body that keeps coming may take as long as it likes, and so may the silence of gRPC.
 func TestSteadyBodiesPass(t *testing.T) {
+	t.Parallel() // it waits more than it works
 	r := bounded(t, Plan{Epoch: 1, Reads: Old, Writes: Old}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		n, _ := io.Copy(io.Discard, r.Body)
 		_, _ = fmt.Fprint(w, n)
@@ -99,6 +101,7 @@ func endlessly(ended chan<- struct{}) http.Handler {
 
 // A client that does not read its answer pins neither the backend's connection nor memory.
 func TestClientsThatNeverReadAreLeft(t *testing.T) {
+	t.Parallel() // it waits more than it works
 	ended := make(chan struct{}, 1)
 	secure, roots := certificate(t)
 	for _, c := range []struct {
@@ -123,6 +126,7 @@ func TestClientsThatNeverReadAreLeft(t *testing.T) {
 
 // A stream of HTTP/2 whose window is never opened ends; the others on its connection live.
 func TestStreamThatIsNotTakenIsReset(t *testing.T) {
+	t.Parallel() // it waits more than it works
 	ended := make(chan struct{}, 1)
 	r := bounded(t, Plan{Epoch: 1, Reads: Old, Writes: Old}, endlessly(ended), text("a"), ServerOptions{WriteTimeout: 300 * time.Millisecond})
 	protocols := new(http.Protocols)
@@ -150,6 +154,7 @@ func TestStreamThatIsNotTakenIsReset(t *testing.T) {
 
 // Silence is no failing: an answer that has nothing to say outlives the time for writing.
 func TestQuietAnswersOutliveTheTimeForWriting(t *testing.T) {
+	t.Parallel() // it waits more than it works
 	next := make(chan struct{})
 	r := bounded(t, shadowPlan, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/event-stream")

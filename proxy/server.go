@@ -5,7 +5,6 @@ import (
 	"crypto/tls"
 	"net"
 	"net/http"
-	"strings"
 	"time"
 
 	"go.uber.org/zap"
@@ -63,7 +62,6 @@ func NewServer(o ServerOptions, handler http.Handler) *http.Server {
 			MaxConcurrentStreams: maxStreams,
 			// RFC 9113 lets a peer that never raised it count on 16 KiB; net/http's server would take frames of 1 MiB.
 			MaxReadFrameSize: 16 << 10,
-			CountError:       func(name string) { o.Clients.streamError(name) },
 		},
 		ConnContext: func(ctx context.Context, conn net.Conn) context.Context {
 			if c, _ := clientConnOf(conn); c != nil {
@@ -74,16 +72,6 @@ func NewServer(o ServerOptions, handler http.Handler) *http.Server {
 	}
 	guardHTTP2(s)
 	return s
-}
-
-// streamError counts an error of HTTP/2 by net/http's word for it. A frame for a stream that has just ended is none.
-func (c *Clients) streamError(name string) {
-	switch {
-	case strings.HasSuffix(name, "_too_many_early_resets"):
-		c.reject(reasonHTTP2Flood)
-	case !strings.HasSuffix(name, "_STREAM_CLOSED_closed"):
-		c.reject(reasonHTTP2)
-	}
 }
 
 // connKey finds the clientConn in a request's context.
