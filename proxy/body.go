@@ -192,6 +192,7 @@ func (b *requestBody) fetch(p []byte) (int, error) {
 	}
 	b.waiting.Store(true)
 	if b.givenUp.Load() {
+		b.waiting.Store(false)
 		return 0, http.ErrBodyReadAfterClose
 	}
 	n, err := b.source.Read(p)
@@ -248,7 +249,7 @@ func (b *requestBody) want() {
 func (b *requestBody) giveUp() {
 	b.givenUp.Store(true)
 	b.want()
-	if b.waiting.Load() {
+	if b.waiting.Load() && !b.finished() {
 		b.interrupt()
 	}
 }

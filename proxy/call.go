@@ -122,8 +122,7 @@ func (p *Proxy) askStandard(c *call, a *asking) {
 		again := func() { timer.Reset(c.backend.options.Timeout) }
 		a.body.progress.Store(&again)
 		defer a.body.progress.Store(nil)
-		spare := context.AfterFunc(c.ctx, a.body.giveUp)
-		defer spare()
+		context.AfterFunc(c.ctx, a.body.giveUp) // for as long as the call lasts: HTTP/2 minds its context only between two reads
 		c.informer.body = a.body
 		silence := time.AfterFunc(continueTimeout, a.body.want)
 		defer silence.Stop()
