@@ -46,6 +46,11 @@ func suites() []suite {
 		{name: "h2spec, h2c", run: runH2spec},
 		{name: "gRPC interop, TLS", tls: true, backends: grpcBackends(true), run: runGRPC},
 		{name: "gRPC interop, h2c", backends: grpcBackends(false), run: runGRPC},
+		{name: "RFC 9112, TLS", tls: true, run: runHTTP1},
+		{name: "RFC 9112, plain", run: runHTTP1},
+		{name: "WebSocket, TLS", tls: true, backends: echoBackends, run: runWebSocket},
+		{name: "WebSocket, plain", backends: echoBackends, run: runWebSocket},
+		{name: "request smuggling", alone: true, run: runSmuggling},
 	}
 }
 
