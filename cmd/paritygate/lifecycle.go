@@ -12,7 +12,6 @@ import (
 	"go.uber.org/zap"
 
 	"paritygate/internal/admin"
-	"paritygate/internal/handover"
 	"paritygate/proxy"
 )
 
@@ -100,14 +99,14 @@ func (p *Program) run(ctx context.Context) error {
 // serveUntilAsked returns when ctx ends or a part fails, with its error, or when a successor is ready to take over.
 func (p *Program) serveUntilAsked(ctx context.Context, failed, frontErr <-chan error) (err error) {
 	ctx, cancel := context.WithCancel(ctx)
-	var starting <-chan *handover.Successor // nil: none is being started
+	var starting <-chan attempt // nil: no successor is being started
 	defer func() {
 		cancel()
 		if starting == nil {
 			return
 		}
-		if s := <-starting; s != nil {
-			s.Cancel()
+		if made := <-starting; made.err == nil {
+			made.successor.Cancel()
 		}
 	}()
 	for {
@@ -119,14 +118,18 @@ func (p *Program) serveUntilAsked(ctx context.Context, failed, frontErr <-chan e
 		case err := <-frontErr:
 			return err
 		case <-p.options.upgrade:
-			if starting == nil {
-				starting = p.startSuccessor(ctx)
+			if starting != nil {
+				p.log.Warn("SIGUSR2: a successor is being started already")
+				continue
 			}
-		case p.successor = <-starting:
+			starting = p.startSuccessor(ctx)
+		case made := <-starting:
 			starting = nil
-			if p.successor != nil {
+			if made.err == nil {
+				p.successor = made.successor
 				return nil
 			}
+			p.notHandedOver(ctx, made.err)
 		}
 	}
 }

@@ -27,18 +27,26 @@ func offer(c *compiled) handover.Offer {
 	}
 }
 
-// startSuccessor starts a process that is to take over; nil comes out if none is, and the log says why.
-func (p *Program) startSuccessor(ctx context.Context) <-chan *handover.Successor {
-	out := make(chan *handover.Successor, 1)
+// attempt is a process that is to take over, or why there is none.
+type attempt struct {
+	successor *handover.Successor
+	err       error
+}
+
+// startSuccessor starts a process that is to take over, beside the serving.
+func (p *Program) startSuccessor(ctx context.Context) <-chan attempt {
+	out := make(chan attempt, 1)
 	go func() {
 		s, err := p.trySuccessor(ctx)
-		if err != nil {
-			p.log.Error("SIGUSR2: not handed over, this process goes on serving", zap.Error(err))
-			p.audit(ctx, p.auditLine("upgrade_failed", err.Error()))
-		}
-		out <- s
+		out <- attempt{s, err}
 	}()
 	return out
+}
+
+// notHandedOver says why this process goes on.
+func (p *Program) notHandedOver(ctx context.Context, err error) {
+	p.log.Error("SIGUSR2: not handed over, this process goes on serving", zap.Error(err))
+	p.audit(ctx, p.auditLine("upgrade_failed", err.Error()))
 }
 
 func (p *Program) trySuccessor(ctx context.Context) (*handover.Successor, error) {
