@@ -340,6 +340,10 @@ func TestRecheck(t *testing.T) {
 			if marked.Load() != 0 || asked.Load() < 3 {
 				t.Errorf("old was asked %d times, %d marked as shadow", asked.Load(), marked.Load())
 			}
+			labels := map[string]string{"backend": "old", "role": "authority", "code": "2xx"}
+			if n := metric(t, r.registry, "paritygate_requests_total", labels); n != 1 {
+				t.Errorf("%v answers of the authority to one client's request: rechecks count among them", n)
+			}
 			await(t, "memory given back", func() bool { return r.proxy.memory.used.Load() == 0 })
 		})
 	}

@@ -109,7 +109,7 @@ func TestTransparentBackendClosesOrResetsAtEveryByte(t *testing.T) {
 // A backend that stalls at any byte: 504 within the timeout as long as its headers are not complete. Then what has come is passed
 // on at once, the client is free to wait or to leave, and when it leaves the backend's connection is given up.
 func TestTransparentBackendStallsAtEveryByte(t *testing.T) {
-	const timeout = 150 * time.Millisecond
+	const timeout = time.Second
 	for _, c := range cuttable[:3] {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -119,8 +119,8 @@ func TestTransparentBackendStallsAtEveryByte(t *testing.T) {
 			r := mirrored(t, backend, breaksAt(t, whole, stall), func(o *Options) {
 				o.Old.Timeout, o.Table.ShadowTimeout = timeout, 50*time.Millisecond
 			})
-			clients(16, (len(whole)+16)/16, func(client, round int) {
-				at := round*16 + client
+			clients(64, (len(whole)+64)/64, func(client, round int) {
+				at := round*64 + client
 				if at >= len(whole) {
 					return
 				}
@@ -150,7 +150,7 @@ func TestTransparentBackendStallsAtEveryByte(t *testing.T) {
 						t.Errorf("at %d: %q, %v", at, got, err)
 					}
 				}
-				_ = f.SetReadDeadline(time.Now().Add(timeout / 3))
+				_ = f.SetReadDeadline(time.Now().Add(timeout / 10))
 				if rest, err := io.ReadAll(f.in); err == nil || strings.Contains(string(rest), "0\r\n\r\n") {
 					t.Errorf("at %d: it looks whole: %q", at, rest)
 				}
@@ -183,7 +183,8 @@ func TestTransparentBackendHasClosedItsIdleConnection(t *testing.T) {
 		if m := f.answer(method); m.body != "hello" {
 			t.Errorf("%s %d: %+v", method, i, m)
 		}
-		await(t, "the end of the connection", func() bool { return closed.Load() == int64(i+1) })
+		rested := time.Now().Add(5 * time.Millisecond)
+		await(t, "the end of the connection", func() bool { return closed.Load() == int64(i+1) && time.Now().After(rested) })
 	}
 	settled(t, r)
 	if n := len(authority.requests()); n != 40 {

@@ -98,7 +98,7 @@ func grpcCall(ctx context.Context, client http.RoundTripper, url, method, timeou
 	context.AfterFunc(ctx, func() { _ = in.CloseWithError(context.Cause(ctx)) }) // net/http minds its context only between two reads
 	answer := make(chan *http.Response, 1)
 	go func() {
-		resp, err := client.RoundTrip(req) //nolint:bodyclose // the tests close it
+		resp, err := client.RoundTrip(req)
 		if err != nil {
 			_ = in.CloseWithError(err)
 			resp = nil

@@ -38,30 +38,30 @@ func (p *Proxy) switchProtocols(w http.ResponseWriter, r *http.Request, in *inbo
 	if answer.Write(buffered) != nil || buffered.Flush() != nil {
 		return
 	}
-	sides := make(chan error, 2)
+	sides := make(chan bool, 2)
 	go func() { sides <- pass(back, buffered.Reader) }()
 	go func() { sides <- pass(conn, back) }()
-	if err := <-sides; err == nil { // that side says no more, the other may
-		err = <-sides
-		sides <- err
+	left := 2
+	for well := true; well && left > 0; left-- { // a side that says no more may still hear
+		well = <-sides
 	}
 	_ = conn.Close()
 	_ = back.Close()
-	<-sides
+	for ; left > 0; left-- {
+		<-sides
+	}
 }
 
-// pass takes what one side says to the other, and then that it has ended.
-func pass(to io.Writer, from io.Reader) error {
+// pass takes what one side says to the other, and then that it has ended. It reports whether the other direction may go on.
+func pass(to io.Writer, from io.Reader) bool {
 	if _, err := io.Copy(to, from); err != nil {
-		return err
+		return false // how a tunnel breaks off is its ends' business
 	}
 	if c, ok := to.(*clientConn); ok {
 		to = c.Conn // its own way of closing is for the server, and takes in what the client still says
 	}
-	if half, ok := to.(interface{ CloseWrite() error }); ok {
-		return half.CloseWrite()
-	}
-	return io.EOF // a connection that ends only as a whole
+	half, ok := to.(interface{ CloseWrite() error })
+	return ok && half.CloseWrite() == nil // some connections end only as a whole
 }
 
 // wanted reports whether the protocols that the backend switches to are among those that the client asked for.
