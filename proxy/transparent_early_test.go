@@ -39,6 +39,10 @@ func TestTransparentAnswerBeforeTheBodyWasRead(t *testing.T) {
 				for _, framing := range []string{"Content-Length: 300000\r\n\r\nabc", "Content-Length: 10\r\n\r\nabc", "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n"} {
 					t.Run(fmt.Sprint(name, path, answer[34:50], framing[:20]), func(t *testing.T) {
 						t.Parallel()
+						short := strings.Contains(framing, ": 10\r\n")
+						if short && path != "/write" {
+							t.Skip("it takes a second: the server waits for the little that is missing")
+						}
 						backend := earlyAnswer(answer, then)
 						r := mirrored(t, backend(t), backend(t))
 						f := r.dial(t)
@@ -46,8 +50,11 @@ func TestTransparentAnswerBeforeTheBodyWasRead(t *testing.T) {
 						if m := f.answer("POST"); m.status() != 413 || m.body != "big" {
 							t.Errorf("%+v", m)
 						}
-						// What is left of the body must not be taken for a request.
-						_, _ = io.WriteString(f.Conn, "GET /smuggled HTTP/1.1\r\nHost: x\r\n\r\n")
+						// What is left of the body must not be taken for a request. The backend may still get seven bytes, and then it is
+						// one.
+						if !short {
+							_, _ = io.WriteString(f.Conn, "GET /smuggled HTTP/1.1\r\nHost: x\r\n\r\n")
+						}
 						f.ends()
 						settled(t, r)
 					})
