@@ -33,7 +33,9 @@ type backends struct {
 	old, new string // base URLs
 	// http2 says that the control must ask them in HTTP/2.
 	http2 bool
-	stop  func()
+	// counting says that old counts its requests, so that a mismatch must not be asked again.
+	counting bool
+	stop     func()
 }
 
 func newBench(ctx context.Context, root string) (_ *bench, err error) {

@@ -32,9 +32,13 @@ var (
 )
 
 // http1Cases ask what h1spec asks of a server, and what else RFC 9112 says of requests.
-func http1Cases() []http1Case {
-	get := func(rest string) []string { return []string{"GET / HTTP/1.1\r\n" + rest + host + "\r\n"} }
-	post := func(rest string) []string { return []string{"POST / HTTP/1.1\r\n" + host + rest} }
+func http1Cases() []http1Case { return slices.Concat(lineCases(), bodyCases()) }
+
+func get(rest string) []string { return []string{"GET / HTTP/1.1\r\n" + rest + host + "\r\n"} }
+
+func post(rest string) []string { return []string{"POST / HTTP/1.1\r\n" + host + rest} }
+
+func lineCases() []http1Case {
 	return []http1Case{
 		{"plain request", get(""), taken, 1},
 		{"method in pieces", []string{"GE", "T / HTTP/1.1\r\n" + host + "\r\n"}, taken, 1},
@@ -72,6 +76,11 @@ func http1Cases() []http1Case {
 		{"absolute form without a host", []string{"GET http:/// HTTP/1.1\r\n" + host + "\r\n"}, refused, 1},
 		{"asterisk for OPTIONS", []string{"OPTIONS * HTTP/1.1\r\n" + host + "\r\n"}, []int{http.StatusOK, http.StatusNoContent}, 1},
 		{"asterisk for GET", []string{"GET * HTTP/1.1\r\n" + host + "\r\n"}, refused, 1},
+	}
+}
+
+func bodyCases() []http1Case {
+	return []http1Case{
 		{"negative length", post("Content-Length: -1\r\n\r\n"), refused, 1},
 		{"length that is no number", post("Content-Length: abc\r\n\r\n"), refused, 1},
 		{"length with a sign", post("Content-Length: +3\r\n\r\nabc"), refused, 1},

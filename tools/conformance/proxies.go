@@ -36,6 +36,10 @@ func startParitygate(ctx context.Context, b *bench, secure bool, behind *backend
 	if strings.HasPrefix(behind.old, "https:") {
 		trust = fmt.Sprintf(`, tls: {ca: %q, server_name: localhost}`, b.cert)
 	}
+	rechecks := 3
+	if behind.counting {
+		rechecks = 0
+	}
 	text := fmt.Sprintf(`run: {name: conformance}
 listen: %s
 admin: {address: "127.0.0.1:0"}
@@ -44,9 +48,9 @@ backends:
   new: {url: %q%s}
 routes:
   - {name: all, match: {methods: [GET, POST]}, kind: read}
-mirror: {fraction: 100%%}
+mirror: {fraction: 100%%, recheck: {attempts: %d}}
 store: {path: %q}
-`, listen, behind.old, trust, behind.new, trust, filepath.Join(dir, "paritygate.db"))
+`, listen, behind.old, trust, behind.new, trust, rechecks, filepath.Join(dir, "paritygate.db"))
 	config := filepath.Join(dir, "paritygate.yaml")
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		return "", nil, err

@@ -19,7 +19,7 @@ func runSmuggling(ctx context.Context, b *bench, _ target) ([]outcome, error) {
 	text := map[string]string{}
 	for lines := bufio.NewScanner(bytes.NewReader(said)); lines.Scan(); {
 		var e struct{ Action, Test, Output string }
-		if json.Unmarshal(lines.Bytes(), &e) != nil || e.Test == "" {
+		if json.Unmarshal(lines.Bytes(), &e) != nil || !strings.Contains(e.Test, "/") || strings.HasSuffix(e.Test, "/each") { // the parents
 			continue
 		}
 		switch e.Action {

@@ -50,6 +50,7 @@ func suites() []suite {
 		{name: "RFC 9112, plain", run: runHTTP1},
 		{name: "WebSocket, TLS", tls: true, backends: echoBackends, run: runWebSocket},
 		{name: "WebSocket, plain", backends: echoBackends, run: runWebSocket},
+		{name: "cache-tests", backends: cacheOrigins, run: runCacheTests},
 		{name: "request smuggling", alone: true, run: runSmuggling},
 	}
 }
