@@ -2,12 +2,16 @@ package proxy
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
+
+	"golang.org/x/net/http/httpguts"
 
 	"paritygate/proxy/upstream"
 )
@@ -18,7 +22,8 @@ type backend struct {
 	id      Backend
 	options BackendOptions
 	prefix  string
-	set     http.Header // options.Set, its names canonical
+	set     http.Header         // options.Set, its names canonical
+	edited  map[string]struct{} // the canonical names in options.Set and options.Remove
 	pools   [2]pool
 	// http2 is set once the backend has answered in HTTP/2, where only unprocessed requests are repeated.
 	http2 atomic.Bool
@@ -40,13 +45,24 @@ func newBackend(id Backend, o BackendOptions, workers int) (*backend, error) {
 	if o.URL.RawQuery != "" || o.URL.Fragment != "" {
 		return nil, errors.New("backend " + id.String() + ": the URL must have neither query nor fragment")
 	}
-	b := &backend{id: id, options: o, prefix: strings.TrimSuffix(o.URL.EscapedPath(), "/"), set: http.Header{}}
+	b := &backend{id: id, options: o, prefix: strings.TrimSuffix(o.URL.EscapedPath(), "/"), set: http.Header{}, edited: map[string]struct{}{}}
 	for name, values := range o.Set {
-		b.set[http.CanonicalHeaderKey(name)] = values
+		if !httpguts.ValidHeaderFieldName(name) || !validValues(values) {
+			return nil, fmt.Errorf("backend %s: the header %q cannot be set to that value", id, name)
+		}
+		name = http.CanonicalHeaderKey(name)
+		b.set[name], b.edited[name] = values, struct{}{}
+	}
+	for _, name := range o.Remove {
+		b.edited[http.CanonicalHeaderKey(name)] = struct{}{}
 	}
 	b.pools[Authority] = newPool(o, 256, upstream.Options{HeaderTimeout: o.Timeout})
 	b.pools[ShadowRole] = newPool(o, workers, upstream.Options{MaxConns: workers})
 	return b, nil
+}
+
+func validValues(values []string) bool {
+	return !slices.ContainsFunc(values, func(v string) bool { return !httpguts.ValidHeaderFieldValue(v) })
 }
 
 func newPool(o BackendOptions, idle int, u upstream.Options) pool {

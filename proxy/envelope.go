@@ -16,7 +16,8 @@ import (
 type envelope struct {
 	context.Context
 	request  *http.Request
-	header   http.Header
+	backend  *backend
+	asking   *asking
 	call     upstream.Call
 	body     memoryBody
 	informer *informer // nil: nobody is told
@@ -29,20 +30,20 @@ type memoryBody struct{ bytes.Reader }
 func (*memoryBody) Close() error { return nil }
 
 var envelopes = sync.Pool{New: func() any {
-	e := &envelope{Context: context.Background(), header: make(http.Header, 16)}
-	e.request = (&http.Request{Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Header: e.header}).WithContext(e)
+	e := &envelope{Context: context.Background()}
+	e.request = (&http.Request{Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1}).WithContext(e)
 	e.call.Informed = e.informed
+	e.call.Fields = func(to []byte) []byte { return e.backend.appendFields(to, e.asking) }
 	return e
 }}
 
 // seal makes the request to the backend.
 func (b *backend) seal(ctx context.Context, a *asking) *envelope {
 	e := envelopes.Get().(*envelope) //nolint:forcetypeassert // nothing else is in the pool
-	e.Context = ctx
+	e.Context, e.backend, e.asking = ctx, b, a
 	r := e.request
 	r.Method, r.URL, r.Host = a.in.method, b.options.URL, b.host(a)
 	e.call.Target, e.call.Once, e.call.Wrote = b.target(a), a.once, a.sent
-	b.setHeader(e.header, a)
 	if len(a.memory) > 0 {
 		e.body.Reset(a.memory)
 		r.Body, r.ContentLength = &e.body, int64(len(a.memory))
@@ -55,8 +56,8 @@ func (e *envelope) release() {
 	if e == nil {
 		return
 	}
-	clear(e.header)
 	e.body.Reset(nil)
+	e.backend, e.asking = nil, nil
 	e.request.Body, e.request.ContentLength = nil, 0
 	e.Context, e.informer, e.call.Wrote, e.call.Target, e.call.Header = context.Background(), nil, nil, "", nil
 	envelopes.Put(e)

@@ -108,17 +108,6 @@ func newForwarded(in *inbound) forwarded {
 	return f
 }
 
-// set adds what a trusted peer has not said already; what another claims is not in h.
-func (f *forwarded) set(h http.Header) {
-	h["X-Forwarded-For"] = f.chain[:]
-	if len(h["X-Forwarded-Host"]) == 0 && f.host[0] != "" {
-		h["X-Forwarded-Host"] = f.host[:]
-	}
-	if len(h["X-Forwarded-Proto"]) == 0 {
-		h["X-Forwarded-Proto"] = f.proto[:]
-	}
-}
-
 // claimsForwarding reports whether a header, by its canonical name, tells of proxies before this one.
 func claimsForwarding(name string) bool {
 	return strings.HasPrefix(name, "X-Forwarded-") || name == "Forwarded"

@@ -28,6 +28,7 @@ type inbound struct {
 	upgrade  string // the protocol asked for, empty if none
 	grpc     bool
 	access   *accessWriter // nil: not recorded
+	named    []string // fields that Connection names
 	forwarded
 }
 
@@ -42,7 +43,7 @@ func newInbound(r *http.Request, trusted []netip.Prefix, via *via) *inbound {
 		in.remote = host
 	}
 	in.trusted = len(trusted) > 0 && trusts(trusted, in.remote)
-	in.forwarded = newForwarded(in)
+	in.named, in.forwarded = namedFields(r.Header), newForwarded(in)
 	return in
 }
 

@@ -35,7 +35,7 @@ func (b *backend) request(ctx context.Context, a *asking) *http.Request {
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 		Header: make(http.Header, len(a.in.header)+8), Trailer: a.trailer,
 	}
-	b.setHeader(r.Header, a)
+	b.fields(a, func(name string, values []string) { r.Header[name] = values })
 	switch {
 	case len(a.trailer) > 0 && a.buffered:
 		r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(a.memory)), -1 // only chunks can be followed by one
@@ -75,50 +75,6 @@ func (b *backend) target(a *asking) string {
 	}
 	return b.prefix + path
 }
-
-// setHeader fills h, which is empty, with what the backend gets: the client's headers, without those of its connection, and the
-// proxy's own. The values are the client's own slices and must not be changed.
-func (b *backend) setHeader(h http.Header, a *asking) {
-	in := a.in
-	for name, values := range in.header {
-		if hopByHop(name) || !in.trusted && claimsForwarding(name) {
-			continue
-		}
-		h[name] = values
-	}
-	removeNamed(h, in.header["Connection"])
-	if te := in.header["Te"]; len(te) > 0 && headerHasToken(te, "trailers") {
-		h["Te"] = []string{"trailers"}
-	}
-	if in.upgrade != "" {
-		h["Connection"], h["Upgrade"] = []string{"Upgrade"}, []string{in.upgrade}
-	}
-	delete(h, shadowHeader)
-	delete(h, fallbackHeader)
-	in.forwarded.set(h)
-	addVia(h, in.via)
-	for _, name := range b.options.Remove {
-		h.Del(name)
-	}
-	for name, values := range b.set {
-		h[name] = values
-	}
-	if a.buffered {
-		delete(h, "Expect")
-	}
-	if a.marked {
-		h[shadowHeader] = marked[:]
-	}
-	if _, ok := h["User-Agent"]; !ok {
-		h["User-Agent"] = noAgent[:] // rather than net/http's own
-	}
-}
-
-// Values of headers, never changed.
-var (
-	marked  = [1]string{"1"}
-	noAgent = [1]string{""}
-)
 
 // url returns the URL whose request line is the escaped path and the query to the byte.
 func (b *backend) url(path, query string, hasQuery bool) *url.URL {

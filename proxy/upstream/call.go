@@ -8,6 +8,9 @@ type Call struct {
 	// Target is the request target, sent bit for bit: path and query as they stand in the request line. Empty: it is taken from
 	// the request's URL as net/http does.
 	Target string
+	// Fields appends the request's header fields to b and returns it, in place of the request's Header: whole lines, each ended by
+	// CRLF, for whose form the caller vouches. Host, Connection and Content-Length are not among them. Nil: the Header is sent.
+	Fields func(b []byte) []byte
 	// Once forbids that the request is sent a second time, whatever its method. What the backend cannot have seen (not a byte
 	// went to the wire) is still sent on another connection.
 	Once bool

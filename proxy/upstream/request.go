@@ -99,7 +99,9 @@ func appendHead(b []byte, req *http.Request, call *Call, length int64) ([]byte, 
 		b = strconv.AppendInt(b, length, 10)
 		b = append(b, "\r\n"...)
 	}
-	if b, err = appendFields(b, req.Header, req.Close); err != nil {
+	if call.Fields != nil {
+		b = call.Fields(b)
+	} else if b, err = appendFields(b, req.Header, req.Close); err != nil {
 		return nil, err
 	}
 	return append(b, "\r\n"...), nil
