@@ -33,6 +33,7 @@ type clientConn struct {
 	corked   atomic.Bool // see cork
 	held     *[]byte     // what waits for the next write
 	framing  framing
+	parking  parking
 }
 
 // The phases of a connection, as far as answers of net/http itself are to be told from those of the handler.
@@ -48,6 +49,9 @@ const writePiece = 64 << 10
 
 // Read implements net.Conn.
 func (c *clientConn) Read(p []byte) (int, error) {
+	if len(p) == 1 && c.phase.Load() == serving && c.park() {
+		return 0, os.ErrDeadlineExceeded
+	}
 	n, err := c.Conn.Read(p)
 	c.received.Add(int64(n))
 	c.framing.watch(p[:n])

@@ -198,6 +198,7 @@ type clientListener struct {
 	close   context.CancelFunc
 	headers int64
 	write   time.Duration
+	lot     lot
 }
 
 func newClientListener(l net.Listener, o ServerOptions) *clientListener {
