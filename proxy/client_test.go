@@ -48,7 +48,7 @@ func TestTheClientOfABackend(t *testing.T) {
 				for _, b := range []*BackendOptions{&o.Old, &o.New} {
 					b.Standard = test.standard
 					if old.TLS != nil {
-						b.TLS = &tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS12} //nolint:gosec // a server of this test
+						b.TLS = &tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS12}
 					}
 				}
 			})

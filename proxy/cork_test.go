@@ -21,7 +21,7 @@ func TestNothingStaysInACorkedConnection(t *testing.T) {
 		}
 		_, _ = io.WriteString(w, strings.Repeat("x", n))
 		if r.URL.RawQuery == "held" {
-			http.NewResponseController(w).Flush()
+			_ = http.NewResponseController(w).Flush()
 			<-r.Context().Done() // the answer has no end until the client has what came so far
 		}
 	}

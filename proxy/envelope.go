@@ -94,7 +94,7 @@ func (*until) Done() <-chan struct{} { return nil }
 
 // Err returns nil before the deadline.
 func (u *until) Err() error {
-	if time.Now().Before(u.at) {
+	if time.Until(u.at) > 0 {
 		return nil
 	}
 	return context.DeadlineExceeded

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 )
 
@@ -10,23 +11,21 @@ const (
 	fallbackHeader = "Paritygate-Fallback"
 )
 
+var hopByHopNames = [...]string{
+	"Connection", "Proxy-Connection", "Keep-Alive", "Proxy-Authenticate", "Proxy-Authorization", "Te", "Trailer",
+	"Transfer-Encoding", "Upgrade", "Http2-Settings",
+}
+
 // hopByHop reports whether a header, by its canonical name, concerns one connection alone.
 func hopByHop(name string) bool {
-	switch name {
-	case "Connection", "Proxy-Connection", "Keep-Alive", "Proxy-Authenticate", "Proxy-Authorization", "Te", "Trailer",
-		"Transfer-Encoding", "Upgrade", "Http2-Settings":
-		return true
-	}
-	return false
+	return slices.Contains(hopByHopNames[:], name)
 }
 
 // removeHopByHop removes them and those that Connection names.
 func removeHopByHop(h http.Header) {
 	removeNamed(h, h["Connection"])
-	for name := range h {
-		if hopByHop(name) {
-			delete(h, name)
-		}
+	for _, name := range hopByHopNames {
+		delete(h, name)
 	}
 }
 

@@ -28,7 +28,7 @@ type inbound struct {
 	upgrade  string // the protocol asked for, empty if none
 	grpc     bool
 	access   *accessWriter // nil: not recorded
-	named    []string // fields that Connection names
+	named    []string      // fields that Connection names
 	forwarded
 }
 

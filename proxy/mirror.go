@@ -33,7 +33,7 @@ const waitingShare = 4
 // submit hands the exchange to the workers, or ends it with the reason why not.
 func (m *mirror) submit(x *exchange) {
 	x.handed = true
-	x.deadline = time.Now().Add(x.table.ShadowTimeout)
+	x.deadline = x.Arrived.Add(time.Since(x.Arrived) + x.table.ShadowTimeout)
 	m.mu.RLock()
 	defer m.mu.RUnlock()
 	if m.closed {
@@ -140,11 +140,11 @@ func (p *Proxy) fetch(deadline time.Time, id Backend, a *asking, x *exchange, re
 	b := p.backends[id]
 	a.buffered, a.memory, a.trailer = true, x.body.bytes, x.trailer
 	leg := Leg{Backend: id}
-	start := time.Now()
+	start := time.Since(x.Arrived)
 	f, err := b.roundTrip(deadline, a)
 	defer f.end()
 	rec.header = f.header
-	leg.Duration = time.Since(start)
+	leg.Duration = time.Since(x.Arrived) - start
 	if err == nil {
 		err = checkStatus(f.resp, a.in)
 	}
@@ -189,11 +189,11 @@ func (b *backend) roundTrip(deadline time.Time, a *asking) (f *fetched, err erro
 		f.envelope = b.seal(&f.until, a)
 		f.header = takeHeader()
 		f.envelope.call.Header = f.header
-		f.resp, err = client.Do(f.envelope.request, &f.envelope.call)
+		f.resp, err = client.Do(f.envelope.request, &f.envelope.call) //nolint:bodyclose // end closes it
 	} else {
 		var ctx context.Context
 		ctx, f.cancel = context.WithDeadline(context.Background(), deadline)
-		f.resp, err = b.transport(a.role, a.in).RoundTrip(b.request(ctx, a))
+		f.resp, err = b.transport(a.role, a.in).RoundTrip(b.request(ctx, a)) //nolint:bodyclose // end closes it
 		if err == nil {
 			b.http2.Store(f.resp.ProtoMajor == 2)
 		}
