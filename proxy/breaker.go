@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/sony/gobreaker/v2"
@@ -30,6 +31,7 @@ type breaker struct {
 	again    time.Time // when a trip that could not be followed may be raised anew
 	onTrip   func(Trip)
 	backend  Backend
+	opened   atomic.Bool // the circuit was open when it last changed
 }
 
 // buckets is how finely the rolling window moves.
@@ -52,7 +54,8 @@ func newAuthorityBreaker(id Backend, o TripOptions, onTrip func(Trip)) *breaker 
 func newShadowBreaker(id Backend, window time.Duration) *breaker {
 	b := &breaker{backend: id}
 	b.settings = gobreaker.Settings{
-		Name: id.String(), Interval: window, BucketPeriod: max(window/buckets, time.Millisecond), Timeout: 5 * time.Second,
+		OnStateChange: func(_ string, _, to gobreaker.State) { b.opened.Store(to == gobreaker.StateOpen) },
+		Name:          id.String(), Interval: window, BucketPeriod: max(window/buckets, time.Millisecond), Timeout: 5 * time.Second,
 		IsExcluded: func(err error) bool { return errors.Is(err, errNoBlame) },
 		ReadyToTrip: func(c gobreaker.Counts) bool {
 			return c.TotalFailures >= 10 && c.TotalFailures >= c.TotalSuccesses
@@ -96,6 +99,11 @@ func (b *breaker) allow() func(error) {
 		return nil
 	}
 	return done
+}
+
+// open reports whether allow would say no to everybody. It costs next to nothing while the circuit is closed.
+func (b *breaker) open() bool {
+	return b.opened.Load() && b.state() == gobreaker.StateOpen // to ask lets the circuit see that its time is over
 }
 
 // record enters the authority's answer to a request, by its fingerprint. An answer of an earlier epoch is ignored.
@@ -165,6 +173,7 @@ func (b *breaker) reset(epoch uint64) {
 	b.tripped = false
 	b.connect, b.again = time.Time{}, time.Time{}
 	clear(b.failed)
+	b.opened.Store(false)
 	b.circuit = gobreaker.NewTwoStepCircuitBreaker[struct{}](b.settings)
 }
 

@@ -26,6 +26,7 @@ type call struct {
 	cause    atomic.Pointer[error]   // why it was cancelled, where there is no stop
 	resp     *http.Response
 	length   int64 // of the answer's body; -1 is unknown
+	early    bool  // the answer is flushed to its end before anything else is done with it
 	err      error
 	took     time.Duration // to the response's headers
 	informer informer

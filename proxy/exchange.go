@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"net/http"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -24,11 +25,15 @@ type exchange struct {
 	authority recorder
 	shadow    recorder
 	deadline  time.Time
-	size      int  // of what is captured of it, while it waits
-	headers   int  // bytes that are reserved for them
-	handed    bool // to the mirror: the handler is no longer its owner
+	size      int            // of what is captured of it, while it waits
+	headers   int            // bytes that are reserved for them
+	handed    bool           // to the mirror: the handler is no longer its owner
+	doom      compare.Reason // why the mirror would not take it when it began, so that nothing of it is captured
 	finished  atomic.Bool
 }
+
+// doomed are exchanges for the accounts alone, which never leave their handler.
+var doomed = sync.Pool{New: func() any { return &exchange{} }}
 
 // sample makes a read eligible, or returns nil.
 func (p *Proxy) sample(in *inbound, rt *route, t *table, plan Plan) *exchange {
@@ -42,7 +47,12 @@ func (p *Proxy) sample(in *inbound, rt *route, t *table, plan Plan) *exchange {
 	if t.mirrorRate != nil && !t.mirrorRate.Allow() {
 		return nil
 	}
-	x := &exchange{p: p, in: in, route: rt, table: t, plan: plan}
+	x := &exchange{}
+	doom := p.fruitless(plan.Shadow)
+	if doom != "" {
+		x = doomed.Get().(*exchange) //nolint:forcetypeassert // nothing else is in the pool
+	}
+	x.p, x.in, x.route, x.table, x.plan, x.doom = p, in, rt, t, plan, doom
 	x.Exchange = Exchange{
 		Arrived: in.arrived, Route: rt.Name, Method: in.method, Target: in.target, Header: in.header, Epoch: plan.Epoch,
 		Authority: plan.Reads, Old: Leg{Backend: Old}, New: Leg{Backend: New},
@@ -109,6 +119,10 @@ func headerBytes(h http.Header) int {
 func (x *exchange) abandon() {
 	if x != nil && !x.handed && !x.finished.Load() {
 		x.skip(compare.Panic)
+	}
+	if x != nil && x.doom != "" {
+		*x = exchange{}
+		doomed.Put(x)
 	}
 }
 

@@ -49,6 +49,9 @@ func (f *buffer) grow(hint int) bool {
 	if len(f.bytes) >= f.limit {
 		return false
 	}
+	if hint <= 0 {
+		hint = usual
+	}
 	want := min(max(hint, 2*cap(f.bytes), smallest), max(f.limit, smallest))
 	size := poolSize(want)
 	if !f.budget.reserve(size - cap(f.bytes)) { // a body of more than half of the budget must find room, too
@@ -79,10 +82,12 @@ func (f *buffer) free() {
 	}
 }
 
-// Buffers are pooled in powers of two, from 4 KiB to 4 MiB; larger ones are left to the garbage collector.
+// Buffers are pooled in powers of two, from 1 KiB to 4 MiB; larger ones are left to the garbage collector. A body of unknown length
+// begins with the usual size.
 const (
-	smallest     = 4 << 10
-	smallestBits = 12
+	smallest     = 1 << smallestBits
+	usual        = 4 << 10
+	smallestBits = 10
 	largestBits  = 22
 )
 

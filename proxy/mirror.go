@@ -26,9 +26,24 @@ type mirror struct {
 	desk desk // those whom Run waits for
 }
 
-// waitingShare is the part of the memory that exchanges may take which wait for a worker: a quarter. What waits behind a shadow that
+// waitingShare is the part of the memory that exchanges may take which wait for a worker: an eighth. What waits behind a shadow that
 // hangs is seldom asked in time, and must not cost what those need that are being asked.
-const waitingShare = 4
+const waitingShare = 8
+
+// fruitless says why an exchange that begins now is not worth capturing; empty if it is. Room that others make meanwhile is not
+// waited for.
+func (p *Proxy) fruitless(shadow Backend) compare.Reason {
+	m := &p.mirror
+	switch {
+	case p.breakers[shadow][ShadowRole].open():
+		return compare.BreakerOpen
+	case len(m.queue) == cap(m.queue):
+		return compare.QueueFull
+	case m.waiting.used.Load() > m.waiting.limit-m.waiting.limit/16:
+		return compare.Memory
+	}
+	return ""
+}
 
 // submit hands the exchange to the workers, or ends it with the reason why not.
 func (m *mirror) submit(x *exchange) {

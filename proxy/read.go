@@ -19,7 +19,7 @@ func (p *Proxy) serveRead(w http.ResponseWriter, r *http.Request, in *inbound, r
 	x := p.sample(in, rt, t, plan)
 	defer x.abandon()
 	fallback := plan.Fallback && plan.Reads == New
-	if body != nil && (x != nil || fallback) {
+	if body != nil && (x != nil && x.doom == "" || fallback) {
 		body.keep(&p.memory, t.MaxBody)
 	}
 	if in.access != nil {
@@ -87,11 +87,12 @@ func (p *Proxy) answerRead(w http.ResponseWriter, c *call, in *inbound, x *excha
 		defer p.gate.addStream(c.backend.id, c.cancel).done(nil)
 	}
 	rec := &c.recorder
-	if x != nil {
+	if x != nil && x.doom == "" {
 		rec = &x.authority
 		rec.capture(&p.memory, t.MaxBody, c.length)
 	}
 	rec.header = c.header
+	c.early = x != nil
 	end := p.relay(w, c, rec, false)
 	if end.client != nil {
 		p.judge(c, in, errClientGone)
@@ -102,9 +103,8 @@ func (p *Proxy) answerRead(w http.ResponseWriter, c *call, in *inbound, x *excha
 		leg := x.leg(c.backend.id)
 		*leg = Leg{Backend: c.backend.id, Duration: c.took, Status: c.resp.StatusCode, Err: quiet(end.backend)}
 		p.settle(x, c, end)
-	} else {
-		rec.drop()
 	}
+	c.recorder.drop()
 	if end.backend != nil || end.client != nil {
 		cutOff(w, in)
 	}
@@ -126,6 +126,8 @@ func (p *Proxy) settle(x *exchange, c *call, end relayed) {
 		x.skip(compare.AuthorityError)
 	case status == http.StatusNotModified || status == http.StatusPartialContent:
 		x.skip(compare.Conditional)
+	case x.doom != "":
+		x.skip(x.doom)
 	case c.body != nil && c.body.ranOut():
 		x.skip(compare.Memory)
 	case x.in.grpc && (!whole || !unary(body) || !unary(x.authority.kept.bytes)):

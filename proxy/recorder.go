@@ -31,9 +31,6 @@ func (r *recorder) capture(memory *budget, limit, length int64) {
 	r.hint = int(min(max(length, 0), limit))
 }
 
-// captures reports whether it was told to.
-func (r *recorder) captures() bool { return r.kept.budget != nil }
-
 // bodyLength is how long the body of the answer to a method will be; -1 is unknown.
 func bodyLength(resp *http.Response, method string) int64 {
 	if method == http.MethodHead {

@@ -76,7 +76,7 @@ func (p *Proxy) copyBody(w io.Writer, control *http.ResponseController, c *call,
 			passed += int64(len(piece))
 			out.client = c.writeTogether(w, piece)
 			// The last piece of an answer that is mirrored is flushed as well: the client does not wait for what the mirror does next.
-			if ends := errors.Is(err, io.EOF) || passed == c.length; out.client == nil && (!ends || rec.captures() && passed == c.length) {
+			if ends := errors.Is(err, io.EOF) || passed == c.length; out.client == nil && (!ends || c.early && passed == c.length) {
 				out.client = control.Flush()
 			}
 			if out.client != nil && detached {

@@ -10,7 +10,7 @@ import (
 const (
 	// headroom is how many bytes the heap may grow by between two collections. A percentage of what is live, as the runtime has it,
 	// would collect a small heap too often, and let one that a hanging shadow has filled grow to a multiple of that.
-	headroom = 32 << 20
+	headroom = 20 << 20
 	// The percentages within which it is kept.
 	leastPercent, mostPercent = 25, 400
 	tuneEvery                 = 100 * time.Millisecond
