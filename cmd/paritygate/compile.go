@@ -206,7 +206,7 @@ func certificates(path string) (*x509.CertPool, error) {
 
 func (b *compiler) certificate() {
 	if t := b.c.Listen.TLS; t != nil {
-		if _, err := tls.LoadX509KeyPair(t.Certificate, t.Key); err != nil {
+		if _, err := proxy.LoadCertificate(t.Certificate, t.Key); err != nil {
 			b.problem("listen.tls", "%v", err)
 		}
 	}

@@ -160,7 +160,7 @@ func (d *demonstration) killNew(ctx context.Context) error {
 		number(seen.Reads), number(seen.Fallbacks), kindsText(withoutNotFound(seen.FailedReads)))
 	d.screen.good("%s writes; failed: %s", number(seen.Writes), kindsText(seen.FailedWrites))
 	if n := seen.FailedReads["status 404"]; n > 0 {
-		d.screen.bad("%d reads asked for orders that only new has: old says 404", n)
+		d.screen.bad("reads that asked for orders that only new has: %d; old says 404", n)
 	}
 	return nil
 }
@@ -190,7 +190,7 @@ func (d *demonstration) conclude(ctx context.Context, took time.Duration) error 
 		return fmt.Errorf("the run must stay in rolled_back until an operator resumes it; it is in %s", status.Phase)
 	}
 	if account.Unnoticed > 0 {
-		d.screen.bad("%d writes were taken although their clients were told nothing, or that they had failed", account.Unnoticed)
+		d.screen.bad("writes that were taken although their clients were told nothing, or that they had failed: %d", account.Unnoticed)
 	}
 	d.screen.bad("%d writes are on new only; paritygate counts %d that may be there. They wait for a person, and `resume` is refused until then",
 		account.OnNew, status.Rollback.UnreplayedWrites)

@@ -24,7 +24,7 @@ type Tally struct {
 	// FailedReads and FailedWrites count, in a few words each, the requests that did not end as they should.
 	FailedReads, FailedWrites map[string]int64
 
-	reads, writes [buckets]int64
+	reads [buckets]int64
 }
 
 // Since returns what was seen after an earlier tally.
@@ -36,7 +36,6 @@ func (t Tally) Since(earlier Tally) Tally {
 	t.FailedWrites = minus(t.FailedWrites, earlier.FailedWrites)
 	for i := range t.reads {
 		t.reads[i] -= earlier.reads[i]
-		t.writes[i] -= earlier.writes[i]
 	}
 	return t
 }
@@ -51,12 +50,8 @@ func minus(a, b map[string]int64) map[string]int64 {
 	return out
 }
 
-// ReadQuantile and WriteQuantile return how long the given share of the requests took at most, to within 5 %; 0 if there
-// were none.
+// ReadQuantile returns how long the given share of the reads took at most, to within 5 %; 0 if there were none.
 func (t *Tally) ReadQuantile(q float64) time.Duration { return quantile(&t.reads, q) }
-
-// WriteQuantile is ReadQuantile of the writes.
-func (t *Tally) WriteQuantile(q float64) time.Duration { return quantile(&t.writes, q) }
 
 func quantile(counts *[buckets]int64, q float64) time.Duration {
 	var all, seen int64
@@ -100,12 +95,13 @@ type tally struct {
 func (t *tally) add(a answer, fine bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	count, histogram, failed := &t.now.Reads, &t.now.reads, &t.now.FailedReads
+	count, failed := &t.now.Reads, &t.now.FailedReads
 	if a.write {
-		count, histogram, failed = &t.now.Writes, &t.now.writes, &t.now.FailedWrites
+		count, failed = &t.now.Writes, &t.now.FailedWrites
+	} else {
+		t.now.reads[bucket(a.duration)]++
 	}
 	*count++
-	histogram[bucket(a.duration)]++
 	if a.fallback {
 		t.now.Fallbacks++
 	}

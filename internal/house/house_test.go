@@ -38,8 +38,6 @@ var table = map[string][]string{
 	"proxy/upstream":     {},
 	"dashboards":         {},
 	"internal/cutover":   {},
-	"internal/fleet":     {},
-	"internal/journal":   {},
 	"internal/throwaway": {},
 	"internal/handover":  {},
 	"internal/evidence":  {"compare"},
