@@ -124,3 +124,23 @@ func TestAccessRecordsFallbackAndUpgrade(t *testing.T) {
 		t.Errorf("the upgrade: %+v", got)
 	}
 }
+
+// A recorded request whose body was not read to its end costs its connection, as an unrecorded one does: what the client sends later
+// would be taken for a request.
+func TestAccessRecordsLeaveNoBodyBehind(t *testing.T) {
+	t.Parallel() // it waits more than it works
+	book := &accessBook{}
+	r := bounded(t, shadowPlan, http.HandlerFunc(func(_ http.ResponseWriter, q *http.Request) {
+		_, _ = io.Copy(io.Discard, q.Body)
+	}), text("x"), ServerOptions{BodyTimeout: 50 * time.Millisecond}, func(o *Options) { o.Access = book })
+	conn := r.connect()
+	_, _ = io.WriteString(conn, "POST /orders HTTP/1.1\r\nHost: h\r\nContent-Length: 100\r\n\r\nabc")
+	if got := book.last(t, 1); got.Status != http.StatusRequestTimeout {
+		t.Fatalf("%+v", got)
+	}
+	_ = conn.SetReadDeadline(time.Now().Add(10 * time.Second))
+	got, err := io.ReadAll(conn)
+	if err != nil || strings.Count(string(got), "HTTP/1.1 ") != 1 {
+		t.Errorf("%v: %q", err, got)
+	}
+}

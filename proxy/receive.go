@@ -36,6 +36,13 @@ func receive(w http.ResponseWriter, r *http.Request, body *requestBody) (done fu
 // closeConnection has the server close an HTTP/1 connection once the answer is out, and take in for a moment what is still
 // coming. The rest of a body would be taken for the next request otherwise. Only a reader past its limit can ask for that.
 func closeConnection(w http.ResponseWriter) {
+	for { // what is wrapped, as for the access log, is not asked for it
+		wrapped, ok := w.(interface{ Unwrap() http.ResponseWriter })
+		if !ok {
+			break
+		}
+		w = wrapped.Unwrap()
+	}
 	past := http.MaxBytesReader(w, io.NopCloser(strings.NewReader("x")), 0)
 	_, _ = past.Read(make([]byte, 1))
 }
