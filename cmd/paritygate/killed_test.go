@@ -19,11 +19,15 @@ import (
 	"paritygate/internal/testkit"
 )
 
+// builtIn is the directory that holds the binary, once it was asked for.
+var builtIn string
+
 var binaryPath = sync.OnceValues(func() (string, error) {
 	dir, err := os.MkdirTemp("", "paritygate")
 	if err != nil {
 		return "", err
 	}
+	builtIn = dir
 	path := filepath.Join(dir, "paritygate")
 	out, err := exec.Command("go", "build", "-o", path, ".").CombinedOutput()
 	if err != nil {

@@ -24,7 +24,20 @@ import (
 
 // TestMain lets scripts execute this binary as the program itself.
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"paritygate": main})
+	testscript.Main(tidy{m}, map[string]func(){"paritygate": main})
+}
+
+// tidy leaves no binary behind: each would stay with its 30 MB.
+type tidy struct{ m *testing.M }
+
+// Run implements testscript.TestingM.
+func (t tidy) Run() int {
+	defer func() {
+		if builtIn != "" {
+			_ = os.RemoveAll(builtIn)
+		}
+	}()
+	return t.m.Run()
 }
 
 // TestScripts runs the command line as a person does: testdata/script/*.txtar. The commands of a script, besides those of
