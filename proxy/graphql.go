@@ -193,7 +193,12 @@ func operationMutates(decoder *json.Decoder, stored bool) bool {
 
 // hasMutation reports whether a GraphQL document has an operation that is no query. Names at depth zero are operations,
 // fragments and their names; a fragment called `mutation` is taken for one, which errs on the safe side.
+//
+// Every operation has a selection set: text without a brace, not even an escaped one, is no document but words that somebody looks for.
 func hasMutation(doc string) bool {
+	if !strings.ContainsAny(doc, `{%\`) {
+		return false
+	}
 	depth := 0
 	for i := 0; i < len(doc); {
 		switch c := doc[i]; {
