@@ -79,7 +79,8 @@ func (in *inbound) wellFormed() bool {
 }
 
 // upgradeType returns the protocols to which the client wants to switch, the first preferred. `h2c` is ignored, as RFC 9113
-// allows: passed on, it would open a tunnel past every rule. So is the wish of a request with a body: it is answered as it is.
+// allows: passed on, it would open a tunnel past every rule. So is TLS (RFC 2817), which Apache's HttpClient 5.4 offers with every
+// read, and the wish of a request with a body: it is answered as it is.
 func upgradeType(r *http.Request) string {
 	if r.ProtoMajor != 1 || r.ContentLength != 0 || !headerHasToken(r.Header["Connection"], "upgrade") {
 		return ""
@@ -87,12 +88,18 @@ func upgradeType(r *http.Request) string {
 	var wanted []string
 	for _, values := range r.Header["Upgrade"] {
 		for u := range strings.SplitSeq(values, ",") {
-			if u = strings.TrimSpace(u); u != "" && !strings.EqualFold(u, "h2c") {
+			if u = strings.TrimSpace(u); u != "" && !strings.EqualFold(u, "h2c") && !isTLS(u) {
 				wanted = append(wanted, u)
 			}
 		}
 	}
 	return strings.Join(wanted, ", ")
+}
+
+// isTLS knows TLS/1.2 and its like.
+func isTLS(protocol string) bool {
+	name, _, _ := strings.Cut(protocol, "/")
+	return strings.EqualFold(name, "TLS")
 }
 
 func isGRPC(h http.Header) bool {

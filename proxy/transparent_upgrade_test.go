@@ -146,6 +146,8 @@ func TestTransparentOtherUpgrades(t *testing.T) {
 		{"two lines", "Upgrade: foo\r\nUpgrade: bar", "foo, bar", "bar", "101"},
 		{"h2c among them", "Upgrade: h2c, foo", "foo", "foo", "101"},
 		{"h2c alone", "Upgrade: h2c", "", "h2c", "502"},
+		{"TLS among them", "Upgrade: TLS/1.2, foo", "foo", "foo", "101"},
+		{"TLS alone", "Upgrade: TLS/1.2", "", "TLS/1.2", "502"},
 		{"another than asked for", "Upgrade: foo, bar", "foo, bar", "baz", "502"},
 		{"none", "Upgrade: foo", "foo", "", "502"},
 	} {
