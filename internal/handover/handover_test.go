@@ -201,6 +201,29 @@ func TestPredecessorThatDies(t *testing.T) {
 	s.kill()
 }
 
+// One whose parent ended before it looked what it has been given knows its sockets all the same.
+func TestPredecessorThatDiesAtOnce(t *testing.T) {
+	kept, _ := socket(t)
+	p := plan(t, "serves", kept)
+	p.Args = []string{"sh", "-c", `("$0") & exit`, p.Path}
+	p.Path = "/bin/sh"
+	s, err := Start(t.Context(), p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = s.orders.Close()
+	if r := <-s.reports; r.Kind != reportServing {
+		t.Errorf("%+v", r)
+	}
+	conn, err := net.Dial("tcp", kept.file.Name())
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, _ = io.ReadAll(conn)
+	_ = conn.Close()
+	<-s.ended
+}
+
 func TestParse(t *testing.T) {
 	for _, c := range []struct {
 		name    string

@@ -29,7 +29,11 @@ type Inherited struct {
 // environment: they are for nobody else. Every socket must have one of the names; where there is one socket, and its name
 // is none of them, it is the first.
 func Inherit(names ...string) (Inherited, error) {
-	given, control, err := parse(os.LookupEnv, os.Getpid(), os.Getppid(), names)
+	parent := os.Getppid()
+	if dead, ok := deadPredecessor(os.LookupEnv); ok {
+		parent = dead
+	}
+	given, control, err := parse(os.LookupEnv, os.Getpid(), parent, names)
 	for _, name := range variables {
 		_ = os.Unsetenv(name) // it cannot fail for a valid name
 	}
@@ -49,6 +53,21 @@ func Inherit(names ...string) (Inherited, error) {
 		in.Predecessor = newPredecessor(os.NewFile(uintptr(orders), "orders"), os.NewFile(uintptr(reports), "reports"))
 	}
 	return in, nil
+}
+
+// deadPredecessor returns the process that started this one as its successor, where it may have ended since, so that another is the
+// parent: the pipes on which the two talk are there all the same. Without them, this process would have the sockets and not know it.
+func deadPredecessor(lookup func(string) (string, bool)) (pid int, ok bool) {
+	told, _ := lookup(predecessorVar)
+	sockets, _ := lookup("LISTEN_FDS")
+	pid, err := strconv.Atoi(told)
+	n, errN := strconv.Atoi(sockets)
+	return pid, err == nil && errN == nil && n >= 0 && n <= 64 && isPipe(firstFD+n) && isPipe(firstFD+n+1)
+}
+
+func isPipe(fd int) bool {
+	var s syscall.Stat_t
+	return syscall.Fstat(fd, &s) == nil && s.Mode&syscall.S_IFMT == syscall.S_IFIFO
 }
 
 // parse reads the variables: the sockets' names in the order of their descriptors, and whether two more descriptors follow
