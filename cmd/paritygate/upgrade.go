@@ -55,7 +55,7 @@ func (p *Program) trySuccessor(ctx context.Context) (*handover.Successor, error)
 		return nil, errors.New("this program cannot start another one")
 	case os.Getpid() == 1:
 		return nil, errors.New("this is process 1, with which a container ends: start a new container, have the load balancer " +
-			"follow, and stop this one; or run it under an init")
+			"follow, and stop this one (under an init like tini as well: it ends with the process that it started)")
 	}
 	if err := p.movable(); err != nil {
 		return nil, err
