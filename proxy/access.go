@@ -100,13 +100,15 @@ func (a *accessWriter) asked(b Backend, status int, took time.Duration) {
 	}
 }
 
-// targetNames is the target without the values in its query, any of which may be a secret.
+// targetNames is the target without the values in its query and in the parameters of its path (`;jsessionid=…`), any of which may be
+// a secret.
 func targetNames(in *inbound) string {
+	path := pathNames(in.path)
 	if !in.hasQuery {
-		return in.path[:min(len(in.path), maxTarget)]
+		return path[:min(len(path), maxTarget)]
 	}
 	var b strings.Builder
-	b.WriteString(in.path)
+	b.WriteString(path)
 	separator := byte('?')
 	for pair := range strings.FieldsFuncSeq(in.query, func(r rune) bool { return r == '&' || r == ';' }) {
 		name, _, valued := strings.Cut(pair, "=")
@@ -123,6 +125,22 @@ func targetNames(in *inbound) string {
 		}
 	}
 	return b.String()[:min(b.Len(), maxTarget)]
+}
+
+// pathNames cuts the values off the parameters of a path's segments.
+func pathNames(path string) string {
+	if !strings.Contains(path, ";") {
+		return path
+	}
+	segments := strings.Split(path, "/")
+	for i, s := range segments {
+		parts := strings.Split(s, ";")
+		for j := range parts[1:] {
+			parts[j+1], _, _ = strings.Cut(parts[j+1], "=")
+		}
+		segments[i] = strings.Join(parts, ";")
+	}
+	return strings.Join(segments, "/")
 }
 
 // traceID returns the trace id of a traceparent that is well formed.

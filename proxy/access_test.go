@@ -69,6 +69,9 @@ func TestAccessRecords(t *testing.T) {
 		}},
 		{"POST", "/orders", []string{"traceparent", "00-secret-x-y"}, Access{Method: "POST", Target: "/orders", Route: "write", Kind: Write, Backend: Old, Status: 200, Bytes: 12}},
 		{"DELETE", "/teapot?", nil, Access{Method: "DELETE", Target: "/teapot", Route: "write", Kind: Write, Backend: Old, Status: 418}},
+		{"GET", "/a;jsessionid=secret;v=secret/b", nil, Access{
+			Method: "GET", Target: "/a;jsessionid;v/b", Route: "read", Backend: Old, Status: 200, Bytes: 12, Mirrored: true,
+		}},
 		{"GET", "/cut", nil, Access{Method: "GET", Target: "/cut", Route: "read", Backend: Old, Status: 200, Bytes: 5, Mirrored: true, Cut: true}},
 		{"TRACE", "/items/2", nil, Access{Method: "TRACE", Target: "/items/2", Status: 405, Bytes: 80}},
 	} {
@@ -88,7 +91,7 @@ func TestAccessRecords(t *testing.T) {
 	}
 	book.off = true
 	r.do("GET", "/items/1", nil)
-	if len(book.records) != 5 {
+	if len(book.records) != 6 {
 		t.Errorf("%d records", len(book.records))
 	}
 }

@@ -111,13 +111,20 @@ func (p *Proxy) askStandard(c *call, a *asking) {
 		trace.WroteRequest = func(httptrace.WroteRequestInfo) { a.sent() }
 	}
 	req := c.backend.request(httptrace.WithClientTrace(c.ctx, trace), a)
-	timer := time.AfterFunc(c.backend.options.Timeout, func() {
-		if a.body != nil && a.body.waiting.Load() {
+	var timer *time.Timer
+	set := make(chan struct{})
+	timer = time.AfterFunc(c.backend.options.Timeout, func() {
+		<-set
+		switch waiting := a.body != nil && a.body.waiting.Load(); {
+		case waiting && a.in.grpc: // both sides of a stream may have nothing to say for long
+			timer.Reset(c.backend.options.Timeout)
+		case waiting:
 			c.cancel(errClientStalled)
-			return
+		default:
+			c.cancel(errTimeout)
 		}
-		c.cancel(errTimeout)
 	})
+	close(set)
 	defer timer.Stop()
 	if a.body != nil {
 		again := func() { timer.Reset(c.backend.options.Timeout) }

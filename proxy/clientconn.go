@@ -30,6 +30,7 @@ type clientConn struct {
 	foreign  atomic.Bool  // net/http has set a deadline for writing of its own
 	stuck    atomic.Bool  // the client took nothing in time: the connection is of no use
 	gone     sync.Once
+	slot     bool        // it has one of the listener's
 	corked   atomic.Bool // see cork
 	held     *[]byte     // what waits for the next write
 	framing  framing
@@ -132,7 +133,9 @@ func (c *clientConn) Close() error {
 	err := c.Conn.Close()
 	c.gone.Do(func() {
 		c.listener.clients.remove(c)
-		<-c.listener.slots
+		if c.slot {
+			<-c.listener.slots
+		}
 	})
 	return err
 }

@@ -211,15 +211,13 @@ func newClientListener(l net.Listener, o ServerOptions) *clientListener {
 
 // Accept implements net.Listener.
 func (l *clientListener) Accept() (net.Conn, error) {
-	if !l.take() {
-		return nil, net.ErrClosed
-	}
 	c, err := l.Listener.Accept()
 	if err != nil {
-		<-l.slots
 		return nil, err
 	}
-	conn := &clientConn{Conn: c, listener: l}
+	// The connection is there already, so that nobody is sent away for one that never comes. If the listener is closed while it
+	// waits, it is served beyond the limit rather than dropped.
+	conn := &clientConn{Conn: c, listener: l, slot: l.take()}
 	conn.since.Store(now())
 	l.clients.add(conn)
 	return conn, nil

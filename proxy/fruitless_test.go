@@ -88,3 +88,22 @@ func TestNothingIsCapturedForAFullQueue(t *testing.T) {
 		return begun == finished
 	})
 }
+
+// What has been taken from the queue waits no longer: many exchanges, one after the other, find the room that is for a few.
+func TestTheRoomForThoseThatWaitIsGivenBack(t *testing.T) {
+	body := strings.Repeat("x", 4<<10)
+	r := start(t, shadowPlan, text(body), text(body), func(o *Options) { o.Memory = 128 << 10 })
+	for i := range 20 {
+		if _, _, err := r.try(http.MethodGet, "/", nil); err != nil {
+			t.Fatal(err)
+		}
+		await(t, "its verdict", func() bool { _, n := r.account.counts(); return n == i+1 })
+	}
+	r.account.mu.Lock()
+	defer r.account.mu.Unlock()
+	for i, x := range r.account.finished {
+		if x.Result.Verdict != compare.Match {
+			t.Fatalf("exchange %d: %+v", i, x.Result)
+		}
+	}
+}

@@ -36,8 +36,10 @@ func overrideHeader(name string) bool {
 	return false
 }
 
+// unsafeName reports whether an override names a method that may write; an empty one overrides nothing.
 func unsafeName(method string) bool {
-	return !safeMethod(strings.ToUpper(strings.TrimSpace(method)))
+	method = strings.ToUpper(strings.TrimSpace(method))
+	return method != "" && !safeMethod(method)
 }
 
 // overrideParameter is how Rails, Laravel, Symfony and Express's method-override call the parameter; ASP.NET takes the

@@ -108,6 +108,7 @@ func TestMethodOverridesAreWrites(t *testing.T) {
 		{name: "another header", method: "GET", target: "/q", header: http.Header{"X-Http-Methods": {"PUT"}}, want: Read},
 		{name: "query", method: "GET", target: "/q?a=b&_method=delete", want: Write},
 		{name: "query, escaped", method: "GET", target: "/q?%5Fmethod=%64elete", want: Write},
+		{name: "query to nothing", method: "GET", target: "/q?_method=", want: Read},
 		{name: "query to a read", method: "GET", target: "/q?_method=get", want: Read},
 		{name: "query of another name", method: "GET", target: "/q?method=delete", want: Read},
 		{name: "query, the header's name", method: "GET", target: "/q?X-HTTP-Method-Override=PATCH", want: Write},

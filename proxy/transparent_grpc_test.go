@@ -256,3 +256,30 @@ func TestTransparentGRPCAbandoned(t *testing.T) {
 		_ = send.Close()
 	})
 }
+
+// A call may be silent for longer than the timeout to the headers while its client has more to send.
+func TestTransparentGRPCSilentClient(t *testing.T) {
+	overHTTP2(t, onlyGRPC, grpcBackend(nil), func(t *testing.T, r *rig, url string, client *http.Transport) {
+		const timeout = 100 * time.Millisecond
+		r.proxy.backends[Old].options.Timeout = timeout
+		send, answers := grpcCall(t.Context(), client, url, "ClientStream", "")
+		_, _ = io.WriteString(send, frame("a"))
+		silence := time.NewTimer(3 * timeout)
+		defer silence.Stop()
+		select {
+		case resp := <-answers:
+			t.Fatalf("answered within the silence: %+v", resp)
+		case <-silence.C:
+		}
+		_, _ = io.WriteString(send, frame("b"))
+		_ = send.Close()
+		resp := <-answers
+		if resp == nil {
+			t.Fatal("no answer")
+		}
+		defer func() { _ = resp.Body.Close() }()
+		if got, err := readFrame(resp.Body); err != nil || got != "a,b" {
+			t.Errorf("%d %q, %v", resp.StatusCode, got, err)
+		}
+	})
+}
