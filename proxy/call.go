@@ -30,9 +30,10 @@ type call struct {
 	err      error
 	took     time.Duration // to the response's headers
 	informer informer
-	envelope *envelope   // nil: http.Transport was asked
-	recorder recorder    // of an answer that is not captured
-	header   http.Header // of the answer, from the pool; nil if it is not
+	envelope *envelope    // nil: http.Transport was asked
+	recorder recorder     // of an answer that is not captured
+	header   http.Header  // of the answer, from the pool; nil if it is not
+	pieces   atomic.Int64 // of the answer's body that have come
 }
 
 // ask sends a request to the authority and waits for the headers of its answer.
@@ -83,6 +84,33 @@ func (c *call) cancel(cause error) {
 	c.cause.CompareAndSwap(nil, &cause)
 	if c.resp != nil {
 		_ = c.resp.Body.Close() // the pooled client's may be closed while it is read
+	}
+}
+
+// outlive ends a call that is detached from its client, if nothing more of its answer comes for as long as the backend's timeout once
+// the client has left. stop is to be called when the answer has ended.
+func (c *call) outlive(client context.Context) (stop func()) {
+	ended := make(chan struct{})
+	unwatch := context.AfterFunc(client, func() {
+		ticker := time.NewTicker(c.backend.options.Timeout)
+		defer ticker.Stop()
+		for seen := c.pieces.Load(); ; {
+			select {
+			case <-ended:
+				return
+			case <-ticker.C:
+			}
+			n := c.pieces.Load()
+			if n == seen {
+				c.cancel(errTimeout)
+				return
+			}
+			seen = n
+		}
+	})
+	return func() {
+		unwatch()
+		close(ended)
 	}
 }
 

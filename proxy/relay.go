@@ -98,6 +98,7 @@ func (p *Proxy) copyBody(w io.Writer, control *http.ResponseController, c *call,
 			return out
 		}
 		piece, err = rec.next(c.resp.Body)
+		c.pieces.Add(1)
 	}
 }
 

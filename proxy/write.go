@@ -64,6 +64,8 @@ func (p *Proxy) answerWrite(w http.ResponseWriter, r *http.Request, in *inbound,
 		detached = false
 		stop := context.AfterFunc(r.Context(), func() { adm.cancel(errClientGone) })
 		defer stop()
+	} else {
+		defer c.outlive(r.Context())()
 	}
 	c.recorder.header = c.header
 	end := p.relay(w, c, &c.recorder, detached)
