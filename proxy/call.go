@@ -3,6 +3,7 @@ package proxy
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptrace"
 	"net/textproto"
@@ -51,7 +52,11 @@ func (p *Proxy) ask(w http.ResponseWriter, c *call, a *asking) {
 		c.header = takeHeader()
 		c.envelope.informer, c.envelope.call.Header = &c.informer, c.header
 		c.resp, c.err = client.Do(c.envelope.request, &c.envelope.call) //nolint:bodyclose // whoever relays the answer closes it
-		if errors.Is(c.err, upstream.ErrTimeout) {
+		switch {
+		case !errors.Is(c.err, upstream.ErrTimeout):
+		case isConnectError(c.err):
+			c.err = fmt.Errorf("%w: %w", errTimeout, c.err) // the backend has seen nothing
+		default:
 			c.err = errTimeout
 		}
 	} else {
