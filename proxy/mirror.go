@@ -118,9 +118,7 @@ func (p *Proxy) process(x *exchange, rechecks *rechecker) {
 	}
 	outcome := errNoBlame
 	defer func() { done(outcome) }()
-	p.metrics.inFlight.Inc()
 	leg := p.askShadow(x)
-	p.metrics.inFlight.Dec()
 	starved := errors.Is(leg.Err, errMemory)
 	if starved {
 		leg.Err = nil // not the backend's failing
@@ -146,6 +144,8 @@ func (p *Proxy) process(x *exchange, rechecks *rechecker) {
 var errMemory = errors.New("no memory left to capture the answer")
 
 func (p *Proxy) askShadow(x *exchange) Leg {
+	p.metrics.inFlight.Inc()
+	defer p.metrics.inFlight.Dec()
 	a := &asking{role: ShadowRole, in: x.in, route: x.route, once: true, marked: true}
 	return p.fetch(x.deadline, x.plan.Shadow, a, x, &x.shadow)
 }
