@@ -1,10 +1,6 @@
 package proxy
 
-import (
-	"net/http"
-	"slices"
-	"strings"
-)
+import "slices"
 
 // fields yields the header fields that the backend gets, each name once: the client's, without those of its connection, with what the
 // proxy adds and the configuration changes. The values may be the client's own slices and must not be changed.
@@ -21,7 +17,7 @@ func (b *backend) fields(a *asking, yield func(name string, values []string)) {
 		}
 	}
 	in.forwardedFields(own)
-	own("Via", in.viaField())
+	own("Via", withVia(in.header["Via"], in.via))
 	if te := in.header["Te"]; len(te) > 0 && headerHasToken(te, "trailers") {
 		own("Te", trailers[:])
 	}
@@ -66,30 +62,6 @@ func (in *inbound) forwardedFields(yield func(name string, values []string)) {
 	if !in.trusted || len(in.header["X-Forwarded-Proto"]) == 0 {
 		yield("X-Forwarded-Proto", in.proto[:])
 	}
-}
-
-// viaField returns the request's Via with this proxy's entry.
-func (in *inbound) viaField() []string {
-	before := in.header["Via"]
-	if len(before) == 0 {
-		return in.via[:]
-	}
-	return append(before[:len(before):len(before)], in.via[0])
-}
-
-// namedFields returns the fields that Connection names, but for its usual words, which name none.
-func namedFields(h http.Header) (named []string) {
-	for _, v := range h["Connection"] {
-		if strings.EqualFold(v, "keep-alive") || strings.EqualFold(v, "close") {
-			continue
-		}
-		for name := range strings.SplitSeq(v, ",") {
-			if name = strings.TrimSpace(name); name != "" {
-				named = append(named, http.CanonicalHeaderKey(name))
-			}
-		}
-	}
-	return named
 }
 
 // appendFields writes the fields as they go over the wire. What the client sent has been checked by the server, and what the

@@ -23,21 +23,27 @@ func hopByHop(name string) bool {
 
 // removeHopByHop removes them and those that Connection names.
 func removeHopByHop(h http.Header) {
-	removeNamed(h, h["Connection"])
+	for _, name := range namedFields(h["Connection"]) {
+		delete(h, name)
+	}
 	for _, name := range hopByHopNames {
 		delete(h, name)
 	}
 }
 
-// removeNamed removes the headers that the values of Connection name.
-func removeNamed(h http.Header, connection []string) {
+// namedFields returns the canonical names of the fields that the values of Connection name, but for its usual words, which name none.
+func namedFields(connection []string) (named []string) {
 	for _, v := range connection {
+		if strings.EqualFold(v, "keep-alive") || strings.EqualFold(v, "close") {
+			continue
+		}
 		for name := range strings.SplitSeq(v, ",") {
 			if name = strings.TrimSpace(name); name != "" {
-				h.Del(name)
+				named = append(named, http.CanonicalHeaderKey(name))
 			}
 		}
 	}
+	return named
 }
 
 func headerHasToken(values []string, token string) bool {
@@ -51,14 +57,12 @@ func headerHasToken(values []string, token string) bool {
 	return false
 }
 
-// addVia appends an entry to the Via of a message. The values that are there stay as they are, because others may hold them.
-func addVia(h http.Header, entry *viaEntry) {
-	old := h["Via"]
-	if len(old) == 0 {
-		h["Via"] = entry[:]
-		return
+// withVia returns the values of Via with an entry of this proxy's. Those that are there stay as they are, because others may hold them.
+func withVia(before []string, entry *viaEntry) []string {
+	if len(before) == 0 {
+		return entry[:]
 	}
-	h["Via"] = append(old[:len(old):len(old)], entry[0])
+	return append(before[:len(before):len(before)], entry[0])
 }
 
 // viaEntry is what this proxy says of itself in Via; the versions of HTTP have one each. It is never changed.

@@ -43,7 +43,7 @@ func newInbound(r *http.Request, trusted []netip.Prefix, via *via) *inbound {
 		in.remote = host
 	}
 	in.trusted = len(trusted) > 0 && trusts(trusted, in.remote)
-	in.named, in.forwarded = namedFields(r.Header), newForwarded(in)
+	in.named, in.forwarded = namedFields(r.Header["Connection"]), newForwarded(in)
 	return in
 }
 

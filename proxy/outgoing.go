@@ -26,10 +26,7 @@ type asking struct {
 // request builds the request to the backend: the request line as the client sent it, but for the base URL's prefix and
 // the route's rewrite for new.
 func (b *backend) request(ctx context.Context, a *asking) *http.Request {
-	path, query, hasQuery := a.in.path, a.in.query, a.in.hasQuery
-	if b.id == New {
-		path, query, hasQuery = a.route.rewrite(path, query, hasQuery)
-	}
+	path, query, hasQuery := b.rewritten(a)
 	r := &http.Request{
 		Method: a.in.method, URL: b.url(path, query, hasQuery), Host: b.host(a),
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
@@ -61,15 +58,20 @@ func (b *backend) host(a *asking) string {
 	return b.options.URL.Host
 }
 
+// rewritten returns the path and the query by which the backend is asked.
+func (b *backend) rewritten(a *asking) (path, query string, hasQuery bool) {
+	if b.id == New {
+		return a.route.rewrite(a.in.path, a.in.query, a.in.hasQuery)
+	}
+	return a.in.path, a.in.query, a.in.hasQuery
+}
+
 // target returns the request target as it goes over the wire.
 func (b *backend) target(a *asking) string {
 	if a.in.target == "*" || b.prefix == "" && (b.id != New || a.route.newPath == nil && a.route.newQuery == "") {
 		return a.in.target
 	}
-	path, query, hasQuery := a.in.path, a.in.query, a.in.hasQuery
-	if b.id == New {
-		path, query, hasQuery = a.route.rewrite(path, query, hasQuery)
-	}
+	path, query, hasQuery := b.rewritten(a)
 	if hasQuery {
 		return b.prefix + path + "?" + query
 	}

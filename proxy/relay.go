@@ -24,7 +24,7 @@ func (p *Proxy) relay(w http.ResponseWriter, c *call, rec *recorder, detached bo
 	for k, v := range resp.Header {
 		h[k] = v
 	}
-	addVia(h, p.via.of(resp.ProtoMajor, resp.ProtoMinor))
+	h["Via"] = withVia(h["Via"], p.via.of(resp.ProtoMajor, resp.ProtoMinor))
 	if _, ok := h["Content-Type"]; !ok {
 		h["Content-Type"] = nil // the server would guess one
 	}

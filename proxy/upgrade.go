@@ -30,7 +30,7 @@ func (p *Proxy) switchProtocols(w http.ResponseWriter, r *http.Request, in *inbo
 	defer stop()
 	protocol := c.resp.Header["Upgrade"]
 	removeHopByHop(c.resp.Header)
-	addVia(c.resp.Header, p.via.of(c.resp.ProtoMajor, c.resp.ProtoMinor))
+	c.resp.Header["Via"] = withVia(c.resp.Header["Via"], p.via.of(c.resp.ProtoMajor, c.resp.ProtoMinor))
 	c.resp.Header["Connection"], c.resp.Header["Upgrade"] = []string{"Upgrade"}, protocol
 	answer := http.Response{
 		StatusCode: c.resp.StatusCode, Status: c.resp.Status, ProtoMajor: 1, ProtoMinor: 1, Header: c.resp.Header, Request: r,
