@@ -82,6 +82,8 @@ type Answer struct {
 	Status int
 	// Header has canonical keys, as in net/http.
 	Header map[string][]string
+	// Trailer holds the fields that came behind the body, with canonical keys; nil if there were none.
+	Trailer map[string][]string
 	// Body is the body as it came over the wire, its Content-Encoding still applied. It is shorter than Size if the
 	// body was larger than what is captured.
 	Body []byte
