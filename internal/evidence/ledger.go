@@ -29,6 +29,7 @@ type ledger struct {
 type window struct {
 	id        int64
 	start     time.Time
+	rules     map[string][]string // of the routes, as they were declared when the window began
 	accounts  map[string]*account
 	groups    map[groupKey]*group
 	ungrouped int64
@@ -51,7 +52,7 @@ type account struct {
 	units               tally
 	requests            map[uint64]struct{}
 	old, new            sketch
-	suppressed          map[int]int64
+	suppressed          map[string]Suppression
 }
 
 func newAccount() *account {
@@ -59,12 +60,12 @@ func newAccount() *account {
 		verdicts:   map[compare.Verdict]int64{},
 		skipped:    map[compare.Reason]int64{},
 		requests:   map[uint64]struct{}{},
-		suppressed: map[int]int64{},
+		suppressed: map[string]Suppression{},
 	}
 }
 
-func newWindow(id int64, start time.Time) *window {
-	w := &window{id: id, start: start.UTC(), accounts: map[string]*account{}, groups: map[groupKey]*group{}}
+func newWindow(id int64, start time.Time, declared []RouteInfo) *window {
+	w := &window{id: id, start: start.UTC(), rules: rulesOf(declared), accounts: map[string]*account{}, groups: map[groupKey]*group{}}
 	w.changed.mark()
 	return w
 }
@@ -111,7 +112,7 @@ func (s *Store) Finish(x *Exchange) {
 	w := l.windowAt(x.Time)
 	a := w.account(x.Route)
 	a.changed.mark()
-	if err := a.count(x, l.options.DistinctLimit); err != nil && l.fault == nil {
+	if err := a.count(x, w.rules[x.Route], l.options.DistinctLimit); err != nil && l.fault == nil {
 		l.fault = err
 	}
 	b := l.bucket(x.Time)
@@ -145,9 +146,10 @@ func (l *Leg) success() bool { return l.Status >= 200 && l.Status < 300 }
 func (l *Leg) asked() bool { return l.Duration > 0 || l.Status != 0 || l.Error != "" }
 
 // count enters the exchange into the counters. The error is about latencies alone.
-func (a *account) count(x *Exchange, distinctLimit int) error {
+func (a *account) count(x *Exchange, rules []string, distinctLimit int) error {
 	if x.compared() {
 		a.verdicts[x.Verdict]++
+		a.suppress(x.Suppressed, rules)
 	} else {
 		a.skipped[x.Reason]++
 	}
@@ -164,9 +166,6 @@ func (a *account) count(x *Exchange, distinctLimit int) error {
 		if x.New.Error != "" || x.New.Status == 0 || x.New.Status >= 500 {
 			a.newErrors++
 		}
-	}
-	for rule, n := range x.Suppressed {
-		a.suppressed[rule] += int64(n)
 	}
 	if !x.Old.asked() || !x.New.asked() {
 		return nil

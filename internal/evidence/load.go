@@ -58,12 +58,12 @@ func (s *Store) loadWindow(ctx context.Context) (*window, error) {
 	var id, start, ungrouped int64
 	err := s.write.QueryRowContext(ctx, "SELECT id, start, ungrouped FROM windows ORDER BY id DESC LIMIT 1").Scan(&id, &start, &ungrouped)
 	if errors.Is(err, sql.ErrNoRows) {
-		return newWindow(1, s.options.Now()), nil
+		return newWindow(1, s.options.Now(), s.ledger.declared), nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	w := newWindow(id, time.Unix(0, start))
+	w := newWindow(id, time.Unix(0, start), s.ledger.declared)
 	w.ungrouped = ungrouped
 	return w, nil
 }

@@ -55,6 +55,9 @@ type RouteInfo struct {
 	Name, Kind string
 	// Wildcard says that the route's path matches more than one request.
 	Wildcard bool
+	// Rules are the texts of the rules by which its answers are compared, in the order of Exchange.Suppressed. What they hid is counted
+	// under the text, so that it survives a change of their order.
+	Rules []string
 }
 
 // Redactor hides what is secret at configured places; *compare.Redactor is one. It must not change its arguments.

@@ -42,7 +42,7 @@ func (s *Store) Total() RouteStats {
 // AllRoutes is the Route of Total.
 const AllRoutes = "_all"
 
-// RoutesAll is Routes for the whole run. Suppressed is that of the current window, as the rules of earlier ones were others.
+// RoutesAll is Routes for the whole run, with what the rules of all its windows hid.
 func (s *Store) RoutesAll(ctx context.Context) ([]RouteStats, error) {
 	s.flushing.Lock() // so that no window moves from memory to the disk between the two reads
 	defer s.flushing.Unlock()
@@ -51,7 +51,6 @@ func (s *Store) RoutesAll(ctx context.Context) ([]RouteStats, error) {
 		return nil, err
 	}
 	err = s.eachAccount(ctx, 0, oldest-1, func(_ int64, route string, a *account) error {
-		a.suppressed = nil
 		if sums[route] == nil {
 			sums[route] = newAccount()
 		}
@@ -79,9 +78,6 @@ func (l *ledger) recent() (sums map[string]*account, oldest int64, err error) {
 			if err := sums[route].merge(a, l.options.DistinctLimit); err != nil {
 				return nil, 0, err
 			}
-			if w != l.current() {
-				sums[route].suppressed = map[int]int64{}
-			}
 		}
 	}
 	return sums, l.windows[0].id, nil
@@ -95,8 +91,8 @@ func (a *account) merge(o *account, distinctLimit int) error {
 	for r, n := range o.skipped {
 		a.skipped[r] += n
 	}
-	for rule, n := range o.suppressed {
-		a.suppressed[rule] += n
+	for rule, s := range o.suppressed {
+		a.suppressed[rule] = a.suppressed[rule].plus(s)
 	}
 	a.newAsked += o.newAsked
 	a.newErrors += o.newErrors

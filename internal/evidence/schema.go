@@ -119,6 +119,10 @@ CREATE TABLE attestations (
 	time     INTEGER NOT NULL,
 	evidence TEXT NOT NULL
 ) STRICT;
+`, `
+-- What the rules hid is kept by their text: {"rule": {"exchanges": n, "differences": n}}. It was kept by their number, which
+-- names none once they are edited; those counts begin anew.
+UPDATE accounts SET suppressed = '{}';
 `}
 
 // migrate brings the store to this program's version, one durable transaction a step.

@@ -32,7 +32,8 @@ type Exchange struct {
 	Verdict     compare.Verdict
 	Reason      compare.Reason
 	Differences []compare.Difference
-	Suppressed  map[int]int
+	// Suppressed counts the differences that each rule hid, by its index in the route's RouteInfo.Rules.
+	Suppressed map[int]int
 	Old, New    Leg
 	// Authority names the backend whose answer went to the client; empty is AuthorityOld. It is a 2xx of the authority
 	// that makes an exchange evidence.
@@ -108,7 +109,8 @@ type RouteStats struct {
 	Old, New Quantiles
 	// OldAt and NewAt are the latencies at the quantile that the gate asks for, in seconds.
 	OldAt, NewAt float64
-	Suppressed   map[int]int64
+	// Suppressed is what the rules hid, by the text that RouteInfo.Rules gives them.
+	Suppressed map[string]Suppression
 }
 
 // Eligible is the sum of all verdicts.

@@ -22,7 +22,7 @@ func (l *ledger) restart(start time.Time) {
 	if start.Before(last.start) {
 		start = last.start
 	}
-	l.windows = append(l.windows, newWindow(last.id+1, start))
+	l.windows = append(l.windows, newWindow(last.id+1, start, l.declared))
 }
 
 // Window returns the current window's number, which grows with every restart, and when it began. The window of a new store
@@ -34,7 +34,8 @@ func (s *Store) Window() (id int64, start time.Time) {
 	return w.id, w.start
 }
 
-// SetRoutes replaces the declared routes, at a reload. What was counted on others stays.
+// SetRoutes replaces the declared routes, at a reload. What was counted on others stays. Other rules hold from the
+// next window on: what is in flight was compared by the ones before.
 func (s *Store) SetRoutes(routes []RouteInfo) {
 	s.ledger.mu.Lock()
 	defer s.ledger.mu.Unlock()

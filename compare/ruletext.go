@@ -1,0 +1,77 @@
+package compare
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// String writes the rule as one line of YAML, as it stands in the configuration: `{path: "$..id", ignore: true}`. Rules that say
+// the same are written alike, so the text names a rule where its number may change.
+func (r Rule) String() string {
+	var parts []string
+	add := func(key, value string) { parts = append(parts, key+": "+value) }
+	if r.Path != "" {
+		add("path", quoteYAML(r.Path))
+	}
+	if r.Header != "" {
+		add("header", r.Header)
+	}
+	switch r.Ignore {
+	case IgnoreNothing:
+	case IgnoreAll:
+		add("ignore", "true")
+	case IgnoreValue:
+		add("ignore", "value")
+	}
+	if r.Number != nil {
+		add("number", r.Number.String())
+	}
+	if r.Time != nil {
+		add("time", "{skew: "+durationText(r.Time.Skew)+"}")
+	}
+	if r.Unordered {
+		add("unordered", "true")
+	}
+	return "{" + strings.Join(parts, ", ") + "}"
+}
+
+// String writes the tolerance as the configuration does.
+func (n *Number) String() string {
+	var parts []string
+	if n.Absolute != "" {
+		parts = append(parts, "absolute: "+n.Absolute)
+	}
+	if n.Relative != "" {
+		parts = append(parts, "relative: "+n.Relative)
+	}
+	return "{" + strings.Join(parts, ", ") + "}"
+}
+
+// quoteYAML quotes a text for YAML, and keeps the configuration from looking for variables in it.
+func quoteYAML(text string) string {
+	var out bytes.Buffer
+	e := json.NewEncoder(&out) // what it writes is YAML too
+	e.SetEscapeHTML(false)
+	if err := e.Encode(strings.ReplaceAll(text, "${", "$${")); err != nil {
+		return strconv.Quote(text) // a string can always be encoded
+	}
+	return strings.TrimSuffix(out.String(), "\n")
+}
+
+// durationText writes a duration as the configuration reads it, in as few units as there are: `1m30s`, `2h`.
+func durationText(d time.Duration) string {
+	if d == 0 {
+		return "0s"
+	}
+	text := d.String()
+	for _, zero := range []string{"m0s", "h0m"} {
+		if rest, ok := strings.CutSuffix(text, zero); ok {
+			text = fmt.Sprint(rest, zero[:1])
+		}
+	}
+	return text
+}
