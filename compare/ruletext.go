@@ -46,7 +46,7 @@ func (n *Number) String() string {
 		parts = append(parts, "absolute: "+n.Absolute)
 	}
 	if n.Relative != "" {
-		parts = append(parts, "relative: "+n.Relative)
+		parts = append(parts, "relative: "+percentText(n.Relative))
 	}
 	return "{" + strings.Join(parts, ", ") + "}"
 }
@@ -74,4 +74,41 @@ func durationText(d time.Duration) string {
 		}
 	}
 	return text
+}
+
+// percentText writes a ratio as JSON has it as a percentage: 0.005 is 0.5%.
+func percentText(ratio string) string {
+	if scanNumber([]byte(ratio), 0) != len(ratio) {
+		return ratio // New refuses it
+	}
+	d := parseDecimal([]byte(ratio))
+	if !d.bounded() || d.exponent > maxPlaces || d.exponent < -maxPlaces {
+		return ratio
+	}
+	d.exponent += 2
+	return d.plain() + "%"
+}
+
+// maxPlaces bounds the zeros that a number written without an exponent may begin or end with.
+const maxPlaces = 40
+
+// plain writes the number without an exponent.
+func (d decimal) plain() string {
+	if len(d.digits) == 0 {
+		return "0"
+	}
+	digits, places := string(d.digits), -d.exponent
+	if places <= 0 {
+		digits += strings.Repeat("0", int(-places))
+	} else {
+		if missing := int(places) - len(digits) + 1; missing > 0 {
+			digits = strings.Repeat("0", missing) + digits
+		}
+		point := len(digits) - int(places)
+		digits = digits[:point] + "." + digits[point:]
+	}
+	if d.negative {
+		return "-" + digits
+	}
+	return digits
 }
