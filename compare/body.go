@@ -33,9 +33,9 @@ func sameBytes(old, new *Answer) bool {
 
 // compareContent compares two bodies that are not equal as they came.
 func (c *Comparer) compareContent(old, new *Answer, oldEncoding, newEncoding encoding, rec *recorder) Reason {
-	json := old.claimsJSON() || new.claimsJSON()
+	structured := old.format().structured() || new.format().structured()
 	path := ""
-	if json || looksJSON(old.Body) || looksJSON(new.Body) {
+	if structured || looksJSON(old.Body) || looksJSON(new.Body) {
 		path = "$"
 	}
 	differ := func(kind Kind, old, new string) { c.differInBody(rec, kind, path, old, new) }
@@ -47,7 +47,7 @@ func (c *Comparer) compareContent(old, new *Answer, oldEncoding, newEncoding enc
 		differ(KindExtra, "", new.describe())
 		return ""
 	case !old.Whole() || !new.Whole():
-		if json || oldEncoding != identity || newEncoding != identity {
+		if structured || oldEncoding != identity || newEncoding != identity {
 			return TooLarge
 		}
 		differ(KindValue, old.describe(), new.describe())
@@ -65,66 +65,30 @@ func (c *Comparer) compareContent(old, new *Answer, oldEncoding, newEncoding enc
 	case oldErr != nil || newErr != nil:
 		differ(KindInvalid, orError(old.describe(), oldErr), orError(new.describe(), newErr))
 	case bytes.Equal(oldBody.body, newBody.body):
-	case json && int64(max(len(oldBody.body), len(newBody.body))) > c.maxDecoded:
-		return TooLarge
-	case json:
-		return c.compareJSON(old.claimsJSON(), new.claimsJSON(), oldBody.body, newBody.body, rec)
 	default:
-		if path == "" && (looksJSON(oldBody.body) || looksJSON(newBody.body)) {
-			path = "$"
-		}
-		differ(KindValue, excerpt(oldBody.body, newBody.body), excerpt(newBody.body, oldBody.body))
+		return c.compareParts(old.part(oldBody.body), new.part(newBody.body), rec)
 	}
 	return ""
 }
 
-// compareJSON compares two bodies of which one at least claims to be JSON. If the other one does not, and is none, they are
-// of different types; what claims to be JSON and is none is invalid.
-func (c *Comparer) compareJSON(oldClaims, newClaims bool, old, new []byte, rec *recorder) Reason {
-	o := c.json.compare(old, new, rec)
-	switch {
-	case o.tooComplex:
-		return TooComplex
-	case o.old == nil && o.new == nil:
-		return ""
-	}
-	kind := KindType
-	if o.old != nil && oldClaims || o.new != nil && newClaims {
-		kind = KindInvalid
-	}
-	c.differInBody(rec, kind, "$", jsonText(old, o.old), jsonText(new, o.new))
-	return ""
-}
+// format returns the format of the answer's declared type.
+func (a *Answer) format() format { return formatOf(mediaType(a.contentType())) }
 
-// differInBody records a difference of the bodies as a whole, unless the rule for `$` allows it.
-func (c *Comparer) differInBody(rec *recorder, kind Kind, path, old, new string) {
-	if c.root != none {
-		mode := c.rules.rules[c.root].ignore
-		if mode == IgnoreAll || mode == IgnoreValue && kind == KindValue {
-			rec.forgive(c.root, len(c.rules.rules))
-			return
-		}
-	}
-	rec.add(Difference{Location: InBody, Path: path, Kind: kind, Old: old, New: new})
-}
-
-// looksJSON reports whether a body begins like a JSON object or array. Differences in such a body are placed at `$`, whatever its
-// type is said to be, so that redaction looks into them.
-func looksJSON(body []byte) bool {
-	body = bytes.TrimLeft(body, "\ufeff \t\r\n")
-	return len(body) > 0 && (body[0] == '{' || body[0] == '[')
+// part returns the answer's body, decoded, as a part.
+func (a *Answer) part(body []byte) part {
+	declared := a.contentType()
+	return part{body: body, declared: declared, media: mediaType(declared), answer: a}
 }
 
 // describe shows a body that is not looked into.
 func (a *Answer) describe() string {
-	if a.Whole() && a.encoding() == identity && utf8.Valid(a.Body) {
+	switch {
+	case !a.Whole():
+		return fmt.Sprintf("(%d bytes, xxh3 %x)", a.Size, a.Digest)
+	case a.encoding() == identity && utf8.Valid(a.Body):
 		return shorten(a.Body)
 	}
-	digest := a.Digest
-	if a.Whole() {
-		digest = xxh3.Hash128(a.Body).Bytes()
-	}
-	return fmt.Sprintf("(%d bytes, xxh3 %x)", a.Size, digest)
+	return fmt.Sprintf("(%d bytes, xxh3 %x)", a.Size, xxh3.Hash128(a.Body).Bytes())
 }
 
 func orError(text string, err error) string {
@@ -134,30 +98,25 @@ func orError(text string, err error) string {
 	return text
 }
 
-// jsonText shows a body, behind what keeps it from being JSON.
-func jsonText(body []byte, err error) string {
-	text := string(bytes.ToValidUTF8(body[:min(len(body), 2*maxShown)], []byte("\ufffd")))
-	if err != nil {
-		text = fmt.Sprintf("(not valid JSON: %v) %s", err, text)
+// differInBody records a difference of the bodies as a whole, unless the rule for their place allows it.
+func (c *Comparer) differInBody(rec *recorder, kind Kind, path, old, new string) {
+	if rule := c.suppressor(rec.origin); rule != none {
+		mode := c.rules.rules[rule].ignore
+		if mode == IgnoreAll || mode == IgnoreValue && kind == KindValue {
+			rec.forgive(rule, len(c.rules.rules))
+			return
+		}
 	}
-	return shorten(text)
+	rec.add(Difference{Location: InBody, Path: path, Kind: kind, Old: old, New: new})
 }
 
-// excerpt shows a body from a little before the first byte in which it differs from another one.
-func excerpt(body, other []byte) string {
-	if !utf8.Valid(body) {
-		return fmt.Sprintf("(%d bytes, xxh3 %x)", len(body), xxh3.Hash128(body).Bytes())
+// suppressor returns the rule that suppresses at a body's place, or none.
+func (c *Comparer) suppressor(o *origin) int {
+	if o == nil {
+		return c.root
 	}
-	const before = 64
-	at := 0
-	for at < min(len(body), len(other)) && body[at] == other[at] {
-		at++
-	}
-	if at -= before; at <= 0 {
-		return shorten(body)
-	}
-	for at < len(body) && !utf8.RuneStart(body[at]) {
-		at++
-	}
-	return shorten("…" + string(body[at:min(len(body), at+2*maxShown)]))
+	var at cursor
+	at.start(c.rules.paths)
+	o.enter(&at)
+	return c.rules.decide(&at)[familySuppress]
 }

@@ -108,14 +108,3 @@ func sameMediaType(a, b string) bool {
 	}
 	return true
 }
-
-// claimsJSON reports whether the answer's Content-Type says that its body is JSON.
-func (a *Answer) claimsJSON() bool {
-	values := a.Header["Content-Type"]
-	if len(values) == 0 {
-		return false
-	}
-	media, _, _ := strings.Cut(values[0], ";")
-	media = lower(strings.Trim(media, " \t"))
-	return media == "application/json" || media == "text/json" || strings.HasSuffix(media, "+json")
-}

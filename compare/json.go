@@ -9,15 +9,7 @@ import (
 // documents are read.
 type jsonEngine interface {
 	// compare tells rec what differs and what was forgiven.
-	compare(old, new []byte, rec *recorder) jsonOutcome
-}
-
-// jsonOutcome says what kept an engine from comparing; it is zero if nothing did.
-type jsonOutcome struct {
-	// old and new say why that side is no JSON.
-	old, new error
-	// tooComplex says that a limit was passed; what was recorded until then holds.
-	tooComplex bool
+	compare(old, new []byte, rec *recorder) outcome
 }
 
 // treeEngine parses both documents in full and walks them side by side.
@@ -34,21 +26,22 @@ func newTreeEngine(rules *ruleset, maxNodes int) *treeEngine {
 // maxPooled is how many nodes a document may have had to be kept for the next one.
 const maxPooled = 1 << 15
 
-func (e *treeEngine) compare(old, new []byte, rec *recorder) jsonOutcome {
+func (e *treeEngine) compare(old, new []byte, rec *recorder) outcome {
 	w := e.walkers.Get().(*walker)
 	defer e.release(w)
 	errOld := w.old.parse(old, e.maxNodes)
 	errNew := w.new.parse(new, e.maxNodes)
 	if errors.Is(errOld, errTooComplex) || errors.Is(errNew, errTooComplex) {
-		return jsonOutcome{tooComplex: true}
+		return outcome{tooComplex: true}
 	}
 	if errOld != nil || errNew != nil {
-		return jsonOutcome{old: errOld, new: errNew}
+		return outcome{old: errOld, new: errNew}
 	}
 	w.rules, w.rec, w.work, w.path, w.joined = e.rules, rec, maxWork, w.path[:0], w.joined[:0]
 	w.at.start(e.rules.paths)
+	rec.enter(&w.at)
 	w.pair(0, 0)
-	return jsonOutcome{tooComplex: w.work < 0}
+	return outcome{tooComplex: w.work < 0}
 }
 
 func (e *treeEngine) release(w *walker) {

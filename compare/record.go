@@ -8,8 +8,9 @@ const maxShown = 256
 // recorder gathers what a comparison finds.
 type recorder struct {
 	differences []Difference
-	found       int   // all differences, kept or not
-	forgiven    []int // per rule; nil while there are none
+	found       int     // all differences, kept or not
+	forgiven    []int   // per rule; nil while there are none
+	origin      *origin // where the bodies at hand lie
 
 	// stop ends the comparison at so many differences, of which then none is kept; 0 goes through to the end and keeps them.
 	stop int
@@ -24,6 +25,9 @@ func (r *recorder) keeps() bool { return r.stop == 0 && r.found < MaxDifferences
 // add records a difference.
 func (r *recorder) add(d Difference) {
 	if r.keeps() {
+		if d.Location == InBody {
+			d.Path = r.origin.place(d.Path)
+		}
 		r.differences = append(r.differences, d)
 	}
 	r.found++

@@ -62,13 +62,13 @@ func (r *Redactor) Body(a *Answer) []byte {
 	d, err := decode(a.Body, a.encoding(), defaultMaxDecoded)
 	defer d.release()
 	switch {
-	case err != nil && a.claimsJSON() && len(r.paths) > 0:
+	case err != nil && a.format() == formatJSON && len(r.paths) > 0:
 		return []byte(redactedInvalid)
 	case err != nil:
 		return a.Body
 	}
 	body := d.body
-	if a.claimsJSON() || looksJSON(body) {
+	if a.format() == formatJSON || looksJSON(body) {
 		body = r.JSON(body)
 	}
 	if d.gunzip != nil {
