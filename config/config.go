@@ -180,6 +180,13 @@ type Mirror struct {
 	Memory   int64   // bytes of all captured bodies
 	MaxRPS   float64 // 0: no limit
 	Recheck  Recheck
+	Noise    Noise
+}
+
+// Noise says how it is measured where old differs from itself.
+type Noise struct {
+	Fraction float64 // 0 to 1, of the mirrored reads, for which the authority is asked a second time; 0: never
+	Auto     bool    // what proves to be noise is masked without a rule
 }
 
 // Recheck says how often, when and how fast a mismatch is asked again.

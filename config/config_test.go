@@ -56,6 +56,7 @@ func TestFields(t *testing.T) {
 		"mirror": {c.Mirror, Mirror{
 			0.25, "header:X-User-Id", 7 * time.Second, 8, 2048, 128 * mib, 12.5,
 			Recheck{2, 500 * time.Millisecond, 2 * time.Second, 0},
+			Noise{0.05, true},
 		}},
 		"compare": {c.Compare, Compare{0.02, []string{"etag"}, 2 * mib, []Rule{
 			{Path: "$..requestId", Ignore: IgnoreAll},
@@ -191,6 +192,8 @@ log: {level: info}
 		"query":          {"a: b}", "a: c}", false},
 		"key":            {`key: ""`, "key: cookie:sid", false},
 		"recheck":        {"attempts: 3", "attempts: 4", false},
+		"noise's share":  {"recheck: {", "noise: {fraction: 5%}, recheck: {", true},
+		"noise masked":   {"recheck: {", "noise: {auto: true}, recheck: {", false},
 		"rule":           {"$.a", "$.b", false},
 		"gate":           {"min_samples: 1000", "min_samples: 999", false},
 	} {

@@ -26,6 +26,9 @@ func contradictions(d *decoder, c *Config) {
 		d.contradict("mirror.recheck.max_delay", "must not be less than mirror.recheck.delay, which is %s; got %s",
 			formatDuration(r.Delay), formatDuration(r.MaxDelay))
 	}
+	if d.ok("mirror.noise.fraction", "mirror.noise.auto") && c.Mirror.Noise.Auto && c.Mirror.Noise.Fraction == 0 {
+		d.contradict("mirror.noise.auto", "needs mirror.noise.fraction above 0: what is masked must go on being measured")
+	}
 	for i := range c.Checks {
 		d.check(index("checks", i), &c.Checks[i], c.Databases)
 	}

@@ -21,6 +21,7 @@ func Default() *Config {
 		Mirror: Mirror{
 			Fraction: 0.1, Timeout: 10 * time.Second, Workers: 64, Queue: 1024, Memory: 64 * mib,
 			Recheck: Recheck{Attempts: 3, Delay: 250 * time.Millisecond, MaxDelay: 4 * time.Second, MaxRPS: 20},
+			Noise:   Noise{Fraction: 0.1},
 		},
 		Compare: Compare{Tolerance: 0.01, Headers: []string{"content-type", "location"}, MaxBody: mib},
 		Gate: Gate{

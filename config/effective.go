@@ -16,7 +16,7 @@ func (c *Config) YAML() []byte { return c.encode(false).yaml() }
 var evidencePaths = []string{
 	"run.window", // the unit of evidence is cut to it
 	"backends.old.url", "backends.old.host", "backends.old.headers", "backends.new.url", "backends.new.host", "backends.new.headers",
-	"databases.old.dsn", "databases.new.dsn", "routes", "mirror.key", "mirror.recheck", "compare", "checks", "gate",
+	"databases.old.dsn", "databases.new.dsn", "routes", "mirror.key", "mirror.recheck", "mirror.noise.auto", "compare", "checks", "gate",
 }
 
 // EvidenceYAML returns the part of YAML that decides about evidence. Two of them can be shown as a diff when they differ.

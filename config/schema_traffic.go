@@ -49,7 +49,11 @@ func mirrorSchema(m *Mirror) object {
 			opt("max_delay", durationOf(&m.Recheck.MaxDelay, 0)),
 			opt("max_rps", numberOf(&m.Recheck.MaxRPS, false)),
 		)),
-	).without("noise")
+		opt("noise", section(
+			opt("fraction", fractionOf(&m.Noise.Fraction, unit, "10% or 0.1")),
+			opt("auto", boolOf(&m.Noise.Auto)),
+		)),
+	)
 }
 
 func compareSchema(c *Compare) object {

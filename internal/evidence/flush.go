@@ -94,6 +94,9 @@ func (snap *snapshot) store(ctx context.Context, tx *sql.Tx) error {
 			return err
 		}
 	}
+	if err := snap.storeNoise(ctx, tx); err != nil {
+		return err
+	}
 	for _, id := range snap.doomed {
 		if _, err := tx.ExecContext(ctx, "DELETE FROM samples WHERE id = ?", id); err != nil {
 			return err
@@ -149,6 +152,7 @@ func (l *ledger) written(snap *snapshot) {
 	for _, g := range snap.groups {
 		g.changed.written = g.version
 	}
+	snap.noiseWritten()
 	l.samples.doomed = l.samples.doomed[len(snap.doomed):]
 	for _, raw := range snap.samples {
 		if _, ok := l.samples.fresh[raw.ID]; !ok { // displaced while it was written
@@ -174,5 +178,5 @@ func (l *ledger) settled(w *window, end time.Time) bool {
 			return false
 		}
 	}
-	return !w.changed.dirty()
+	return !w.changed.dirty() && w.noiseSettled()
 }

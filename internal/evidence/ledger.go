@@ -32,6 +32,7 @@ type window struct {
 	rules     map[string][]string // of the routes, as they were declared when the window began
 	accounts  map[string]*account
 	groups    map[groupKey]*group
+	noise     map[string]*noiseBook // by route
 	ungrouped int64
 	changed   change
 }
@@ -65,7 +66,7 @@ func newAccount() *account {
 }
 
 func newWindow(id int64, start time.Time, declared []RouteInfo) *window {
-	w := &window{id: id, start: start.UTC(), rules: rulesOf(declared), accounts: map[string]*account{}, groups: map[groupKey]*group{}}
+	w := &window{id: id, start: start.UTC(), rules: rulesOf(declared), accounts: map[string]*account{}, groups: map[groupKey]*group{}, noise: map[string]*noiseBook{}}
 	w.changed.mark()
 	return w
 }
@@ -105,6 +106,7 @@ func (s *Store) Begin(arrived time.Time) {
 // keeps, is safe to call from many goroutines and does no I/O.
 func (s *Store) Finish(x *Exchange) {
 	raw := copySample(x) // outside the lock: bodies may be long
+	places := x.Pair.note()
 	l := &s.ledger
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -118,6 +120,7 @@ func (s *Store) Finish(x *Exchange) {
 	b := l.bucket(x.Time)
 	b.pending--
 	l.addUnit(b, w, x)
+	w.noteNoise(x, places)
 	if raw != nil {
 		l.addSample(w, raw)
 	}

@@ -47,6 +47,9 @@ func (s *Store) loadLedger(ctx context.Context) error {
 	if err := s.loadGroups(ctx, w); err != nil {
 		return fmt.Errorf("read the mismatches: %w", err)
 	}
+	if err := s.loadNoise(ctx, w); err != nil {
+		return fmt.Errorf("read what is known about noise: %w", err)
+	}
 	if err := s.loadSampleIDs(ctx, w); err != nil {
 		return fmt.Errorf("read the mismatches: %w", err)
 	}

@@ -32,14 +32,18 @@ func (f Filter) arguments(window int64) []any {
 	if f.AllWindows {
 		window = 0
 	}
-	if f.Limit <= 0 {
-		f.Limit = defaultLimit
-	}
-	return []any{window, f.Route, f.Signature, string(f.Verdict), f.Limit}
+	return []any{window, f.Route, f.Signature, string(f.Verdict), f.limit()}
 }
 
-// Mismatches returns the groups, the most frequent first, and the kept samples without bodies, the newest first. It flushes, so
-// that it tells what the counters tell; if that fails it returns what the store holds.
+func (f Filter) limit() int {
+	if f.Limit <= 0 {
+		return defaultLimit
+	}
+	return f.Limit
+}
+
+// Mismatches returns the groups, those first that are most likely no noise and among equals the most frequent, and the kept samples
+// without bodies, the newest first. It flushes, so that it tells what the counters tell; if that fails it returns what the store holds.
 func (s *Store) Mismatches(ctx context.Context, f Filter) ([]Group, []Sample, error) {
 	_ = s.Flush(ctx) // Healthy tells
 	window, _ := s.Window()
@@ -48,6 +52,8 @@ func (s *Store) Mismatches(ctx context.Context, f Filter) ([]Group, []Sample, er
 	if err != nil {
 		return nil, nil, s.failed("read the mismatches", err)
 	}
+	s.ledger.rank(groups)
+	groups = groups[:min(len(groups), f.limit())]
 	samples, err := s.sampleList(ctx, args)
 	if err != nil {
 		return nil, nil, s.failed("read the mismatches", err)
@@ -58,7 +64,7 @@ func (s *Store) Mismatches(ctx context.Context, f Filter) ([]Group, []Sample, er
 func (s *Store) groups(ctx context.Context, args []any) (groups []Group, err error) {
 	// Of bare columns beside one max(), SQLite takes the values of its row: the latest window's example.
 	rows, err := s.read.QueryContext(ctx, `SELECT route, signature, sum(count), min(first), max(last), verdict, example, differences, max(window)
-		FROM signatures WHERE `+condition+` GROUP BY route, signature ORDER BY 3 DESC, 5 DESC, 1, 2 LIMIT ?5`, args...)
+		FROM signatures WHERE `+condition+` GROUP BY route, signature ORDER BY 1, 2`, args[:4]...)
 	if err != nil {
 		return nil, err
 	}

@@ -123,6 +123,33 @@ CREATE TABLE attestations (
 -- What the rules hid is kept by their text: {"rule": {"exchanges": n, "differences": n}}. It was kept by their number, which
 -- names none once they are edited; those counts begin anew.
 UPDATE accounts SET suppressed = '{}';
+`, `
+-- What second reads of the authority showed: one row for each route in each window, and one for each place of it.
+CREATE TABLE noise (
+	window    INTEGER NOT NULL,
+	route     TEXT NOT NULL,
+	asked     INTEGER NOT NULL,
+	uncounted INTEGER NOT NULL,
+	PRIMARY KEY (window, route)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE noise_places (
+	window   INTEGER NOT NULL,
+	route    TEXT NOT NULL,
+	location TEXT NOT NULL,
+	path     TEXT NOT NULL,
+	kind     TEXT NOT NULL,
+	only_new INTEGER NOT NULL,
+	only_old INTEGER NOT NULL,
+	both     INTEGER NOT NULL,
+	hidden   INTEGER NOT NULL,
+	finding  TEXT NOT NULL,
+	since_only_new INTEGER NOT NULL, -- what was counted when it was found to be noise
+	since_only_old INTEGER NOT NULL,
+	since_both     INTEGER NOT NULL,
+	masked   INTEGER NOT NULL,
+	PRIMARY KEY (window, route, location, path, kind)
+) STRICT, WITHOUT ROWID;
 `}
 
 // migrate brings the store to this program's version, one durable transaction a step.

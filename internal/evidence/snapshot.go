@@ -21,6 +21,8 @@ type snapshot struct {
 	groups      []groupRow
 	samples     []*rawSample
 	doomed      []string
+	noise       []noiseRow
+	places      []noisePlaceRow
 }
 
 type windowRow struct {
@@ -86,6 +88,7 @@ func (l *ledger) snapshot(now time.Time, log *zap.Logger) (*snapshot, error) {
 			}
 			snap.groups = append(snap.groups, row)
 		}
+		w.noiseRows(snap)
 	}
 	for _, raw := range l.samples.fresh {
 		snap.samples = append(snap.samples, raw)

@@ -34,7 +34,11 @@ type Exchange struct {
 	Differences []compare.Difference
 	// Suppressed counts the differences that each rule hid, by its index in the route's RouteInfo.Rules.
 	Suppressed map[int]int
-	Old, New    Leg
+	// Masked are the differences that were taken out of Differences because their places are proven noise.
+	Masked []compare.Difference
+	// Pair is set where the authority was asked a second time, and both answers could be compared with the first.
+	Pair     *Pair
+	Old, New Leg
 	// Authority names the backend whose answer went to the client; empty is AuthorityOld. It is a 2xx of the authority
 	// that makes an exchange evidence.
 	Authority string
@@ -132,6 +136,10 @@ type Group struct {
 	First     time.Time       `json:"first"`
 	Last      time.Time       `json:"last"`
 	ExampleID string          `json:"example_id"`
+	// Real is the probability that the group is no noise: the largest among its differences, ½ where nothing is known of any, and 1 for
+	// failures. Asked counts the exchanges of the route that it comes of, in which the authority was asked twice.
+	Real  float64 `json:"-"`
+	Asked int64   `json:"-"`
 	// Differences are those of the group's first exchange, without their values.
 	Differences []compare.Difference `json:"-"`
 }

@@ -22,7 +22,9 @@ func (l *ledger) restart(start time.Time) {
 	if start.Before(last.start) {
 		start = last.start
 	}
-	l.windows = append(l.windows, newWindow(last.id+1, start, l.declared))
+	next := newWindow(last.id+1, start, l.declared)
+	next.noise = carried(last.noise)
+	l.windows = append(l.windows, next)
 }
 
 // Window returns the current window's number, which grows with every restart, and when it began. The window of a new store

@@ -1,0 +1,312 @@
+package evidence
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"paritygate/compare"
+)
+
+// Pair is what a second read of the authority showed beside the shadow's answer, both compared with the authority's first one by
+// the same rules. Nothing is taken out of it by a mask.
+type Pair struct {
+	Shadow, Again compare.Result
+}
+
+// NoiseFinding is what the second reads have proven of a place. Each proof is wrong with a chance of 1 % at most, however often it
+// is looked at.
+type NoiseFinding string
+
+// The findings of a place.
+const (
+	NoiseOpen    NoiseFinding = "open"  // neither is proven
+	NoiseProven  NoiseFinding = "noise" // the authority differs from itself about as often; a fifth of new's differences may be its own
+	NoiseRefuted NoiseFinding = "real"  // new differs there oftener; this holds until the window begins anew
+)
+
+// NoisePlace is a place at which answers differed in exchanges in which the authority was asked twice, counted since the window
+// began.
+type NoisePlace struct {
+	Route    string
+	Location compare.Location
+	Path     string // as GroupPath gives it, with * for indexes
+	Kind     compare.Kind
+	// Asked counts the exchanges of the route in which the authority was asked twice. OnlyNew are those in which only new differed
+	// from the authority's first answer here, OnlyOld those in which only its second answer did, Both those in which both did.
+	Asked, OnlyNew, OnlyOld, Both int64
+	// Real is the probability that the difference is no noise; see RealProbability.
+	Real    float64
+	Finding NoiseFinding
+	// Masked says that differences here are taken out of the results, because mirror.noise.auto is on; Hidden counts them.
+	Masked bool
+	Hidden int64
+}
+
+// Bounds of what is kept about noise.
+const (
+	maxNoisePlaces = 256 // of a route in a window
+	maxNoisePath   = 512 // bytes
+)
+
+type placeKey struct {
+	location compare.Location
+	path     string
+	kind     compare.Kind
+}
+
+func placeOf(d compare.Difference) placeKey {
+	return placeKey{d.Location, compare.GroupPath(d.Path), d.Kind}
+}
+
+// maskable reports whether differences at the place may be masked: only those of values, and neither the status nor a body as a whole,
+// as nothing would be left to compare.
+func (k placeKey) maskable() bool {
+	return k.kind == compare.KindValue && k.location != compare.InStatus && k.path != "" && k.path != "$"
+}
+
+// notedPlace is what is known of a place in one window.
+type notedPlace struct {
+	changed change
+	counts  pairCounts
+	hidden  int64
+	finding NoiseFinding
+	// since is what was counted when the place was found to be noise: what comes later may refute it.
+	since  pairCounts
+	masked bool
+}
+
+// noiseBook is the noise of one route in one window.
+type noiseBook struct {
+	changed  change
+	asked    int64
+	overflow int64 // differences at places for which there was no room
+	places   map[placeKey]*notedPlace
+}
+
+func newNoiseBook() *noiseBook { return &noiseBook{places: map[placeKey]*notedPlace{}} }
+
+func (w *window) noiseOf(route string) *noiseBook {
+	b := w.noise[route]
+	if b == nil {
+		b = newNoiseBook()
+		w.noise[route] = b
+	}
+	return b
+}
+
+// place returns a place, or nil if there is no room for it.
+func (b *noiseBook) place(k placeKey) *notedPlace {
+	p := b.places[k]
+	if p == nil {
+		if len(b.places) >= maxNoisePlaces || len(k.path) > maxNoisePath {
+			b.overflow++
+			b.changed.mark()
+			return nil
+		}
+		p = &notedPlace{finding: NoiseOpen}
+		b.places[k] = p
+	}
+	return p
+}
+
+// noted is one exchange's entry for a place.
+type noted struct {
+	key    placeKey
+	counts pairCounts
+}
+
+// note works out what the pair says of each place. Of a place that one of the two comparisons could not see it says nothing.
+func (p *Pair) note() []noted {
+	if p == nil {
+		return nil
+	}
+	shadow, again := placesOf(p.Shadow.Differences), placesOf(p.Again.Differences)
+	var out []noted
+	for k := range shadow {
+		switch _, ok := again[k]; {
+		case ok:
+			out = append(out, noted{k, pairCounts{both: 1}})
+		case !conceals(&p.Again, k):
+			out = append(out, noted{k, pairCounts{onlyNew: 1}})
+		}
+	}
+	for k := range again {
+		if _, ok := shadow[k]; !ok && !conceals(&p.Shadow, k) {
+			out = append(out, noted{k, pairCounts{onlyOld: 1}})
+		}
+	}
+	return out
+}
+
+func placesOf(differences []compare.Difference) map[placeKey]struct{} {
+	places := make(map[placeKey]struct{}, len(differences))
+	for _, d := range differences {
+		places[placeOf(d)] = struct{}{}
+	}
+	return places
+}
+
+// conceals reports whether a result that does not name a place may have missed it: because not all differences were kept, because
+// the statuses are of different classes, or because something above the place differs.
+func conceals(r *compare.Result, k placeKey) bool {
+	if r.Dropped > 0 {
+		return true
+	}
+	return slices.ContainsFunc(r.Differences, func(d compare.Difference) bool {
+		if d.Location == compare.InStatus {
+			return k.location != compare.InStatus && classOf(d.Old) != classOf(d.New)
+		}
+		rest, above := strings.CutPrefix(k.path, compare.GroupPath(d.Path))
+		if !above || d.Location != compare.InBody || k.location != compare.InBody {
+			return false
+		}
+		return rest == "" && depth(d.Kind) > depth(k.kind) || rest != "" && (rest[0] == '.' || rest[0] == '[')
+	})
+}
+
+// depth orders the kinds of difference by what is compared first at a place: its presence, its type, its value.
+func depth(k compare.Kind) int {
+	switch k {
+	case compare.KindValue:
+		return 0
+	case compare.KindType:
+		return 1
+	case compare.KindMissing, compare.KindExtra, compare.KindInvalid:
+	}
+	return 2
+}
+
+func classOf(status string) string { return status[:min(len(status), 1)] }
+
+// noteNoise enters what an exchange says about noise.
+func (w *window) noteNoise(x *Exchange, places []noted) {
+	if x.Pair == nil && len(x.Masked) == 0 {
+		return
+	}
+	b := w.noiseOf(x.Route)
+	if x.Pair != nil {
+		b.asked++
+		b.changed.mark()
+	}
+	for _, n := range places {
+		if p := b.place(n.key); p != nil {
+			p.counts.onlyNew += n.counts.onlyNew
+			p.counts.onlyOld += n.counts.onlyOld
+			p.counts.both += n.counts.both
+			p.changed.mark()
+		}
+	}
+	for _, d := range x.Masked {
+		if p := b.place(placeOf(d)); p != nil {
+			p.hidden++
+			p.changed.mark()
+		}
+	}
+}
+
+// settle looks at what was counted, and reports whether the place is now masked and was not, or the other way round.
+func (p *notedPlace) settle(k placeKey, auto bool) (turned bool) {
+	before := *p
+	switch p.finding {
+	case NoiseOpen:
+		if p.counts.provesReal() {
+			p.finding = NoiseRefuted
+		} else if p.counts.provesNoise() {
+			p.finding, p.since = NoiseProven, p.counts
+		}
+	case NoiseProven:
+		if p.counts.minus(p.since).provesReal() {
+			p.finding = NoiseRefuted
+		}
+	case NoiseRefuted:
+	}
+	p.masked = auto && p.finding == NoiseProven && k.maskable()
+	if p.finding != before.finding || p.masked != before.masked {
+		p.changed.mark()
+	}
+	return p.masked != before.masked
+}
+
+// carried is what the next window begins with: what was proven to be noise is not forgotten, or it would count against parity until
+// it is proven again. All counts begin anew.
+func carried(noise map[string]*noiseBook) map[string]*noiseBook {
+	next := map[string]*noiseBook{}
+	for route, b := range noise {
+		for k, p := range b.places {
+			if p.finding != NoiseProven {
+				continue
+			}
+			if next[route] == nil {
+				next[route] = newNoiseBook()
+			}
+			kept := &notedPlace{finding: NoiseProven, masked: p.masked}
+			kept.changed.mark()
+			next[route].places[k] = kept
+		}
+	}
+	return next
+}
+
+// SettleNoise decides by what was counted in the current window which places are noise, and which of them are masked: all that can be if
+// auto is mirror.noise.auto's true, else none. It returns those whose mask came or went.
+func (s *Store) SettleNoise(auto bool) []NoisePlace {
+	l := &s.ledger
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var turned []NoisePlace
+	for route, b := range l.current().noise {
+		for k, p := range b.places {
+			if p.settle(k, auto) {
+				turned = append(turned, b.show(route, k, p))
+			}
+		}
+	}
+	slices.SortFunc(turned, compareNoise)
+	return turned
+}
+
+// Noise returns the places of a route at which answers differed in exchanges with a second read, those that are most likely real
+// first; of all routes if route is empty.
+func (s *Store) Noise(route string) []NoisePlace {
+	l := &s.ledger
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var places []NoisePlace
+	for name, b := range l.current().noise {
+		if route != "" && name != route {
+			continue
+		}
+		for k, p := range b.places {
+			places = append(places, b.show(name, k, p))
+		}
+	}
+	slices.SortFunc(places, compareNoise)
+	return places
+}
+
+// NoiseUncounted counts the differences of the current window, found in exchanges with a second read, at places for which there was no
+// room: no more than 256 are kept of a route.
+func (s *Store) NoiseUncounted() int64 {
+	l := &s.ledger
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var n int64
+	for _, b := range l.current().noise {
+		n += b.overflow
+	}
+	return n
+}
+
+func (b *noiseBook) show(route string, k placeKey, p *notedPlace) NoisePlace {
+	return NoisePlace{
+		Route: route, Location: k.location, Path: k.path, Kind: k.kind,
+		Asked: b.asked, OnlyNew: p.counts.onlyNew, OnlyOld: p.counts.onlyOld, Both: p.counts.both,
+		Real: RealProbability(p.counts.onlyNew, p.counts.onlyOld), Finding: p.finding, Masked: p.masked, Hidden: p.hidden,
+	}
+}
+
+func compareNoise(a, b NoisePlace) int {
+	return cmp.Or(cmp.Compare(b.Real, a.Real), cmp.Compare(b.OnlyNew+b.Both, a.OnlyNew+a.Both), cmp.Compare(a.Route, b.Route),
+		cmp.Compare(a.Location, b.Location), cmp.Compare(a.Path, b.Path), cmp.Compare(a.Kind, b.Kind))
+}
