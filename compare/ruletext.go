@@ -2,6 +2,7 @@ package compare
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"strconv"
@@ -39,17 +40,19 @@ func (r Rule) String() string {
 	return "{" + strings.Join(parts, ", ") + "}"
 }
 
-// String writes the tolerance as the configuration does.
+// String writes the tolerance as the configuration does, without the one that is 0.
 func (n *Number) String() string {
 	var parts []string
-	if n.Absolute != "" {
-		parts = append(parts, "absolute: "+n.Absolute)
+	if !isZero(n.Absolute) || isZero(n.Relative) {
+		parts = append(parts, "absolute: "+cmp.Or(n.Absolute, "0"))
 	}
-	if n.Relative != "" {
+	if !isZero(n.Relative) {
 		parts = append(parts, "relative: "+percentText(n.Relative))
 	}
 	return "{" + strings.Join(parts, ", ") + "}"
 }
+
+func isZero(number string) bool { return strings.Trim(number, "0.") == "" }
 
 // quoteYAML quotes a text for YAML, and keeps the configuration from looking for variables in it.
 func quoteYAML(text string) string {

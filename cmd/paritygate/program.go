@@ -114,7 +114,7 @@ func unitLength(window time.Duration) time.Duration {
 func routeInfos(c *compiled) []evidence.RouteInfo {
 	infos := make([]evidence.RouteInfo, 0, len(c.table.Routes)+2)
 	for _, r := range routesOf(c) {
-		infos = append(infos, evidence.RouteInfo{Name: r.name, Kind: r.kind.String(), Wildcard: r.wildcard})
+		infos = append(infos, evidence.RouteInfo{Name: r.name, Kind: r.kind.String(), Wildcard: r.wildcard, Rules: ruleTexts(c.config, r.name)})
 	}
 	return infos
 }

@@ -8,6 +8,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"paritygate/config"
 	"paritygate/internal/admin"
 	"paritygate/internal/cutover"
 	"paritygate/internal/evidence"
@@ -74,7 +75,7 @@ func (s *service) warnings(state cutover.State) []string {
 	if state.Phase == cutover.Live {
 		warnings = append(warnings, "old stands still since the flip: reverse comparisons are skipped as stale")
 	}
-	return warnings
+	return append(warnings, ruleWarnings(routeViews(c, s.store.Routes()))...)
 }
 
 func (s *service) Gate(ctx context.Context) (cutover.Report, error) { return s.gate(ctx) }
@@ -87,20 +88,29 @@ func (s *service) Routes(ctx context.Context, all bool) ([]admin.Route, error) {
 			return nil, err
 		}
 	}
-	bound := cutover.Bound{Confidence: s.current.Load().config.Gate.Confidence}
+	return routeViews(s.current.Load(), stats), nil
+}
+
+// routeViews is what the API says of routes.
+func routeViews(c *compiled, stats []evidence.RouteStats) []admin.Route {
+	bound := cutover.Bound{Confidence: c.config.Gate.Confidence}
 	kinds := map[string]string{}
-	for _, r := range routesOf(s.current.Load()) {
+	for _, r := range routesOf(c) {
 		kinds[r.name] = r.kind.String()
 	}
 	out := make([]admin.Route, 0, len(stats))
 	for i := range stats {
 		r := &stats[i]
-		out = append(out, admin.Route{
+		route := admin.Route{
 			Route: r.Route, Kind: kinds[r.Route], Eligible: r.Eligible(), Verdicts: r.Verdicts, Skipped: r.Skipped,
 			MismatchRate: mismatchRate(r), UpperBound: bound.Upper(r.Units, r.BadUnits), Latency: admin.Latency{Old: r.Old, New: r.New},
-		})
+		}
+		if route.Kind == config.Read {
+			route.Rules = ruleUses(rulesOf(c.config, r.Route), r)
+		}
+		out = append(out, route)
 	}
-	return out, nil
+	return out
 }
 
 func (s *service) Mismatches(ctx context.Context, q admin.MismatchQuery) ([]evidence.Group, []evidence.Sample, error) {

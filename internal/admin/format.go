@@ -34,7 +34,7 @@ var templateFuncs = template.FuncMap{
 	"words":    func(s any) string { return strings.ReplaceAll(fmt.Sprint(s), "_", " ") },
 	"sentence": sentence,
 	"prose":    prose,
-	"compared": func(r Route) bool { return r.Eligible > r.Verdicts[compare.Skipped] },
+	"compared": func(r Route) bool { return r.Compared() > 0 },
 	"shares":   shares,
 	"reasons":  reasons,
 	"alike":    alike,

@@ -70,7 +70,7 @@ func (s *server) overview(r *http.Request) (view, error) {
 
 func (s *server) routesPage(r *http.Request) (view, error) {
 	routes, err := s.service.Routes(r.Context(), false)
-	return view{Page: "routes", Title: "Routes", Data: tidyRoutes(routes)}, err
+	return view{Page: "routes", Title: "Routes", Data: newRoutesData(tidyRoutes(routes))}, err
 }
 
 // mismatchesData is the list of mismatches with the filter that made it.

@@ -87,7 +87,29 @@ type Route struct {
 	MismatchRate float64                   `json:"mismatch_rate"`
 	UpperBound   float64                   `json:"upper_bound"`
 	Latency      Latency                   `json:"latency"`
+	// Rules are those by which the answers are compared, in the order in which they are tried, with what each hid. Routes that are
+	// no reads have none.
+	Rules []RuleUse `json:"rules"`
 }
+
+// RuleUse is what one rule hid on one route.
+type RuleUse struct {
+	// Rule is the rule as YAML in one line.
+	Rule string `json:"rule"`
+	// Place is where it stands in the configuration, such as `routes[0].compare.rules[1]`; empty if it does no longer.
+	Place string `json:"place"`
+	// Exchanges are the compared ones in which it hid something, Differences what it hid in all of them together.
+	Exchanges   int64 `json:"exchanges"`
+	Differences int64 `json:"differences"`
+	// Share is Exchanges of all that were compared on the route, 0 to 1.
+	Share float64 `json:"share"`
+}
+
+// HidesMuch reports whether the rule hides so much that somebody should look whether it is meant to.
+func (u RuleUse) HidesMuch() bool { return u.Share > 0.5 }
+
+// Compared is the eligible without the skipped.
+func (r Route) Compared() int64 { return r.Eligible - r.Verdicts[compare.Skipped] }
 
 // Latency is the latencies of both backends, in seconds.
 type Latency struct {

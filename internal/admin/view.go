@@ -44,6 +44,7 @@ func tidyRoutes(routes []Route) []Route {
 		if r.Skipped == nil {
 			r.Skipped = map[compare.Reason]int64{}
 		}
+		r.Rules = filled(r.Rules)
 		out[i] = r
 	}
 	return out
