@@ -156,11 +156,11 @@ func FuzzCompare(f *testing.F) {
 		case 2:
 			r.Number = &Number{Absolute: "0.5", Relative: "0.01"}
 		case 3:
-			r.Unordered = true
+			r.Unordered = Multiset
 		default:
 			r.Time = &Time{Skew: 2e9}
 		}
-		ruled, err := New(Options{Rules: []Rule{r, {Path: "$", Unordered: true}}})
+		ruled, err := New(Options{Rules: []Rule{r, {Path: "$", Unordered: Multiset}}})
 		if err != nil {
 			return
 		}

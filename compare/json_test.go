@@ -156,9 +156,9 @@ func checkRules(t *testing.T, old, new string, rules []Rule, forgiven map[int]in
 }
 
 func TestUnordered(t *testing.T) {
-	tags := Rule{Path: "$.tags", Unordered: true}
-	everywhere := Rule{Path: "$..*", Unordered: true}
-	root := Rule{Path: "$", Unordered: true}
+	tags := Rule{Path: "$.tags", Unordered: Multiset}
+	everywhere := Rule{Path: "$..*", Unordered: Multiset}
+	root := Rule{Path: "$", Unordered: Multiset}
 	near := Rule{Path: "$..p", Number: &Number{Absolute: "4"}}
 	for _, tc := range []struct {
 		name, old, new string
@@ -213,7 +213,7 @@ func TestUnorderedHasLimits(t *testing.T) {
 		}
 		return "[" + strings.Join(parts, ",") + "]"
 	}
-	c := comparer(t, Rule{Path: "$", Unordered: true}, Rule{Path: "$[*]", Number: &Number{Absolute: "1"}})
+	c := comparer(t, Rule{Path: "$", Unordered: Multiset}, Rule{Path: "$[*]", Number: &Number{Absolute: "1"}})
 	if got := c.Compare(jsonAnswer(list(0, maxLeftovers)), jsonAnswer(list(1, maxLeftovers))); got.Verdict != Tolerated {
 		t.Errorf("as many as allowed: %+v", got)
 	}
@@ -234,7 +234,7 @@ func TestUnorderedHasLimits(t *testing.T) {
 		new = append(new, fmt.Sprintf(`{"at":%d,"id":%d}`, 1700000001+i, i))
 	}
 	slices.Reverse(new)
-	rows := comparer(t, Rule{Path: "$", Unordered: true}, Rule{Path: "$..at", Time: &Time{Skew: time.Second}})
+	rows := comparer(t, Rule{Path: "$", Unordered: Multiset}, Rule{Path: "$..at", Time: &Time{Skew: time.Second}})
 	got = rows.Compare(jsonAnswer("["+strings.Join(old, ",")+"]"), jsonAnswer("["+strings.Join(new, ",")+"]"))
 	if got.Verdict != Tolerated || !maps.Equal(got.Suppressed, map[int]int{0: 1, 1: 500}) {
 		t.Errorf("500 rows: %s %s %v", got.Verdict, got.Reason, got.Suppressed)

@@ -14,7 +14,7 @@ func (w *walker) hash(d *document, i uint32) uint64 {
 		return 0
 	}
 	rules := w.rules.decide(&w.at)
-	timed := rules[familyValue] != none && w.rules.rules[rules[familyValue]].time
+	timed := w.rules.does(rules, actTime)
 	scalar := n.kind != jsonObject && n.kind != jsonArray
 	mode := w.rules.ignores(rules)
 	switch {
@@ -25,12 +25,17 @@ func (w *walker) hash(d *document, i uint32) uint64 {
 	case mode == IgnoreValue:
 		return mix(2, uint64(n.kind))
 	}
+	if w.rules.does(rules, actCoerce) && scalar {
+		if number, ok := d.coerced(i); ok {
+			return mix(mix(3, uint64(jsonNumber)), number.hash())
+		}
+	}
 	seed := mix(3, uint64(n.kind))
 	switch n.kind {
 	case jsonObject:
 		return mix(seed, w.hashMembers(d, i))
 	case jsonArray:
-		return mix(seed, w.hashElements(d, i, rules[familyStructure] != none))
+		return mix(seed, w.hashElements(d, i, w.rules.does(rules, actUnordered)))
 	case jsonNumber:
 		if rules[familyValue] != none {
 			return seed

@@ -54,7 +54,7 @@ func (w *walker) pair(o, n uint32) {
 	switch {
 	case oldKind == newKind && oldKind == jsonObject:
 		w.objects(o, n)
-	case oldKind == newKind && oldKind == jsonArray && d[familyStructure] != none:
+	case oldKind == newKind && oldKind == jsonArray && w.rules.does(d, actUnordered):
 		w.unordered(o, n, d[familyStructure])
 	case oldKind == newKind && oldKind == jsonArray:
 		w.arrays(o, n)
@@ -172,15 +172,36 @@ func (w *walker) sameScalar(o, n uint32) bool {
 
 // tolerates reports whether a rule for values allows the two at hand.
 func (w *walker) tolerates(r *rule, o, n uint32) bool {
-	if r.time {
+	switch r.action {
+	case actTime:
 		a, ok1 := w.old.instant(o)
 		b, ok2 := w.new.instant(n)
 		return ok1 && ok2 && a.within(b, r.skew)
+	case actCoerce:
+		a, ok1 := w.old.coerced(o)
+		b, ok2 := w.new.coerced(n)
+		return ok1 && ok2 && a.equal(b)
+	default:
 	}
 	if w.old.nodes[o].kind != jsonNumber || w.new.nodes[n].kind != jsonNumber {
 		return false
 	}
 	return parseDecimal(w.old.raw(o)).within(parseDecimal(w.new.raw(n)), r.absolute, r.relative)
+}
+
+// coerced reads a number, or a string that is one as JSON writes it.
+func (d *document) coerced(i uint32) (decimal, bool) {
+	switch d.nodes[i].kind {
+	case jsonNumber:
+		return parseDecimal(d.raw(i)), true
+	case jsonString:
+		text := d.string(i)
+		if len(text) > 0 && scanNumber(text, 0) == len(text) {
+			return parseDecimal(text), true
+		}
+	default:
+	}
+	return decimal{}, false
 }
 
 // instant reads a string or a number as a point in time.

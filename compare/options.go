@@ -31,10 +31,10 @@ type Options struct {
 }
 
 // Rule says what may differ at some places. It has either a Path or a Header, and says exactly one thing about it. Rules
-// fall into three families, of which each decides for itself at a place: suppress (Ignore), structure (Unordered) and
-// value (Number, Time).
+// fall into three families, of which each decides for itself at a place: suppress (Ignore), structure (Unordered, Key, Rename,
+// CSV, AbsentEqualsNull) and value (Number, Time, CoerceNumber).
 type Rule struct {
-	// Path is a JSONPath as ParsePath reads it.
+	// Path is a JSONPath as ParsePath reads it, in the names of old.
 	Path string
 	// Header is the name of a response header, in any case. Of the actions it knows Ignore alone.
 	Header string
@@ -45,8 +45,41 @@ type Rule struct {
 	Number *Number
 	// Time lets points in time differ by so much.
 	Time *Time
-	// Unordered compares an array as a multiset. Its elements have no index for the rules: `[0]` matches none of them.
-	Unordered bool
+	// CoerceNumber lets a string stand for the number that it is as JSON writes it: 1, "1" and "1.0" are equal, while "01", " 1"
+	// and "" are strings like others.
+	CoerceNumber bool
+	// Unordered says that the order of an array does not count. Its elements have no index for the rules: `[0]` matches none of
+	// them.
+	Unordered Order
+	// Key joins the elements of an array by the value at this singular JSONPath within each of them, such as `$.id`; their order
+	// does not count. Elements without the value, or several with one, are a multiset within it. As with Unordered, an index
+	// matches none of them.
+	Key string
+	// AbsentEqualsNull lets a member that is null on one side be absent on the other.
+	AbsentEqualsNull bool
+	// Rename is the name that the member has in new, or, if it is a JSONPath, the place: `label`, `$.c`. All renames act at once.
+	Rename string
+	// CSV says how a CSV body is read.
+	CSV *CSV
+}
+
+// Shape reports whether the rule lets new answer in another shape than old, so that clients of old may not understand it.
+func (r *Rule) Shape() bool { return r.Rename != "" || r.CoerceNumber || r.AbsentEqualsNull }
+
+// Order says how far the order of an array counts.
+type Order uint8
+
+// The values of Rule.Unordered.
+const (
+	Ordered  Order = iota
+	Multiset       // the elements in any order
+	Set            // the same, and repeats of an element do not count
+)
+
+// CSV says how a CSV body is read.
+type CSV struct {
+	// Header says that the first record names the columns, which may then stand in any order: records are objects instead of arrays.
+	Header bool
 }
 
 // IgnoreMode says how much a rule ignores.

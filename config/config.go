@@ -216,10 +216,27 @@ type Rule struct {
 	Path   string // RFC 9535 JSONPath in old's names
 	Header string // lower-case name
 
-	Ignore    string // empty, IgnoreAll or IgnoreValue
-	Number    *NumberRule
-	Time      *TimeRule
-	Unordered bool
+	Ignore           string // empty, IgnoreAll or IgnoreValue
+	Number           *NumberRule
+	Time             *TimeRule
+	Coerce           string // empty or CoerceNumber
+	Unordered        string // empty, UnorderedAll or UnorderedSet
+	Key              string // JSONPath within an element
+	Rename           string // a name, or a JSONPath in new's names
+	CSV              *CSVRule
+	AbsentEqualsNull bool
+}
+
+// The values of Rule.Unordered, and the one of Rule.Coerce.
+const (
+	UnorderedAll = "true"
+	UnorderedSet = "set"
+	CoerceNumber = "number"
+)
+
+// CSVRule says how a CSV body is read.
+type CSVRule struct {
+	Header bool // the first record names the columns
 }
 
 // NumberRule lets numbers differ by the larger of the two.

@@ -152,14 +152,19 @@ func (d *decoder) rules(path string, rules []Rule) {
 			{r.Ignore != "", "ignore", "suppress"},
 			{r.Number != nil, "number", "value"},
 			{r.Time != nil, "time", "value"},
-			{r.Unordered, "unordered", "structure"},
+			{r.Coerce != "", "coerce", "value"},
+			{r.Unordered != "", "unordered", "structure"},
+			{r.Key != "", "key", "structure"},
+			{r.Rename != "", "rename", "structure"},
+			{r.CSV != nil, "csv", "structure"},
+			{r.AbsentEqualsNull, "absent_equals_null", "structure"},
 		} {
 			if a.set {
 				actions = append(actions, a.name+" "+a.family)
 			}
 		}
 		if len(actions) != 1 {
-			d.contradict(at, "must have exactly one of ignore, number, time and unordered")
+			d.contradict(at, "must have exactly one of ignore, number, time, coerce, unordered, key, rename, csv and absent_equals_null")
 			continue
 		}
 		if r.Header != "" && r.Ignore == "" {

@@ -114,8 +114,14 @@ func jsonPath(p *string) scalar[string] {
 	})
 }
 
-func ignored(p *string) scalar[string] {
-	s := oneOf(p, []string{IgnoreAll, IgnoreValue})
+func ignored(p *string) scalar[string] { return bare(oneOf(p, []string{IgnoreAll, IgnoreValue})) }
+
+func unordered(p *string) scalar[string] { return bare(oneOf(p, []string{UnorderedAll, UnorderedSet})) }
+
+func coerced(p *string) scalar[string] { return bare(oneOf(p, []string{CoerceNumber})) }
+
+// bare writes a word without quotes, since one of its values may be true.
+func bare(s scalar[string]) scalar[string] {
 	s.format = func(_ *encoder, _ string, v string) value { return value{kind: number, text: v} }
 	return s
 }

@@ -91,6 +91,8 @@ func keys(t *testing.T, found map[string]key, path string, c codec, required boo
 		keys(t, found, path, v.item(&number), false)
 	case optional[TimeRule]:
 		keys(t, found, path, v.item(new(TimeRule)), false)
+	case optional[CSVRule]:
+		keys(t, found, path, v.item(new(CSVRule)), false)
 	default:
 		leaf(scalarKind(t, path, c))
 	}
@@ -130,6 +132,9 @@ func scalarKind(t *testing.T, path string, c codec) string {
 		if strings.HasPrefix(want, "must be a "+kind) {
 			return kind
 		}
+	}
+	if want == "must be number" {
+		return "`number`"
 	}
 	if strings.HasPrefix(want, "must be 1 to 63 letters") {
 		return "name"

@@ -86,7 +86,14 @@ func rulesSchema(p *[]Rule) codec {
 			opt("time", optional[TimeRule]{p: &r.Time, item: func(t *TimeRule) codec {
 				return section(need("skew", durationOf(&t.Skew, 0)))
 			}}),
-			opt("unordered", sparse[bool]{&r.Unordered, only(&r.Unordered)}),
-		).without("key", "rename", "csv", "coerce", "absent_equals_null")
+			opt("coerce", sparse[string]{&r.Coerce, coerced(&r.Coerce)}),
+			opt("unordered", sparse[string]{&r.Unordered, unordered(&r.Unordered)}),
+			opt("key", sparse[string]{&r.Key, jsonPath(&r.Key)}),
+			opt("rename", sparse[string]{&r.Rename, someString(&r.Rename)}),
+			opt("csv", optional[CSVRule]{p: &r.CSV, item: func(c *CSVRule) codec {
+				return section(need("header", boolOf(&c.Header)))
+			}}),
+			opt("absent_equals_null", sparse[bool]{&r.AbsentEqualsNull, only(&r.AbsentEqualsNull)}),
+		)
 	}}
 }

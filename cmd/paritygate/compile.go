@@ -154,7 +154,19 @@ func ruleErrors(err error) []*compare.RuleError {
 }
 
 func rule(r config.Rule) compare.Rule {
-	out := compare.Rule{Path: r.Path, Header: r.Header, Unordered: r.Unordered}
+	out := compare.Rule{
+		Path: r.Path, Header: r.Header, Key: r.Key, Rename: r.Rename, AbsentEqualsNull: r.AbsentEqualsNull,
+		CoerceNumber: r.Coerce == config.CoerceNumber,
+	}
+	switch r.Unordered {
+	case config.UnorderedAll:
+		out.Unordered = compare.Multiset
+	case config.UnorderedSet:
+		out.Unordered = compare.Set
+	}
+	if r.CSV != nil {
+		out.CSV = &compare.CSV{Header: r.CSV.Header}
+	}
 	switch r.Ignore {
 	case config.IgnoreAll:
 		out.Ignore = compare.IgnoreAll
