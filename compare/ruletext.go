@@ -34,10 +34,34 @@ func (r Rule) String() string {
 	if r.Time != nil {
 		add("time", "{skew: "+durationText(r.Time.Skew)+"}")
 	}
-	if r.Unordered {
-		add("unordered", "true")
+	if r.CoerceNumber {
+		add("coerce", "number")
 	}
+	r.addStructure(add)
 	return "{" + strings.Join(parts, ", ") + "}"
+}
+
+// addStructure writes what the rule says about the shape of a document.
+func (r Rule) addStructure(add func(key, value string)) {
+	switch r.Unordered {
+	case Ordered:
+	case Multiset:
+		add("unordered", "true")
+	case Set:
+		add("unordered", "set")
+	}
+	if r.Key != "" {
+		add("key", quoteYAML(r.Key))
+	}
+	if r.Rename != "" {
+		add("rename", quoteYAML(r.Rename))
+	}
+	if r.CSV != nil {
+		add("csv", "{header: "+strconv.FormatBool(r.CSV.Header)+"}")
+	}
+	if r.AbsentEqualsNull {
+		add("absent_equals_null", "true")
+	}
 }
 
 // String writes the tolerance as the configuration does, without the one that is 0.
