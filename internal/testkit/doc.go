@@ -5,6 +5,7 @@
 //	Backend                  an HTTP backend on a real socket: records, can be killed and revived
 //	Faulty, Faults           black holes, hangs, resets, garbage, cut-off bodies
 //	Load                     open-loop or closed-loop traffic, every answer kept
+//	Pairs                    answers to compare, with the verdict that is right, from YAML files
 //	Eventually, FreePort     waiting on conditions; ports
 //
 // Everything stops in the test's cleanup, and its goroutines have ended when the cleanup is over.
