@@ -35,7 +35,16 @@ func theRules(t testing.TB, rules []testkit.Rule) []compare.Rule {
 			}
 			out[i].Time = &compare.Time{Skew: skew}
 		}
-		out[i].Unordered = r.Unordered != ""
+		switch r.Unordered {
+		case "true":
+			out[i].Unordered = compare.Multiset
+		case "set":
+			out[i].Unordered = compare.Set
+		}
+		out[i].Key, out[i].Rename, out[i].AbsentEqualsNull, out[i].CoerceNumber = r.Key, r.Rename, r.AbsentEqualsNull, r.Coerce == "number"
+		if r.CSV != nil {
+			out[i].CSV = &compare.CSV{Header: r.CSV.Header}
+		}
 	}
 	return out
 }
