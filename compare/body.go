@@ -53,9 +53,11 @@ func (c *Comparer) compareContent(old, new *Answer, oldEncoding, newEncoding enc
 		differ(KindValue, old.describe(), new.describe())
 		return ""
 	}
-	oldBody, oldErr := decode(old.Body, oldEncoding, c.maxDecoded)
+	var o opener
+	defer o.close()
+	oldBody, oldErr := o.open(old, c.maxDecoded)
 	defer oldBody.release()
-	newBody, newErr := decode(new.Body, newEncoding, c.maxDecoded)
+	newBody, newErr := o.open(new, c.maxDecoded)
 	defer newBody.release()
 	switch {
 	case errors.Is(oldErr, errTooLarge) || errors.Is(newErr, errTooLarge):

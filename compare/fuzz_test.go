@@ -80,12 +80,15 @@ func FuzzDecode(f *testing.F) {
 	f.Add(zip(f, "hello", 9), "gzip")
 	f.Add(zip(f, strings.Repeat("a", 1000), 1)[:20], "gzip, identity")
 	f.Add([]byte("abc"), "br")
+	f.Add([]byte("\x0b\x02\x80hello\x03"), "br")
+	f.Add([]byte("\x28\xb5\x2f\xfd\x20\x05\x29\x00\x00hello"), "zstd")
+	f.Add([]byte("\x78\x9c\xcb\x48\xcd\xc9\xc9\x07\x00\x06\x2c\x02\x15"), "deflate, gzip")
 	f.Fuzz(func(t *testing.T, body []byte, name string) {
 		const limit = 1 << 16
 		a := answer(200, body, "Content-Encoding", name)
-		d, err := decode(a.Body, a.encoding(), limit)
+		d, err := decode(a.Body, a.encoding(), limit, nil)
 		defer d.release()
-		if err == nil && d.gunzip != nil && len(d.body) > limit {
+		if err == nil && d.own != nil && len(d.body) > limit {
 			t.Fatalf("%d bytes", len(d.body))
 		}
 		plain := answer(200, body)

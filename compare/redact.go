@@ -53,13 +53,15 @@ func (r *Redactor) JSON(body []byte) []byte {
 	return out
 }
 
-// Body returns an answer's body as it may be stored: without its Content-Encoding if that is gzip, and redacted if it is
+// Body returns an answer's body as it may be stored: without its Content-Encoding if that can be undone, and redacted if it is
 // JSON or begins like JSON. The result may be the answer's Body, which is not changed.
 func (r *Redactor) Body(a *Answer) []byte {
 	if len(a.Body) == 0 {
 		return a.Body
 	}
-	d, err := decode(a.Body, a.encoding(), defaultMaxDecoded)
+	var o opener
+	defer o.close()
+	d, err := o.open(a, defaultMaxDecoded)
 	defer d.release()
 	switch {
 	case err != nil && a.format() == formatJSON && len(r.paths) > 0:
@@ -71,7 +73,7 @@ func (r *Redactor) Body(a *Answer) []byte {
 	if a.format() == formatJSON || looksJSON(body) {
 		body = r.JSON(body)
 	}
-	if d.gunzip != nil {
+	if d.own != nil {
 		body = slices.Clone(body) // the decoder's memory is used again
 	}
 	return body
