@@ -19,6 +19,9 @@ type GateOptions struct {
 	ErrorRate          float64
 	Latency            LatencyLimit
 	Attestations       []string
+	// Reshaping lists the rules after which clients will see answers of another shape than today's; with any the gate asks for
+	// the attestation ClientsReady too.
+	Reshaping []string
 }
 
 // LatencyLimit says how much slower new may be than old: at the quantile, by the ratio, or up to the floor whatever the ratio.
@@ -79,7 +82,7 @@ func Evaluate(o GateOptions, f Facts) Report {
 		criteria = append(criteria, g.checks())
 	}
 	criteria = append(criteria, g.errors(), g.latency())
-	if len(o.Attestations) > 0 {
+	if len(o.Required()) > 0 {
 		criteria = append(criteria, g.attestations())
 	}
 	report := Report{Verdict: Pass, Criteria: criteria, At: f.Now}
@@ -143,11 +146,7 @@ func (w *finding) criterion(name, observed, required, passing string) Criterion 
 	}
 	reason := passing
 	if verdict != Pass {
-		list := w.sentences[verdict]
-		if more := len(list) - maxSentences; more > 0 {
-			list = append(list[:maxSentences:maxSentences], fmt.Sprintf("and %d more", more))
-		}
-		reason = strings.Join(list, "; ")
+		reason = listed(w.sentences[verdict], "; ")
 	}
 	return Criterion{Name: name, Verdict: verdict, Observed: observed, Required: required, Reason: reason}
 }
@@ -338,16 +337,10 @@ func seconds(s float64) string {
 	return time.Duration(s * float64(time.Second)).Round(10 * time.Microsecond).String()
 }
 
-func (g gate) attestations() Criterion {
-	var w finding
-	given := 0
-	for _, name := range g.o.Attestations {
-		if g.f.Attested[name] {
-			given++
-			continue
-		}
-		w.add(Inconclusive, "nobody has attested %s yet: paritygate attest %s --evidence TEXT", name, name)
+// listed joins the first maxSentences texts.
+func listed(texts []string, separator string) string {
+	if more := len(texts) - maxSentences; more > 0 {
+		texts = append(texts[:maxSentences:maxSentences], fmt.Sprintf("and %d more", more))
 	}
-	n := len(g.o.Attestations)
-	return w.criterion("attestations", fmt.Sprintf("%d of %d", given, n), strings.Join(g.o.Attestations, ", "), "everything that people must vouch for is attested")
+	return strings.Join(texts, separator)
 }

@@ -77,6 +77,16 @@ func TestTheGate(t *testing.T) {
 		{"new is slow", func(_ *GateOptions, f *Facts) { f.Total.NewLatency = 0.151 }, "latency", Fail, "all routes"},
 		{"one route of new is slow", func(_ *GateOptions, f *Facts) { f.Routes[1].NewLatency = 0.9 }, "latency", Fail, "route search"},
 		{"slower, but under the floor", func(_ *GateOptions, f *Facts) { f.Total.OldLatency, f.Total.NewLatency = 0.001, 0.049 }, "", Pass, ""},
+		{"clients will see another shape", func(o *GateOptions, _ *Facts) { o.Reshaping = []string{"$..name → label"} }, "attestations", Inconclusive, "$..name → label; paritygate attest clients-ready"},
+		{"the clients are ready", func(o *GateOptions, f *Facts) {
+			o.Reshaping, f.Attested = []string{"$..name → label"}, map[string]bool{"backup-1": true, ClientsReady: true}
+		}, "", Pass, ""},
+		{"another shape, and nothing else to attest", func(o *GateOptions, _ *Facts) {
+			o.Reshaping, o.Attestations = []string{"$..name → label"}, nil
+		}, "attestations", Inconclusive, "clients-ready"},
+		{"clients-ready is asked for once", func(o *GateOptions, f *Facts) {
+			o.Reshaping, o.Attestations, f.Attested = []string{"$.a"}, []string{ClientsReady}, map[string]bool{}
+		}, "attestations", Inconclusive, "nobody has attested clients-ready since"},
 		{"nobody vouches for the backup", func(_ *GateOptions, f *Facts) { f.Attested = nil }, "attestations", Inconclusive, "paritygate attest backup-1"},
 	} {
 		t.Run(row.name, func(t *testing.T) {

@@ -112,6 +112,19 @@ func (s *Store) Events(ctx context.Context, after int64, limit int) ([]Event, er
 	return events, nil
 }
 
+// LastEvent returns the time of the newest event of a kind, zero if there is none.
+func (s *Store) LastEvent(ctx context.Context, kind string) (time.Time, error) {
+	var nanos int64
+	err := s.read.QueryRowContext(ctx, "SELECT time FROM events WHERE kind = ? ORDER BY seq DESC LIMIT 1", kind).Scan(&nanos)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return time.Time{}, nil
+	case err != nil:
+		return time.Time{}, s.failed("read the audit log", err)
+	}
+	return time.Unix(0, nanos).UTC(), nil
+}
+
 func (s *Store) eachEvent(ctx context.Context, after int64, limit int, f func(Event) error) (err error) {
 	rows, err := s.read.QueryContext(ctx, "SELECT "+eventColumns+" FROM events WHERE seq > ? ORDER BY seq LIMIT ?", after, limit)
 	if err != nil {
