@@ -72,15 +72,32 @@ func gateOptions(c *config.Config) cutover.GateOptions {
 		MinSamples: int64(c.Gate.MinSamples), MinSamplesPerRoute: int64(c.Gate.MinSamplesPerRoute),
 		MaxSkipped: c.Gate.MaxSkipped, MaxLagged: c.Gate.MaxLagged, ErrorRate: c.Gate.ErrorRate,
 		Latency:      cutover.LatencyLimit{Quantile: c.Gate.Latency.Quantile, Ratio: c.Gate.Latency.Ratio, Floor: c.Gate.Latency.Floor},
-		Attestations: c.Gate.Attestations, MaxGap: maxGap(c),
+		Attestations: c.Gate.Attestations, MaxGap: maxGap(c), Reshaping: reshaping(c),
 	}
+}
+
+// reshaping lists the rules that let new answer in another shape than old.
+func reshaping(c *config.Config) []string {
+	var out []string
+	add := func(rules []config.Rule, where string) {
+		for _, r := range rules {
+			if compiled := rule(r); compiled.Shape() {
+				out = append(out, compiled.String()+where)
+			}
+		}
+	}
+	add(c.Compare.Rules, "")
+	for _, r := range c.Routes {
+		add(r.Compare.Rules, " (route "+r.Name+")")
+	}
+	return out
 }
 
 func (p *Program) facts(ctx context.Context, c *compiled) (cutover.Facts, error) {
 	state := p.machine.State()
 	f := cutover.Facts{
 		Now: time.Now().UTC(), WindowStart: state.WindowStart, WindowReason: state.WindowReason,
-		Gathered: p.store.LastArmed(), Attested: map[string]bool{},
+		Gathered: p.store.LastArmed(),
 	}
 	if _, start := p.store.Window(); start.After(f.WindowStart) {
 		f.WindowStart = start // what is counted began later, at a reload
@@ -107,11 +124,25 @@ func (p *Program) facts(ctx context.Context, c *compiled) (cutover.Facts, error)
 		}
 		f.Checks = append(f.Checks, fact)
 	}
-	attested, err := p.store.Attestations(ctx)
-	for _, a := range attested {
-		f.Attested[a.Name] = true
-	}
+	f.Attested, err = p.attested(ctx)
 	return f, err
+}
+
+// attested returns the names of what was attested. That the clients are ready holds for the rules as they were: an edit of the
+// configuration takes it back.
+func (p *Program) attested(ctx context.Context) (map[string]bool, error) {
+	list, err := p.store.Attestations(ctx)
+	if err != nil {
+		return nil, err
+	}
+	edited, err := p.store.LastEvent(ctx, "drift")
+	names := map[string]bool{}
+	for _, a := range list {
+		if a.Name != cutover.ClientsReady || a.Time.After(edited) {
+			names[a.Name] = true
+		}
+	}
+	return names, err
 }
 
 func routeFacts(s *evidence.RouteStats, r routeFact) cutover.RouteFacts {

@@ -148,6 +148,37 @@ func TestAnEditOfTheRulesBeginsTheWindowAnew(t *testing.T) {
 	}
 }
 
+// Rules that forgive another shape need the word of a person that the clients can read it, and again when they are edited.
+func TestClientsReady(t *testing.T) {
+	t.Parallel()
+	older, newer := newShop(t), newShop(t)
+	text := windowConfig + "compare: {rules: [{path: $..gone, absent_equals_null: true}]}\n"
+	r := boot(t, text, "OLD", older.URL, "NEW", newer.URL)
+	judged := func() cutover.Verdict { return r.criterion("attestations").Verdict }
+	if c := r.criterion("attestations"); c.Verdict != cutover.Inconclusive || !strings.Contains(c.Reason, "$..gone") {
+		t.Errorf("before anybody attested: %+v", c)
+	}
+	attest := func() {
+		t.Helper()
+		if code, _, errs := r.cli("attest", "clients-ready", "--evidence", "the app reads null and absent alike", "--yes"); code != exitDone {
+			t.Fatalf("attest exits %d: %s", code, errs)
+		}
+	}
+	if attest(); judged() != cutover.Pass {
+		t.Errorf("after the attestation: %s", judged())
+	}
+	r.edited("$..gone", "$..left")
+	if err := r.tryReload(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if judged() != cutover.Inconclusive {
+		t.Errorf("after an edit of the rules: %s", judged())
+	}
+	if attest(); judged() != cutover.Pass {
+		t.Errorf("after the second attestation: %s", judged())
+	}
+}
+
 // An edit that cannot be recorded, because a flip is under way, changes nothing.
 func TestAnEditDuringAFlipIsRefused(t *testing.T) {
 	older, newer := newShop(t), newShop(t)
