@@ -60,7 +60,7 @@ func matches(t *testing.T, p *Path, place string) bool {
 		t.Fatal(err)
 	}
 	var c cursor
-	c.start([]*Path{p})
+	c.start(newAutomaton([]*Path{p}, nil))
 	for _, s := range concrete.segments {
 		if s.selector == byName {
 			c.name([]byte(s.name))
@@ -72,8 +72,8 @@ func matches(t *testing.T, p *Path, place string) bool {
 	for range concrete.segments {
 		c.pop()
 	}
-	if len(c.top()) != 1 {
-		t.Errorf("pop did not lead back to the root: %v", c)
+	if len(c.states) != 1 || c.top() != c.automaton.root {
+		t.Errorf("pop did not lead back to the root: %v", c.states)
 	}
 	return got
 }

@@ -15,7 +15,8 @@ const (
 
 // Redactor takes values out of JSON. It is safe for concurrent use.
 type Redactor struct {
-	paths     []*Path
+	paths     *automaton
+	none      bool // there are no paths
 	documents sync.Pool
 }
 
@@ -23,6 +24,7 @@ type Redactor struct {
 // path that is wrong.
 func NewRedactor(paths []string) (*Redactor, error) {
 	r := &Redactor{documents: sync.Pool{New: func() any { return new(document) }}}
+	var compiled []*Path
 	var errs []error
 	for _, text := range paths {
 		p, err := ParsePath(text)
@@ -30,18 +32,19 @@ func NewRedactor(paths []string) (*Redactor, error) {
 			errs = append(errs, err)
 			continue
 		}
-		r.paths = append(r.paths, p)
+		compiled = append(compiled, p)
 	}
 	if len(errs) > 0 {
 		return nil, errors.Join(errs...)
 	}
+	r.paths, r.none = newAutomaton(compiled, nil), len(compiled) == 0
 	return r, nil
 }
 
 // JSON returns body with the values at the paths replaced by "[redacted]". A body that is not valid JSON cannot be searched: in
 // its place comes a JSON string that says so, unless there are no paths. The result may be body itself, which is not changed.
 func (r *Redactor) JSON(body []byte) []byte {
-	if len(r.paths) == 0 || len(body) == 0 {
+	if r.none || len(body) == 0 {
 		return body
 	}
 	var c cursor
@@ -64,7 +67,7 @@ func (r *Redactor) Body(a *Answer) []byte {
 	d, err := o.open(a, defaultMaxDecoded)
 	defer d.release()
 	switch {
-	case err != nil && a.format() == formatJSON && len(r.paths) > 0:
+	case err != nil && a.format() == formatJSON && !r.none:
 		return []byte(redactedInvalid)
 	case err != nil:
 		return a.Body
@@ -90,7 +93,7 @@ func (r *Redactor) Covers(path string) bool {
 func (r *Redactor) walk(path string) (c *cursor, covered bool) {
 	c = new(cursor)
 	c.start(r.paths)
-	if path == "" || len(r.paths) == 0 {
+	if path == "" || r.none {
 		path = "$"
 	}
 	p, err := ParsePath(path)
@@ -114,7 +117,7 @@ func (r *Redactor) walk(path string) (c *cursor, covered bool) {
 
 // Difference returns d with its values redacted as far as they are, lie in, or hold a redacted place.
 func (r *Redactor) Difference(d Difference) Difference {
-	if d.Location != InBody || d.Path == "" || len(r.paths) == 0 {
+	if d.Location != InBody || d.Path == "" || r.none {
 		return d
 	}
 	c, covered := r.walk(d.Path)

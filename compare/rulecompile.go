@@ -12,16 +12,19 @@ func compileRules(in []Rule) (*ruleset, []error) {
 		err := fmt.Errorf("at most %d rules are allowed, and there are %d", math.MaxUint16, len(in))
 		return nil, []error{&RuleError{Index: math.MaxUint16, Err: err}}
 	}
-	s := &ruleset{rules: make([]rule, len(in)), paths: make([]*Path, len(in))}
+	s := &ruleset{rules: make([]rule, len(in))}
+	paths, families := make([]*Path, len(in)), make([]family, len(in))
 	var errs []error
 	for i, r := range in {
 		fail := func(field string, err error) {
 			errs = append(errs, &RuleError{Index: i, Field: field, Err: err})
 		}
-		s.paths[i] = compilePlace(r, &s.rules[i], fail)
-		compileAction(r, s.paths[i], &s.rules[i], fail)
+		paths[i] = compilePlace(r, &s.rules[i], fail)
+		compileAction(r, paths[i], &s.rules[i], fail)
+		families[i] = s.rules[i].action.family()
 		s.renames = s.renames || s.rules[i].action == actRename
 	}
+	s.paths = newAutomaton(paths, families)
 	return s, errs
 }
 

@@ -55,10 +55,10 @@ type rule struct {
 	csvHeader bool
 }
 
-// ruleset is all rules; paths has nil where a rule is about a header.
+// ruleset is all rules. Those about headers have no path.
 type ruleset struct {
 	rules   []rule
-	paths   []*Path
+	paths   *automaton
 	renames bool // there is a rule that renames
 }
 
@@ -66,19 +66,7 @@ type ruleset struct {
 type decision [familyCount]int
 
 // decide returns the rules that decide at the cursor's place.
-func (s *ruleset) decide(c *cursor) decision {
-	d := decision{none, none, none}
-	for _, p := range c.top() {
-		if int(p.segment) < len(s.paths[p.path].segments) {
-			continue
-		}
-		f := s.rules[p.path].action.family()
-		if d[f] == none {
-			d[f] = int(p.path)
-		}
-	}
-	return d
-}
+func (s *ruleset) decide(c *cursor) decision { return c.top().decision }
 
 // ignores returns what the suppressing rule of d ignores.
 func (s *ruleset) ignores(d decision) IgnoreMode {
