@@ -6,7 +6,7 @@ type Comparer struct {
 	root       int // the rule that suppresses at `$`, or none
 	headers    []comparedHeader
 	maxDecoded int64
-	json       jsonEngine
+	json       *jsonEngine
 }
 
 // Compare says how two answers to one request differ. A nil answer is Failed. Answers whose statuses are of different classes

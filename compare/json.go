@@ -5,48 +5,59 @@ import (
 	"sync"
 )
 
-// jsonEngine compares two JSON documents whose bytes differ. It is what stands between the dispatch and the way in which
-// documents are read.
-type jsonEngine interface {
-	// compare tells rec what differs and what was forgiven.
-	compare(old, new []byte, rec *recorder) outcome
-}
-
-// treeEngine parses both documents in full and walks them side by side.
-type treeEngine struct {
+// jsonEngine compares two JSON documents whose bytes differ: in lock-step, and where that gives up on two tapes, one of each
+// document as a whole.
+type jsonEngine struct {
 	rules    *ruleset
 	maxNodes int
-	walkers  sync.Pool
+	pool     sync.Pool // of *lockstep
 }
 
-func newTreeEngine(rules *ruleset, maxNodes int) *treeEngine {
-	return &treeEngine{rules: rules, maxNodes: maxNodes, walkers: sync.Pool{New: func() any { return new(walker) }}}
+func newJSONEngine(rules *ruleset, maxNodes int) *jsonEngine {
+	return &jsonEngine{rules: rules, maxNodes: maxNodes, pool: sync.Pool{New: func() any { return new(lockstep) }}}
 }
 
 // maxPooled is how many nodes a document may have had to be kept for the next one.
 const maxPooled = 1 << 15
 
-func (e *treeEngine) compare(old, new []byte, rec *recorder) outcome {
-	w := e.walkers.Get().(*walker)
-	defer e.release(w)
-	errOld := w.old.parse(old, e.maxNodes)
-	errNew := w.new.parse(new, e.maxNodes)
+// compare tells rec what differs and what was forgiven.
+func (e *jsonEngine) compare(old, new []byte, rec *recorder) outcome {
+	s := e.pool.Get().(*lockstep)
+	defer e.release(s)
+	if rec.stop == 0 && !e.rules.renames && s.compare(old, new, e.rules, e.maxNodes, rec) {
+		rec.absorb(&s.found)
+		return outcome{}
+	}
+	return s.w.compare(old, new, e.rules, e.maxNodes, rec)
+}
+
+func (e *jsonEngine) release(s *lockstep) {
+	s.old, s.new, s.names.src = nil, nil, nil
+	s.w.old.src, s.w.new.src, s.w.rec = nil, nil, nil
+	s.found.reset()
+	if cap(s.w.old.nodes) <= maxPooled && cap(s.w.new.nodes) <= maxPooled {
+		e.pool.Put(s)
+	}
+}
+
+// compare parses both documents in full and walks them side by side.
+func (w *walker) compare(old, new []byte, rules *ruleset, maxNodes int, rec *recorder) outcome {
+	errOld := w.old.parse(old, maxNodes)
+	errNew := w.new.parse(new, maxNodes)
 	if errors.Is(errOld, errTooComplex) || errors.Is(errNew, errTooComplex) {
 		return outcome{tooComplex: true}
 	}
 	if errOld != nil || errNew != nil {
 		return outcome{old: errOld, new: errNew}
 	}
-	w.rules, w.rec, w.work, w.path, w.joined = e.rules, rec, maxWork, w.path[:0], w.joined[:0]
-	w.at.start(e.rules.paths)
-	rec.enter(&w.at)
+	w.begin(rules, rec)
 	w.pair(0, 0)
 	return outcome{tooComplex: w.work < 0}
 }
 
-func (e *treeEngine) release(w *walker) {
-	w.old.src, w.new.src, w.rec = nil, nil, nil
-	if cap(w.old.nodes) <= maxPooled && cap(w.new.nodes) <= maxPooled {
-		e.walkers.Put(w)
-	}
+// begin puts the walker on the root of the bodies that rec is about.
+func (w *walker) begin(rules *ruleset, rec *recorder) {
+	w.rules, w.rec, w.work, w.path, w.joined = rules, rec, maxWork, w.path[:0], w.joined[:0]
+	w.at.start(rules.paths)
+	rec.enter(&w.at)
 }

@@ -11,16 +11,16 @@ func (d *document) children(i uint32, out []uint32) []uint32 {
 	return out
 }
 
-// arrays compares two arrays, element by element.
-func (w *walker) arrays(o, n uint32) {
+// arrays compares two arrays, element by element; first is the index of the first one that is at hand.
+func (w *walker) arrays(o, n uint32, first int) {
 	oldCount, newCount := int(w.old.nodes[o].count), int(w.new.nodes[n].count)
 	if oldCount != newCount && w.rec.stop == 0 && !w.at.indexed() {
-		w.aligned(w.old.children(o, nil), w.new.children(n, nil))
+		w.aligned(w.old.children(o, nil), w.new.children(n, nil), first)
 		return
 	}
 	oldEnd, newEnd := w.old.nodes[o].next, w.new.nodes[n].next
 	o, n = o+1, n+1
-	for i := 0; (o < oldEnd || n < newEnd) && !w.stopped(); i++ {
+	for i := first; (o < oldEnd || n < newEnd) && !w.stopped(); i++ {
 		switch {
 		case n >= newEnd:
 			w.element(i, o, absent)
@@ -51,7 +51,7 @@ func (w *walker) element(index int, o, n uint32) {
 
 // aligned compares two arrays of different lengths. The elements at the end that agree are set against each other, so that a
 // row which was left out in the middle shows as that row, not as a change of all that follow.
-func (w *walker) aligned(old, new []uint32) {
+func (w *walker) aligned(old, new []uint32, first int) {
 	short := min(len(old), len(new))
 	head := 0
 	for head < short && w.agree(old[head], new[head]) {
@@ -64,15 +64,15 @@ func (w *walker) aligned(old, new []uint32) {
 	for i := 0; i < max(len(old), len(new))-tail && !w.stopped(); i++ {
 		switch {
 		case i >= len(new)-tail:
-			w.element(i, old[i], absent)
+			w.element(first+i, old[i], absent)
 		case i >= len(old)-tail:
-			w.element(i, absent, new[i])
+			w.element(first+i, absent, new[i])
 		default:
-			w.element(i, old[i], new[i])
+			w.element(first+i, old[i], new[i])
 		}
 	}
 	for i := tail; i > 0 && !w.stopped(); i-- {
-		w.element(len(old)-i, old[len(old)-i], new[len(new)-i])
+		w.element(first+len(old)-i, old[len(old)-i], new[len(new)-i])
 	}
 }
 

@@ -1,10 +1,8 @@
 package compare
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
-	"math/bits"
 	"unicode/utf8"
 )
 
@@ -47,33 +45,59 @@ type node struct {
 	count      uint32 // children of a container
 }
 
-// document is a parsed JSON text. It can be parsed into again, and then reuses its memory.
+// document is a parsed JSON text, or one value within a text, or what is left of a container from one of its children on. It
+// can be parsed into again, and then reuses its memory.
 type document struct {
 	src   []byte
 	nodes []node
 	open  []uint32 // the containers that the parser is in
-	limit int
+	limit int      // of nodes
+	outer int      // containers around what is parsed
 
 	keyBuf, stringBuf []byte // for names and strings that hold escapes
 }
 
 // parse reads src, which it keeps and which must be shorter than 2 GiB. The error is a *syntaxError or errTooComplex.
 func (d *document) parse(src []byte, maxNodes int) error {
-	d.src, d.nodes, d.open, d.limit = src, d.nodes[:0], d.open[:0], maxNodes
 	if !utf8.Valid(src) {
 		return &syntaxError{invalidUTF8(src), "invalid UTF-8"}
 	}
-	at, err := d.value(d.space(0), node{})
-	for err == nil && len(d.open) > 0 {
-		at, err = d.inside(at)
-	}
+	at, err := d.parseValue(src, skipSpace(src, 0), 0, maxNodes)
 	if err != nil {
 		return err
 	}
-	if at = d.space(at); at < len(src) {
+	if at = skipSpace(src, at); at < len(src) {
 		return &syntaxError{at, "text behind the value"}
 	}
 	return nil
+}
+
+// parseValue reads the value that begins at at, within so many containers, and returns the offset behind it. That it is
+// valid UTF-8 is for the caller to know.
+func (d *document) parseValue(src []byte, at, outer, maxNodes int) (int, error) {
+	d.src, d.nodes, d.open, d.limit, d.outer = src, d.nodes[:0], d.open[:0], maxNodes, outer
+	d.nodes = append(d.nodes, node{})
+	at, err := d.value(at, &d.nodes[0])
+	if err != nil {
+		return at, err
+	}
+	return d.finish(at)
+}
+
+// parseRest is parseValue for what is left of a container: from the place before one of its children, or from the one
+// behind it if begun. The root is then a container with only these children.
+func (d *document) parseRest(src []byte, at int, kind jsonKind, begun bool, outer, maxNodes int) (int, error) {
+	d.src, d.nodes, d.open, d.limit, d.outer = src, d.nodes[:0], d.open[:0], maxNodes, outer
+	root := node{kind: kind, start: uint32(at)}
+	if begun {
+		root.count = 1
+	}
+	d.nodes, d.open = append(d.nodes, root), append(d.open, 0)
+	at, err := d.finish(at)
+	if begun {
+		d.nodes[0].count--
+	}
+	return at, err
 }
 
 func invalidUTF8(src []byte) int {
@@ -87,88 +111,94 @@ func invalidUTF8(src []byte) int {
 	return len(src)
 }
 
-// inside goes on within the innermost open container: it closes it, or reads its next child.
-func (d *document) inside(at int) (int, error) {
-	top := d.open[len(d.open)-1]
-	container := &d.nodes[top]
-	at = d.space(at)
-	object := container.kind == jsonObject
-	switch c := d.byteAt(at); {
-	case object && c == '}', !object && c == ']':
-		container.end, container.next = uint32(at+1), uint32(len(d.nodes))
-		d.open = d.open[:len(d.open)-1]
-		return at + 1, nil
-	case container.count > 0 && c == ',':
-		at = d.space(at + 1)
-	case container.count > 0:
-		return at, d.unexpected(at)
+// finish reads on until all open containers are closed, and returns the offset behind the last one.
+func (d *document) finish(at int) (int, error) {
+	src := d.src
+	for len(d.open) > 0 {
+		container := &d.nodes[d.open[len(d.open)-1]]
+		at = skipSpace(src, at)
+		c, object := byteAt(src, at), container.kind == jsonObject
+		if object && c == '}' || !object && c == ']' {
+			at++
+			container.end, container.next = uint32(at), uint32(len(d.nodes))
+			d.open = d.open[:len(d.open)-1]
+			continue
+		}
+		if container.count > 0 {
+			if c != ',' {
+				return at, d.unexpected(at)
+			}
+			at = skipSpace(src, at+1)
+		}
+		container.count++
+		if len(d.nodes) >= d.limit {
+			return at, errTooComplex
+		}
+		d.nodes = append(d.nodes, node{})
+		n := &d.nodes[len(d.nodes)-1]
+		var err error
+		if object {
+			if at, err = d.key(at, n); err != nil {
+				return at, err
+			}
+		}
+		if at, err = d.value(at, n); err != nil {
+			return at, err
+		}
 	}
-	container.count++
-	if !object {
-		return d.value(at, node{})
-	}
-	if d.byteAt(at) != '"' {
-		return at, d.unexpected(at)
-	}
-	end, escaped, err := d.text(at)
-	if err != nil {
-		return at, err
-	}
-	n := node{key: uint32(at + 1), keyEnd: uint32(end - 1), keyEscaped: escaped}
-	if at = d.space(end); d.byteAt(at) != ':' {
-		return at, d.unexpected(at)
-	}
-	return d.value(d.space(at+1), n)
+	return at, nil
 }
 
-// value reads a scalar, or the opening of a container, as the node n.
-func (d *document) value(at int, n node) (int, error) {
-	if len(d.nodes) >= d.limit {
-		return at, errTooComplex
+// key reads a member's name and the colon, and returns the offset of its value.
+func (d *document) key(at int, n *node) (int, error) {
+	if byteAt(d.src, at) != '"' {
+		return at, d.unexpected(at)
 	}
+	end, escaped := scanText(d.src, at)
+	if end == 0 {
+		return at, textError(d.src, at)
+	}
+	n.key, n.keyEnd, n.keyEscaped = uint32(at+1), uint32(end-1), escaped
+	if at = skipSpace(d.src, end); byteAt(d.src, at) != ':' {
+		return at, d.unexpected(at)
+	}
+	return skipSpace(d.src, at+1), nil
+}
+
+// value reads a scalar, or the opening of a container, as the last node n.
+func (d *document) value(at int, n *node) (int, error) {
 	n.start = uint32(at)
-	var end int
-	switch c := d.byteAt(at); c {
+	end := 0
+	switch c := byteAt(d.src, at); c {
 	case '{', '[':
-		if len(d.open) == maxDepth {
+		if len(d.open)+d.outer >= maxDepth {
 			return at, errTooComplex
 		}
 		n.kind = jsonObject
 		if c == '[' {
 			n.kind = jsonArray
 		}
-		d.open = append(d.open, uint32(len(d.nodes)))
-		d.nodes = append(d.nodes, n)
+		d.open = append(d.open, uint32(len(d.nodes)-1))
 		return at + 1, nil
 	case '"':
-		var err error
 		n.kind = jsonString
-		if end, n.escaped, err = d.text(at); err != nil {
-			return at, err
+		if end, n.escaped = scanText(d.src, at); end == 0 {
+			return at, textError(d.src, at)
 		}
 	case 't':
-		n.kind, end = jsonBool, d.literal(at, "true")
+		n.kind, end = jsonBool, scanLiteral(d.src, at, "true")
 	case 'f':
-		n.kind, end = jsonBool, d.literal(at, "false")
+		n.kind, end = jsonBool, scanLiteral(d.src, at, "false")
 	case 'n':
-		n.kind, end = jsonNull, d.literal(at, "null")
+		n.kind, end = jsonNull, scanLiteral(d.src, at, "null")
 	default:
 		n.kind, end = jsonNumber, scanNumber(d.src, at)
 	}
-	if end == at {
+	if end == 0 {
 		return at, d.unexpected(at)
 	}
-	n.end, n.next = uint32(end), uint32(len(d.nodes)+1)
-	d.nodes = append(d.nodes, n)
+	n.end, n.next = uint32(end), uint32(len(d.nodes))
 	return end, nil
-}
-
-// byteAt returns the byte at an offset, 0 behind the end.
-func (d *document) byteAt(at int) byte {
-	if at < len(d.src) {
-		return d.src[at]
-	}
-	return 0
 }
 
 func (d *document) unexpected(at int) error {
@@ -177,112 +207,4 @@ func (d *document) unexpected(at int) error {
 	}
 	r, _ := utf8.DecodeRune(d.src[at:])
 	return &syntaxError{at, fmt.Sprintf("unexpected %q", r)}
-}
-
-// literal returns the offset behind word, or at if it is not there.
-func (d *document) literal(at int, word string) int {
-	if len(d.src)-at >= len(word) && string(d.src[at:at+len(word)]) == word {
-		return at + len(word)
-	}
-	return at
-}
-
-func isSpace(c byte) bool { return c == ' ' || c == '\n' || c == '\t' || c == '\r' }
-
-// space returns the offset of what follows blank space.
-func (d *document) space(at int) int {
-	for at < len(d.src) && d.src[at] <= ' ' && isSpace(d.src[at]) {
-		at++
-	}
-	return at
-}
-
-// text reads a string, whose opening quote is at at, and returns the offset behind its closing quote.
-func (d *document) text(at int) (end int, escaped bool, err error) {
-	const ones, highs = 0x0101010101010101, 0x8080808080808080
-	src := d.src
-	i := at + 1
-	for {
-		for len(src)-i >= 8 {
-			w := binary.LittleEndian.Uint64(src[i:])
-			quote, slash := w^ones*'"', w^ones*'\\'
-			// A byte of found has its high bit set where w has a quote, a backslash or a control character. Bytes behind the
-			// first such one may be marked wrongly, which is why only the lowest counts.
-			found := ((quote-ones)&^quote | (slash-ones)&^slash | (w-ones*' ')&^w) & highs
-			if found != 0 {
-				i += bits.TrailingZeros64(found) / 8
-				break
-			}
-			i += 8
-		}
-		for i < len(src) && src[i] != '"' && src[i] != '\\' && src[i] >= ' ' {
-			i++
-		}
-		switch {
-		case i >= len(src):
-			return 0, false, &syntaxError{i, "unexpected end in a string"}
-		case src[i] == '"':
-			return i + 1, escaped, nil
-		case src[i] < ' ':
-			return 0, false, &syntaxError{i, "control character in a string"}
-		}
-		escaped = true
-		n := escapeLength(src[i:])
-		if n == 0 {
-			return 0, false, &syntaxError{i, "invalid escape in a string"}
-		}
-		i += n
-	}
-}
-
-// escapeLength returns the length of the escape at the beginning of src, 0 if there is none.
-func escapeLength(src []byte) int {
-	if len(src) < 2 {
-		return 0
-	}
-	switch src[1] {
-	case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
-		return 2
-	case 'u':
-		if len(src) >= 6 {
-			if _, ok := hex4(src[2:6]); ok {
-				return 6
-			}
-		}
-	}
-	return 0
-}
-
-// scanNumber returns the offset behind the JSON number at at, or at if there is none.
-func scanNumber(src []byte, at int) int {
-	digits := func(i int) int {
-		for i < len(src) && '0' <= src[i] && src[i] <= '9' {
-			i++
-		}
-		return i
-	}
-	i := at
-	if i < len(src) && src[i] == '-' {
-		i++
-	}
-	end := digits(i)
-	if end == i || src[i] == '0' && end > i+1 {
-		return at
-	}
-	if i = end; i < len(src) && src[i] == '.' {
-		if end = digits(i + 1); end == i+1 {
-			return at
-		}
-		i = end
-	}
-	if i < len(src) && (src[i] == 'e' || src[i] == 'E') {
-		i++
-		if i < len(src) && (src[i] == '+' || src[i] == '-') {
-			i++
-		}
-		if end = digits(i); end == i {
-			return at
-		}
-	}
-	return end
 }

@@ -30,7 +30,7 @@ func (w *walker) unordered(o, n uint32, rule int) {
 	if w.rules.ignores(w.rules.decide(&w.at)) == IgnoreAll {
 		// Every element is ignored; the order and number of them with it.
 		w.at.pop()
-		w.arrays(o, n)
+		w.arrays(o, n, 0)
 		return
 	}
 	m.pairSame()

@@ -57,7 +57,7 @@ func (w *walker) pair(o, n uint32) {
 	case oldKind == newKind && oldKind == jsonArray && w.rules.does(d, actUnordered):
 		w.unordered(o, n, d[familyStructure])
 	case oldKind == newKind && oldKind == jsonArray:
-		w.arrays(o, n)
+		w.arrays(o, n, 0)
 	case w.sameScalar(o, n):
 	case d[familyValue] != none && w.tolerates(&w.rules.rules[d[familyValue]], o, n):
 		w.forgive(d[familyValue])

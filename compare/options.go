@@ -141,7 +141,7 @@ func New(o Options) (*Comparer, error) {
 	c := &Comparer{
 		rules:      rules,
 		maxDecoded: min(maxDecoded, math.MaxInt32),
-		json:       newTreeEngine(rules, maxNodes),
+		json:       newJSONEngine(rules, maxNodes),
 	}
 	c.root = rootRule(rules)
 	c.setHeaders(o.Headers)

@@ -53,6 +53,22 @@ func (r *recorder) merge(forgiven []int) {
 	}
 }
 
+// absorb takes over all that another recorder holds.
+func (r *recorder) absorb(o *recorder) {
+	for i := range o.differences {
+		r.add(o.differences[i])
+	}
+	r.found += o.found - len(o.differences)
+	r.merge(o.forgiven)
+}
+
+// reset forgets everything but stop, and keeps the memory.
+func (r *recorder) reset() {
+	clear(r.differences)
+	clear(r.forgiven)
+	r.differences, r.found = r.differences[:0], 0
+}
+
 // suppressed returns the counts of the rules that forgave something, nil if none did.
 func (r *recorder) suppressed() map[int]int {
 	var counts map[int]int

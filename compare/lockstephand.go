@@ -1,0 +1,175 @@
+package compare
+
+import "unicode/utf8"
+
+// The parts of both documents that the walker gets. Before each of them it is brought to the part's place; if a rule
+// decides on a container on the way there, that container is the part instead. Nothing was found or forgiven in it before:
+// the walker would have been there.
+
+// value gives the walker the two values ahead.
+func (s *lockstep) value() bool {
+	if ruled := s.reach(s.depth); ruled != 0 {
+		return s.container(ruled)
+	}
+	if s.depth > 0 {
+		s.step(s.depth)
+	}
+	oldEnd, newEnd, ok := s.parseValues(s.o, s.n, s.depth)
+	if !ok {
+		return false
+	}
+	array := s.outermostArray(s.depth)
+	s.record(array)
+	s.w.pair(0, 0)
+	if s.pending.found > 0 {
+		return s.array(array)
+	}
+	s.o, s.n, s.state = oldEnd, newEnd, expectMore
+	return true
+}
+
+// container gives the walker the two containers of frame k, from their beginning.
+func (s *lockstep) container(k int) bool {
+	f := &s.frames[k]
+	oldEnd, newEnd, ok := s.parseValues(f.old, f.new, k-1)
+	if !ok {
+		return false
+	}
+	array := s.outermostArray(k - 1)
+	s.record(array)
+	s.w.pair(0, 0)
+	if s.pending.found > 0 {
+		return s.array(array)
+	}
+	s.depth = k
+	s.leave(oldEnd, newEnd)
+	return true
+}
+
+// rest gives the walker what is left of two objects: from a name on both sides, or from behind a member if begun.
+func (s *lockstep) rest(begun bool) bool {
+	if ruled := s.reach(s.depth); ruled != 0 {
+		return s.container(ruled)
+	}
+	oldEnd, newEnd, ok := s.parseRests(s.o, s.n, jsonObject, begun, s.depth)
+	if !ok {
+		return false
+	}
+	array := s.outermostArray(s.depth)
+	s.record(array)
+	s.w.objects(0, 0)
+	if s.pending.found > 0 {
+		return s.array(array)
+	}
+	s.leave(oldEnd, newEnd)
+	return true
+}
+
+// uneven goes on where one side has another child and the other one has none.
+func (s *lockstep) uneven() bool {
+	if s.frames[s.depth].closes == '}' {
+		return s.rest(s.state == expectMore)
+	}
+	return s.array(s.outermostArray(s.depth))
+}
+
+// array gives the walker what is left of the arrays of frame k, the outermost one, from the current element on. What was
+// forgiven in this element is forgotten: the walker sees it again.
+func (s *lockstep) array(k int) bool {
+	f := &s.frames[k]
+	if s.element == f.visit() {
+		s.pending.reset()
+	}
+	if ruled := s.reach(k); ruled != 0 {
+		return s.container(ruled)
+	}
+	oldEnd, newEnd, ok := s.parseRests(f.child, f.childNew, jsonArray, false, k)
+	if !ok {
+		return false
+	}
+	s.record(0)
+	s.w.arrays(0, 0, f.count)
+	s.depth = k
+	s.leave(oldEnd, newEnd)
+	return true
+}
+
+// outermostArray returns the first frame up to last that is an array, 0 if there is none.
+func (s *lockstep) outermostArray(last int) int {
+	for k := 1; k <= last; k++ {
+		if s.frames[k].closes == ']' {
+			return k
+		}
+	}
+	return 0
+}
+
+// record says where what the walker finds goes, in the array of a frame or, if that is 0, in none. In an array it stops at
+// the first difference, so that nothing is recorded; what it forgives is pending for as long as the element lasts.
+func (s *lockstep) record(array int) {
+	if array == 0 {
+		s.w.rec = &s.found
+		return
+	}
+	if element := s.frames[array].visit(); element != s.element {
+		s.keepPending()
+		s.element = element
+	}
+	s.w.rec = &s.pending
+}
+
+// keepPending counts what was forgiven in an element in which nothing differs.
+func (s *lockstep) keepPending() {
+	s.found.absorb(&s.pending)
+	s.pending.reset()
+}
+
+func (s *lockstep) parseValues(o, n, outer int) (oldEnd, newEnd int, ok bool) {
+	oldEnd, oldErr := s.w.old.parseValue(s.old, o, outer, s.maxNodes)
+	newEnd, newErr := s.w.new.parseValue(s.new, n, outer, s.maxNodes)
+	return oldEnd, newEnd, oldErr == nil && newErr == nil && utf8.Valid(s.new[n:newEnd])
+}
+
+func (s *lockstep) parseRests(o, n int, kind jsonKind, begun bool, outer int) (oldEnd, newEnd int, ok bool) {
+	oldEnd, oldErr := s.w.old.parseRest(s.old, o, kind, begun, outer, s.maxNodes)
+	newEnd, newErr := s.w.new.parseRest(s.new, n, kind, begun, outer, s.maxNodes)
+	return oldEnd, newEnd, oldErr == nil && newErr == nil && utf8.Valid(s.new[n:newEnd])
+}
+
+// reach brings the walker to the container of frame k. If a rule decides on it or on one around it as a whole, the walker
+// stays at the outermost such container, whose frame is returned; otherwise 0 is.
+func (s *lockstep) reach(k int) int {
+	w := &s.w
+	same := 0
+	for same < len(s.steps) && same < k-1 && s.steps[same] == s.frames[same+1].visit() {
+		same++
+	}
+	for ; len(s.steps) > same; s.steps = s.steps[:len(s.steps)-1] {
+		w.leave()
+	}
+	for f := same + 1; f <= k; f++ {
+		if d := w.rules.decide(&w.at); d[familySuppress] != none || d[familyStructure] != none {
+			return f
+		}
+		if f < k {
+			s.step(f)
+		}
+	}
+	return 0
+}
+
+// step takes the walker from the container of frame k to its current child.
+func (s *lockstep) step(k int) {
+	f := &s.frames[k]
+	if f.closes == ']' {
+		s.w.enterElement(f.count)
+	} else {
+		end, escaped := scanText(s.old, f.child)
+		for len(s.names.nodes) <= k {
+			s.names.nodes = append(s.names.nodes, node{})
+		}
+		s.names.nodes[k] = node{key: uint32(f.child + 1), keyEnd: uint32(end - 1), keyEscaped: escaped}
+		s.w.enterMember(&s.names, uint32(k))
+	}
+	s.steps = append(s.steps, f.visit())
+}
