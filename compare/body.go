@@ -15,7 +15,7 @@ func (c *Comparer) compareBodies(old, new *Answer, rec *recorder) Reason {
 	if old.Size == 0 && new.Size == 0 || oldEncoding == newEncoding && sameBytes(old, new) {
 		return ""
 	}
-	reason := c.compareContent(old, new, oldEncoding, newEncoding, rec)
+	reason := c.compareContent(old, new, rec)
 	if reason != "" && c.root != none && c.rules.rules[c.root].ignore == IgnoreAll {
 		rec.forgive(c.root, len(c.rules.rules))
 		return ""
@@ -32,26 +32,9 @@ func sameBytes(old, new *Answer) bool {
 }
 
 // compareContent compares two bodies that are not equal as they came.
-func (c *Comparer) compareContent(old, new *Answer, oldEncoding, newEncoding encoding, rec *recorder) Reason {
-	structured := old.format().structured() || new.format().structured()
-	path := ""
-	if structured || looksJSON(old.Body) || looksJSON(new.Body) {
-		path = "$"
-	}
-	differ := func(kind Kind, old, new string) { c.differInBody(rec, kind, path, old, new) }
-	switch {
-	case new.Size == 0:
-		differ(KindMissing, old.describe(), "")
-		return ""
-	case old.Size == 0:
-		differ(KindExtra, "", new.describe())
-		return ""
-	case !old.Whole() || !new.Whole():
-		if structured || oldEncoding != identity || newEncoding != identity {
-			return TooLarge
-		}
-		differ(KindValue, old.describe(), new.describe())
-		return ""
+func (c *Comparer) compareContent(old, new *Answer, rec *recorder) Reason {
+	if !old.Whole() || !new.Whole() {
+		return c.compareLarge(old, new, rec)
 	}
 	var o opener
 	defer o.close()
@@ -59,13 +42,24 @@ func (c *Comparer) compareContent(old, new *Answer, oldEncoding, newEncoding enc
 	defer oldBody.release()
 	newBody, newErr := o.open(new, c.maxDecoded)
 	defer newBody.release()
+	path := ""
+	if old.format().structured() || new.format().structured() || looksJSON(oldBody.body) || looksJSON(newBody.body) {
+		path = "$"
+	}
+	differ := func(kind Kind, old, new string) { c.differInBody(rec, kind, path, old, new) }
+	noOld, noNew := oldErr == nil && len(oldBody.body) == 0, newErr == nil && len(newBody.body) == 0
 	switch {
+	case noOld && noNew:
+	case noNew:
+		differ(KindMissing, old.show(oldBody.body, oldErr), "")
+	case noOld:
+		differ(KindExtra, "", new.show(newBody.body, newErr))
+	case damaged(oldErr) || damaged(newErr):
+		differ(KindInvalid, orError(old.describe(), oldErr), orError(new.describe(), newErr))
 	case errors.Is(oldErr, errTooLarge) || errors.Is(newErr, errTooLarge):
 		return TooLarge
-	case errors.Is(oldErr, errNoDecoder) || errors.Is(newErr, errNoDecoder):
-		return TooComplex
 	case oldErr != nil || newErr != nil:
-		differ(KindInvalid, orError(old.describe(), oldErr), orError(new.describe(), newErr))
+		return TooComplex
 	case bytes.Equal(oldBody.body, newBody.body):
 	default:
 		return c.compareParts(old.part(oldBody.body), new.part(newBody.body), rec)
@@ -80,6 +74,17 @@ func (a *Answer) format() format { return formatOf(mediaType(a.contentType())) }
 func (a *Answer) part(body []byte) part {
 	declared := a.contentType()
 	return part{body: body, declared: declared, media: mediaType(declared), answer: a}
+}
+
+// show shows the answer's body, decoded if that could be done.
+func (a *Answer) show(body []byte, err error) string {
+	switch {
+	case err != nil:
+		return a.describe()
+	case utf8.Valid(body):
+		return shorten(body)
+	}
+	return fingerprint(body)
 }
 
 // describe shows a body that is not looked into.

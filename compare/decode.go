@@ -38,6 +38,12 @@ type encodingError struct {
 func (e *encodingError) Error() string { return fmt.Sprintf("not valid %s: %v", e.coding, e.err) }
 func (e *encodingError) Unwrap() error { return e.err }
 
+// damaged reports whether an error of decode says that a body is not what its Content-Encoding claims.
+func damaged(err error) bool {
+	_, is := errors.AsType[*encodingError](err)
+	return is
+}
+
 // encoding returns the answer's Content-Encoding.
 func (a *Answer) encoding() encoding {
 	values := a.Header["Content-Encoding"]

@@ -63,7 +63,7 @@ func TestEveryEncodingIsDecoded(t *testing.T) {
 	const gz = "Content-Encoding"
 	for _, coding := range codings {
 		t.Run(coding, func(t *testing.T) {
-			for _, size := range []int{1, 3, 500, 5000, 300_000, 3 << 19} {
+			for _, size := range []int{0, 1, 3, 500, 5000, 300_000, 3 << 19} {
 				text := string(listing(size, false))
 				if size < 100 {
 					text = strings.Repeat("7", size)
