@@ -4,7 +4,7 @@ import "github.com/sony/gobreaker/v2"
 
 // Check says what is wrong with the route: its pattern, or the path by which new is asked.
 func (r Route) Check() error {
-	_, err := compileRoute(r, nil)
+	_, err := compileRoute(r, Table{})
 	return err
 }
 

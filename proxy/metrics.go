@@ -15,6 +15,8 @@ type metrics struct {
 	comparisons *prometheus.CounterVec
 	differences *prometheus.CounterVec
 	skipped     *prometheus.CounterVec
+	noise       *prometheus.CounterVec
+	masked      *prometheus.CounterVec
 	overhead    *tally
 	holdTime    prometheus.Histogram
 	inFlight    prometheus.Gauge
@@ -60,6 +62,14 @@ func newMetrics() *metrics {
 			Name: p + "shadow_skipped_total",
 			Help: "Eligible exchanges that were not compared, by reason.",
 		}, []string{"route", "reason"}),
+		noise: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: p + "noise_reads_total",
+			Help: "Second reads of the authority: compared with its first answer, or unusable for that.",
+		}, []string{"route", "outcome"}),
+		masked: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: p + "masked_differences_total",
+			Help: "Differences that mirror.noise.auto took out of the results.",
+		}, []string{"route"}),
 		overhead: newTally(&overheadBounds),
 		holdTime: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: p + "write_hold_seconds",
@@ -81,7 +91,7 @@ func (m *metrics) register(r prometheus.Registerer, p *Proxy) error {
 	}
 	all := []prometheus.Collector{
 		answerCollector{m},
-		m.comparisons, m.differences, m.skipped, m.holdTime, m.inFlight, m.pending,
+		m.comparisons, m.differences, m.skipped, m.noise, m.masked, m.holdTime, m.inFlight, m.pending,
 		gauge("shadow_queue_length", "Exchanges that wait for a worker.", nil, func() float64 { return float64(len(p.mirror.queue)) }),
 		gauge("shadow_memory_bytes", "Memory that captured bodies take.", nil, func() float64 { return float64(p.memory.used.Load()) }),
 		gauge("held_writes", "Writes that are held.", nil, func() float64 { return float64(p.Held()) }),
@@ -136,10 +146,19 @@ func (m *metrics) route(name string, kind Kind) *routeMetrics {
 		for _, reason := range compare.Reasons {
 			m.skipped.WithLabelValues(name, string(reason))
 		}
+		m.noise.WithLabelValues(name, noiseCompared)
+		m.noise.WithLabelValues(name, noiseUnusable)
+		m.masked.WithLabelValues(name)
 	}
 	m.routes[key] = r
 	return r
 }
+
+// The outcomes of a second read.
+const (
+	noiseCompared = "compared"
+	noiseUnusable = "unusable"
+)
 
 // asked enters one answer of a backend, status 0 if there was none.
 func (m *metrics) asked(r *route, kind Kind, b Backend, role Role, status int, took time.Duration) {
@@ -160,6 +179,9 @@ func (m *metrics) finished(x *Exchange, r *route) {
 	rm.verdicts[x.Result.Verdict].Inc()
 	if x.Result.Verdict == compare.Skipped {
 		m.skipped.WithLabelValues(r.Name, string(x.Result.Reason)).Inc()
+	}
+	if len(x.Masked) > 0 {
+		m.masked.WithLabelValues(r.Name).Add(float64(len(x.Masked)))
 	}
 	if x.Result.Verdict == compare.Mismatch {
 		for _, d := range x.Result.Differences {

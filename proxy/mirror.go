@@ -118,7 +118,9 @@ func (p *Proxy) process(x *exchange, rechecks *rechecker) {
 	}
 	outcome := errNoBlame
 	defer func() { done(outcome) }()
-	leg := p.askShadow(x)
+	second := p.askAgain(rechecks.ctx, x)
+	defer p.endAgain(x, second)
+	leg := p.askBoth(x, second)
 	starved := errors.Is(leg.Err, errMemory)
 	if starved {
 		leg.Err = nil // not the backend's failing
@@ -134,6 +136,8 @@ func (p *Proxy) process(x *exchange, rechecks *rechecker) {
 		return
 	}
 	result := p.judgeShadow(x, leg)
+	x.Pair = x.pair(result, second)
+	result, x.Masked = p.masked(x.Route, result)
 	if result.Verdict == compare.Mismatch && rechecks.take(x, result) {
 		return
 	}

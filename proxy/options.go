@@ -88,6 +88,8 @@ type Table struct {
 	Routes []Route
 	// Comparer judges the exchanges of routes without a comparer of their own. Required.
 	Comparer Comparer
+	// Again judges two answers of one backend for these routes, by the rules that do not tell old from new; nil takes Comparer.
+	Again Comparer
 	// MaxBody is how many bytes of a body are captured; longer ones are compared by hash.
 	MaxBody int64
 	// Key is `header:NAME` or `cookie:NAME`: sampling is by the hash of that value. Empty: per request.
@@ -98,6 +100,9 @@ type Table struct {
 	MaxRPS float64
 	// Recheck says how mismatches are asked again; Attempts 0 switches it off.
 	Recheck RecheckOptions
+	// Noise is the share of the mirrored exchanges, 0 to 1, for which the authority is asked a second time to learn where it differs from
+	// itself; 0 switches it off.
+	Noise float64
 	// TrustedProxies are those whose X-Forwarded headers are believed.
 	TrustedProxies []netip.Prefix
 }
@@ -140,8 +145,9 @@ type Route struct {
 	// NewPath is the path by which new is asked, with the pattern's wildcards in it; NewQuery overrides query parameters.
 	NewPath  string
 	NewQuery map[string]string
-	// Comparer judges this route's exchanges; nil takes the table's.
-	Comparer Comparer
+	// Comparer judges this route's exchanges, and Again two answers of one backend; nil takes the table's, and for Again the
+	// route's Comparer if it has one of its own.
+	Comparer, Again Comparer
 }
 
 // withDefaults fills in what is zero.

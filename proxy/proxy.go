@@ -29,6 +29,7 @@ type Proxy struct {
 	gate     *gate
 	mirror   mirror
 	memory   budget
+	mask     atomic.Pointer[Mask] // nil: nothing is masked
 	seed     maphash.Seed
 
 	droppedHeld atomic.Int64

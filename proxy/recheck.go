@@ -134,6 +134,6 @@ func (r *rechecker) agrees(x *exchange) bool {
 	if x.plan.Reads == New {
 		old, fresh = fresh, old
 	}
-	verdict := x.route.comparer.Compare(old, fresh).Verdict
-	return verdict == compare.Match || verdict == compare.Tolerated
+	result, _ := r.p.masked(x.Route, x.route.comparer.Compare(old, fresh))
+	return result.Verdict == compare.Match || result.Verdict == compare.Tolerated
 }

@@ -31,6 +31,7 @@ type route struct {
 	Route
 	pattern  *Pattern
 	comparer Comparer
+	again    Comparer
 	newPath  *template
 	newQuery string
 	metrics  *routeMetrics
@@ -40,6 +41,9 @@ func (p *Proxy) compile(source Table) (*table, error) {
 	source = source.withDefaults()
 	if source.Comparer == nil {
 		return nil, errors.New("the table has no comparer")
+	}
+	if source.Again == nil {
+		source.Again = source.Comparer
 	}
 	t := &table{Table: source}
 	var err error
@@ -51,13 +55,13 @@ func (p *Proxy) compile(source Table) (*table, error) {
 	}
 	t.recheckRate = rate.NewLimiter(rate.Limit(source.Recheck.MaxRPS), max(1, int(source.Recheck.MaxRPS)))
 	for i, r := range source.Routes {
-		c, err := compileRoute(r, source.Comparer)
+		c, err := compileRoute(r, source)
 		if err != nil {
 			return nil, fmt.Errorf("route %d (%s): %w", i, r.Name, err)
 		}
 		t.routes = append(t.routes, c)
 	}
-	t.read = &route{Route: Route{Name: "read", Kind: Read}, comparer: source.Comparer}
+	t.read = &route{Route: Route{Name: "read", Kind: Read}, comparer: source.Comparer, again: source.Again}
 	t.write = &route{Route: Route{Name: "write", Kind: Write}, comparer: source.Comparer}
 	for _, r := range append([]*route{t.read, t.write}, t.routes...) {
 		r.metrics = p.metrics.route(r.Name, r.Kind)
@@ -66,13 +70,16 @@ func (p *Proxy) compile(source Table) (*table, error) {
 	return t, nil
 }
 
-func compileRoute(r Route, fallback Comparer) (*route, error) {
-	c := &route{Route: r, comparer: r.Comparer}
+func compileRoute(r Route, fallback Table) (*route, error) {
+	c := &route{Route: r, comparer: r.Comparer, again: r.Again}
 	if r.Name == "" {
 		return nil, errors.New("it has no name")
 	}
-	if c.comparer == nil {
-		c.comparer = fallback
+	switch {
+	case c.comparer == nil:
+		c.comparer, c.again = fallback.Comparer, fallback.Again
+	case c.again == nil:
+		c.again = c.comparer
 	}
 	c.Host = strings.ToLower(r.Host)
 	c.Methods = slices.Clone(r.Methods)

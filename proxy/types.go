@@ -77,6 +77,10 @@ type Exchange struct {
 	Fingerprint uint64
 	Epoch       uint64
 	Result      compare.Result
+	// Masked are the differences that the mask took out of Result.
+	Masked []compare.Difference
+	// Pair is set where the authority was asked a second time, and what it answered tells about noise.
+	Pair *Pair
 	// Authority is the backend whose answer went to the client.
 	Authority Backend
 	Old, New  Leg

@@ -51,6 +51,10 @@ func (o observer) Finish(x *proxy.Exchange) {
 		Time: x.Arrived, Route: x.Route, Method: x.Method, Target: x.Target, Header: x.Header, Fingerprint: x.Fingerprint,
 		Epoch: x.Epoch, Verdict: x.Result.Verdict, Reason: x.Result.Reason, Differences: x.Result.Differences,
 		Suppressed: x.Result.Suppressed, Old: legOf(x.Old), New: legOf(x.New), Authority: x.Authority.String(),
+		Masked: x.Masked,
+	}
+	if x.Pair != nil {
+		e.Pair = &evidence.Pair{Shadow: x.Pair.Shadow, Again: x.Pair.Again}
 	}
 	o.program.store.Finish(&e)
 }

@@ -71,6 +71,7 @@ func (b *compiler) table() proxy.Table {
 			Attempts: c.Mirror.Recheck.Attempts, Delay: c.Mirror.Recheck.Delay,
 			MaxDelay: c.Mirror.Recheck.MaxDelay, MaxRPS: unlimited(c.Mirror.Recheck.MaxRPS),
 		},
+		Noise:          c.Mirror.Noise.Fraction,
 		TrustedProxies: c.Listen.TrustedProxies,
 	}
 	for i, r := range c.Routes {

@@ -148,7 +148,7 @@ func (p *Program) openChecks(_ context.Context, c *compiled) error {
 	return err
 }
 
-func (p *Program) openProxy(_ context.Context, c *compiled) error {
+func (p *Program) openProxy(ctx context.Context, c *compiled) error {
 	k := c.config
 	clients, err := proxy.NewClients(p.registry)
 	if err != nil {
@@ -171,8 +171,13 @@ func (p *Program) openProxy(_ context.Context, c *compiled) error {
 		},
 		Router: router{p.machine}, Observer: observer{p}, Clients: clients, Access: access, Registerer: p.registry, Logger: p.log,
 	})
+	if err != nil {
+		return err
+	}
 	p.proxy = made
-	return err
+	p.proxy.SetMask(noiseMask(p.store.Noise(""))) // what the process before this one had masked
+	p.settleNoise(ctx)
+	return nil
 }
 
 func (p *Program) openAdmin(_ context.Context, c *compiled) error {

@@ -35,6 +35,7 @@ func (p *Program) watch(ctx context.Context) error {
 			return nil
 		case now := <-tick.C:
 			p.noteGap(ctx, now)
+			p.settleNoise(ctx)
 			if latest, _ := p.store.Window(); latest != window && p.checks != nil {
 				window = latest
 				p.checks.RunSoon() // what they found before the window began counts no more

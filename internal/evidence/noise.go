@@ -205,9 +205,9 @@ func (w *window) noteNoise(x *Exchange, places []noted) {
 	}
 }
 
-// settle looks at what was counted, and reports whether the place is now masked and was not, or the other way round.
-func (p *notedPlace) settle(k placeKey, auto bool) (turned bool) {
-	before := *p
+// settle looks at what was counted, and reports whether differences at the place should be masked.
+func (p *notedPlace) settle(k placeKey, auto bool) (mask bool) {
+	before := p.finding
 	switch p.finding {
 	case NoiseOpen:
 		if p.counts.provesReal() {
@@ -221,11 +221,10 @@ func (p *notedPlace) settle(k placeKey, auto bool) (turned bool) {
 		}
 	case NoiseRefuted:
 	}
-	p.masked = auto && p.finding == NoiseProven && k.maskable()
-	if p.finding != before.finding || p.masked != before.masked {
+	if p.finding != before {
 		p.changed.mark()
 	}
-	return p.masked != before.masked
+	return auto && p.finding == NoiseProven && k.maskable()
 }
 
 // carried is what the next window begins with: what was proven to be noise is not forgotten, or it would count against parity until
@@ -248,22 +247,40 @@ func carried(noise map[string]*noiseBook) map[string]*noiseBook {
 	return next
 }
 
-// SettleNoise decides by what was counted in the current window which places are noise, and which of them are masked: all that can be if
-// auto is mirror.noise.auto's true, else none. It returns those whose mask came or went.
+// SettleNoise decides by what was counted in the current window which places are noise. It returns those that are to be masked and are
+// not, and those that are masked and are not to be, Masked being as it is to become: MaskNoise brings that about. Masked are all that
+// can be if auto is mirror.noise.auto's true, else none.
 func (s *Store) SettleNoise(auto bool) []NoisePlace {
 	l := &s.ledger
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	var turned []NoisePlace
+	var turns []NoisePlace
 	for route, b := range l.current().noise {
 		for k, p := range b.places {
-			if p.settle(k, auto) {
-				turned = append(turned, b.show(route, k, p))
+			if mask := p.settle(k, auto); mask != p.masked {
+				place := b.show(route, k, p)
+				place.Masked = mask
+				turns = append(turns, place)
 			}
 		}
 	}
-	slices.SortFunc(turned, compareNoise)
-	return turned
+	slices.SortFunc(turns, compareNoise)
+	return turns
+}
+
+// MaskNoise notes that a place is masked from now on, or is not, as place.Masked says.
+func (s *Store) MaskNoise(place NoisePlace) {
+	l := &s.ledger
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	b := l.current().noise[place.Route]
+	if b == nil {
+		return // the window began anew meanwhile: SettleNoise returns the place again if it must
+	}
+	if p := b.places[placeKey{place.Location, place.Path, place.Kind}]; p != nil {
+		p.masked = place.Masked
+		p.changed.mark()
+	}
 }
 
 // Noise returns the places of a route at which answers differed in exchanges with a second read, those that are most likely real
