@@ -8,6 +8,7 @@ import (
 	"math"
 	"net/http"
 	"os"
+	"slices"
 
 	"paritygate/compare"
 	"paritygate/compare/aggregate"
@@ -65,7 +66,7 @@ func (b *compiler) problem(path, format string, args ...any) {
 func (b *compiler) table() proxy.Table {
 	c := b.c
 	t := proxy.Table{
-		Comparer: b.comparer(c.Compare.Headers, nil, ""), MaxBody: c.Compare.MaxBody,
+		Comparer: b.comparer(c.Compare.Headers, nil, ""), Again: b.again(c.Compare.Headers, nil), MaxBody: c.Compare.MaxBody,
 		Key: c.Mirror.Key, ShadowTimeout: c.Mirror.Timeout, MaxRPS: c.Mirror.MaxRPS,
 		Recheck: proxy.RecheckOptions{
 			Attempts: c.Mirror.Recheck.Attempts, Delay: c.Mirror.Recheck.Delay,
@@ -106,6 +107,7 @@ func (b *compiler) route(path string, r config.Route) proxy.Route {
 			headers = b.c.Compare.Headers
 		}
 		out.Comparer = b.comparer(headers, r.Compare.Rules, path+".compare.rules")
+		out.Again = b.again(headers, r.Compare.Rules)
 	}
 	return out
 }
@@ -115,15 +117,7 @@ const minDecoded = 16 << 20
 
 // comparer compiles the rules: those of a route go before the global ones.
 func (b *compiler) comparer(headers []string, own []config.Rule, path string) *compare.Comparer {
-	global := b.c.Compare.Rules
-	rules := make([]compare.Rule, 0, len(own)+len(global))
-	for _, r := range own {
-		rules = append(rules, rule(r))
-	}
-	for _, r := range global {
-		rules = append(rules, rule(r))
-	}
-	comparer, err := compare.New(compare.Options{Headers: headers, Rules: rules, MaxDecoded: max(minDecoded, b.c.Compare.MaxBody)})
+	comparer, err := compare.New(b.compareOptions(headers, own))
 	for _, e := range ruleErrors(err) {
 		at := fmt.Sprintf("%s[%d]", path, e.Index)
 		if e.Index >= len(own) {
@@ -136,6 +130,35 @@ func (b *compiler) comparer(headers []string, own []config.Rule, path string) *c
 			at += "." + e.Field
 		}
 		b.problem(at, "%v", e.Err)
+	}
+	return comparer
+}
+
+// compareOptions puts the rules together.
+func (b *compiler) compareOptions(headers []string, own []config.Rule) compare.Options {
+	global := b.c.Compare.Rules
+	rules := make([]compare.Rule, 0, len(own)+len(global))
+	for _, r := range own {
+		rules = append(rules, rule(r))
+	}
+	for _, r := range global {
+		rules = append(rules, rule(r))
+	}
+	return compare.Options{Headers: headers, Rules: rules, MaxDecoded: max(minDecoded, b.c.Compare.MaxBody)}
+}
+
+// again makes what compares two answers of one backend: both have the names that rename rules would change. It returns nil where the
+// comparer of old and new does as well.
+func (b *compiler) again(headers []string, own []config.Rule) proxy.Comparer {
+	o := b.compareOptions(headers, own)
+	n := len(o.Rules)
+	o.Rules = slices.DeleteFunc(o.Rules, func(r compare.Rule) bool { return r.Rename != "" })
+	if len(o.Rules) == n {
+		return nil
+	}
+	comparer, err := compare.New(o)
+	if err != nil {
+		return nil // comparer has said what is wrong
 	}
 	return comparer
 }
