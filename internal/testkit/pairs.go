@@ -14,7 +14,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/andybalholm/brotli"
 	"github.com/goccy/go-yaml"
+	"github.com/klauspost/compress/zstd"
 )
 
 // Pair is two answers to one request, and what must be said of them.
@@ -46,7 +48,7 @@ type Side struct {
 	// Body is text; Hex is bytes instead, in which white space does not count.
 	Body string `yaml:"body"`
 	Hex  string `yaml:"hex"`
-	// Encode names what the body is packed with, in that order: gzip, gzip-1, gzip-two (two members), deflate, deflate-raw.
+	// Encode names what the body is packed with, in that order: gzip, gzip-1, gzip-two (two members), deflate, deflate-raw, br, zstd.
 	Encode []string `yaml:"encode"`
 	// Headers and Trailers are sent as well.
 	Headers  map[string]string `yaml:"headers"`
@@ -224,6 +226,10 @@ func pack(name string, body []byte) ([]byte, error) {
 		w = zlib.NewWriter(&out)
 	case "deflate-raw":
 		w, err = flate.NewWriter(&out, flate.DefaultCompression)
+	case "br":
+		w = brotli.NewWriter(&out)
+	case "zstd":
+		w, err = zstd.NewWriter(&out, zstd.WithEncoderConcurrency(1))
 	default:
 		err = fmt.Errorf("no encoding %q", name)
 	}
