@@ -6,7 +6,9 @@ type Comparer struct {
 	root       int // the rule that suppresses at `$`, or none
 	headers    []comparedHeader
 	maxDecoded int64
+	maxNodes   int
 	json       *jsonEngine
+	text       *jsonEngine // for documents whose values are all texts
 }
 
 // Compare says how two answers to one request differ. A nil answer is Failed. Answers whose statuses are of different classes

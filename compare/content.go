@@ -126,7 +126,15 @@ func (f format) comparison() comparison {
 	switch f {
 	case formatJSON:
 		return compareJSON
-	case formatHTML, formatXML, formatText, formatForm, formatTable, formatRecords, formatMultipart:
+	case formatRecords:
+		return compareRecords
+	case formatTable:
+		return compareTable
+	case formatForm:
+		return compareForm
+	case formatMultipart:
+		return compareMultipart
+	case formatHTML, formatXML, formatText:
 		return compareText
 	case formatBinary, formatProtobuf, formatGRPC:
 	}

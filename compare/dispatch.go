@@ -1,10 +1,11 @@
 package compare
 
 import (
+	"bytes"
 	"fmt"
 )
 
-// compareParts compares two decoded bodies whose bytes differ, by the format that they have in common. If they have none, that
+// compareParts compares two decoded bodies whose bytes differ, unless a rule renames, by the format that they have in common. If they have none, that
 // is the difference. It returns the reason if they cannot be compared.
 func (c *Comparer) compareParts(old, new part, rec *recorder) Reason {
 	oldFormat, newFormat := chooseFormats(&old, &new)
@@ -12,7 +13,10 @@ func (c *Comparer) compareParts(old, new part, rec *recorder) Reason {
 	if oldFormat.structured() || newFormat.structured() || looksJSON(old.body) || looksJSON(new.body) {
 		path = "$"
 	}
+	same := bytes.Equal(old.body, new.body)
 	switch {
+	case same && (oldFormat != newFormat || !oldFormat.structured()):
+		return ""
 	case oldFormat != newFormat:
 		c.differInBody(rec, KindType, path, describePart(&old, oldFormat), describePart(&new, newFormat))
 		return ""
@@ -23,7 +27,7 @@ func (c *Comparer) compareParts(old, new part, rec *recorder) Reason {
 	switch {
 	case o.tooComplex:
 		return TooComplex
-	case o.old == nil && o.new == nil:
+	case o.old == nil && o.new == nil, same:
 		return ""
 	case old.declared == "" && new.declared == "":
 		// What was only guessed is no claim that a body could fail.

@@ -90,12 +90,17 @@ func headerEqual(name string) func(a, b string) bool {
 }
 
 // sameMediaType compares two media types: the case of type, parameter names and charset does not count, nor does the order of
-// the parameters. A parameter that only one has is a difference, `charset=utf-8` too.
+// the parameters. A parameter that only one has is a difference, `charset=utf-8` too; the boundary of a
+// multipart body is spelling.
 func sameMediaType(a, b string) bool {
 	typeA, parametersA, errA := mime.ParseMediaType(a)
 	typeB, parametersB, errB := mime.ParseMediaType(b)
 	if errA != nil || errB != nil {
 		return strings.Trim(a, " \t") == strings.Trim(b, " \t")
+	}
+	if strings.HasPrefix(typeA, "multipart/") {
+		delete(parametersA, "boundary")
+		delete(parametersB, "boundary")
 	}
 	if typeA != typeB || len(parametersA) != len(parametersB) {
 		return false

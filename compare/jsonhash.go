@@ -20,7 +20,7 @@ func (w *walker) hash(d *document, i uint32) uint64 {
 	switch {
 	case mode == IgnoreAll:
 		return 0
-	case timed && scalar:
+	case timed && scalar, w.rules.textual && scalar && w.rules.does(rules, actNumber):
 		return 1 // a time rule may equate a string with a number
 	case mode == IgnoreValue:
 		return mix(2, uint64(n.kind))

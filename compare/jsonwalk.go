@@ -174,14 +174,19 @@ func (w *walker) sameScalar(o, n uint32) bool {
 func (w *walker) tolerates(r *rule, o, n uint32) bool {
 	switch r.action {
 	case actTime:
-		a, ok1 := w.old.instant(o)
-		b, ok2 := w.new.instant(n)
+		a, ok1 := w.old.instant(o, w.rules.textual)
+		b, ok2 := w.new.instant(n, w.rules.textual)
 		return ok1 && ok2 && a.within(b, r.skew)
 	case actCoerce:
 		a, ok1 := w.old.coerced(o)
 		b, ok2 := w.new.coerced(n)
 		return ok1 && ok2 && a.equal(b)
 	default:
+	}
+	if w.rules.textual {
+		a, ok1 := w.old.coerced(o)
+		b, ok2 := w.new.coerced(n)
+		return ok1 && ok2 && a.within(b, r.absolute, r.relative)
 	}
 	if w.old.nodes[o].kind != jsonNumber || w.new.nodes[n].kind != jsonNumber {
 		return false
@@ -204,10 +209,13 @@ func (d *document) coerced(i uint32) (decimal, bool) {
 	return decimal{}, false
 }
 
-// instant reads a string or a number as a point in time.
-func (d *document) instant(i uint32) (instant, bool) {
+// instant reads a string or a number as a point in time; where all is text, a string that is a number too.
+func (d *document) instant(i uint32, textual bool) (instant, bool) {
 	switch d.nodes[i].kind {
 	case jsonString:
+		if number, ok := d.coerced(i); textual && ok {
+			return unixInstant(number)
+		}
 		return parseInstant(d.string(i))
 	case jsonNumber:
 		return unixInstant(parseDecimal(d.raw(i)))

@@ -141,7 +141,9 @@ func New(o Options) (*Comparer, error) {
 	c := &Comparer{
 		rules:      rules,
 		maxDecoded: min(maxDecoded, math.MaxInt32),
+		maxNodes:   maxNodes,
 		json:       newJSONEngine(rules, maxNodes),
+		text:       newJSONEngine(rules.asText(), maxNodes),
 	}
 	c.root = rootRule(rules)
 	c.setHeaders(o.Headers)

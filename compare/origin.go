@@ -37,3 +37,11 @@ func (o *origin) place(path string) string {
 
 // enter steps with a cursor that was just started to the place of the bodies that are compared.
 func (r *recorder) enter(c *cursor) { r.origin.enter(c) }
+
+// depth returns in how many bodies the one at o lies.
+func (o *origin) depth() int {
+	if o == nil {
+		return 0
+	}
+	return 1 + o.above.depth()
+}

@@ -49,7 +49,7 @@ type rule struct {
 	absolute  decimal
 	relative  decimal
 	skew      nanos
-	set       bool   // of unordered: repeats do not count
+	set       bool      // of unordered: repeats do not count
 	key       []segment // from an element to its key; empty for the element itself
 	rename    target
 	csvHeader bool
@@ -60,6 +60,14 @@ type ruleset struct {
 	rules   []rule
 	paths   *automaton
 	renames bool // there is a rule that renames
+	textual bool // all values are texts, as in CSV: rules for numbers and times read them
+}
+
+// asText returns the rules for documents whose values are all texts.
+func (s *ruleset) asText() *ruleset {
+	textual := *s
+	textual.textual = true
+	return &textual
 }
 
 // decision is the index of the deciding rule of each family, or none.
