@@ -31,8 +31,9 @@ type Program struct {
 	metrics  *metrics
 	current  atomic.Pointer[compiled]
 
-	wrote chan struct{} // new took its first write since the flip
-	fresh sync.Map      // the latest result of each check, by name, for where the store did not take it
+	wrote        chan struct{} // new took its first write since the flip
+	fresh        sync.Map      // the latest result of each check, by name, for where the store did not take it
+	explanations explanations  // of the groups of mismatches
 
 	store   *evidence.Store
 	machine *cutover.Machine

@@ -52,9 +52,14 @@ func printMismatches(p *printer, list admin.Mismatches) {
 		for _, d := range admin.DistinctPlaces(g.Differences) {
 			places = append(places, strings.TrimSpace(fmt.Sprintf("%s %s %s", d.Location, d.Path, d.Kind)))
 		}
-		rows = append(rows, []string{g.Signature, g.Route, fmt.Sprint(g.Count), instant(g.Last), g.ExampleID, shortened(strings.Join(places, ", "), 80)})
+		rows = append(rows, []string{g.Signature, g.Route, fmt.Sprint(g.Count), g.Cause(), instant(g.Last), g.ExampleID, shortened(strings.Join(places, ", "), 80)})
 	}
-	p.table([]string{"SIGNATURE", "ROUTE", "COUNT", "LAST", "EXAMPLE", "DIFFERENCES"}, rows)
+	p.table([]string{"SIGNATURE", "ROUTE", "COUNT", "CAUSE", "LAST", "EXAMPLE", "DIFFERENCES"}, rows)
+	for _, g := range list.Groups {
+		if paste := g.Paste(); paste != "" {
+			p.linef("\nrules for %s on route %s:\n%s", g.Signature, g.Route, strings.TrimSuffix(paste, "\n"))
+		}
+	}
 	for _, m := range list.Mismatches {
 		printMismatch(p, m, fewDifferences)
 	}

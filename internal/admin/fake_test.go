@@ -21,6 +21,7 @@ type run struct {
 	gate      cutover.Report
 	routes    []admin.Route
 	groups    []evidence.Group
+	why       map[string]admin.Explanation // by signature
 	samples   []evidence.Sample
 	checks    []evidence.CheckResult
 	events    []evidence.Event
@@ -71,6 +72,10 @@ func (r *run) Routes(_ context.Context, all bool) ([]admin.Route, error) {
 func (r *run) Mismatches(_ context.Context, q admin.MismatchQuery) ([]evidence.Group, []evidence.Sample, error) {
 	r.locked(func() { r.query = q })
 	return r.groups, r.samples, r.err
+}
+
+func (r *run) Explain(_ context.Context, g evidence.Group) (admin.Explanation, error) {
+	return r.why[g.Signature], r.err
 }
 
 func (r *run) Mismatch(_ context.Context, id string) (evidence.Sample, error) {
@@ -186,6 +191,7 @@ func shop() *run {
 		gate:    shopGate(now),
 		routes:  shopRoutes(),
 		groups:  shopGroups(now),
+		why:     shopWhy(),
 		samples: shopSamples(now),
 		checks:  shopChecks(now),
 		events:  shopEvents(now),
@@ -334,4 +340,31 @@ func shopEvents(now time.Time) []evidence.Event {
 	add(40*time.Hour, "alice", "attest", "shadow", "shadow", 3, "backup-1: s3://backups/2026-11-19, 41 tables restored and counted")
 	add(31*time.Hour, "alice", "restart", "shadow", "shadow", 3, "new v2.4.1 fixes the rounding of prices")
 	return events
+}
+
+func shopWhy() map[string]admin.Explanation {
+	real, half := .9734, .5
+	body := func(path string, kind compare.Kind) []admin.Place {
+		return []admin.Place{{Location: compare.InBody, Path: path, Kind: kind}}
+	}
+	return map[string]admin.Explanation{
+		"5e1c0a97": {
+			Real: &real, SecondReads: 4120,
+			Proposals: []admin.Proposal{{
+				Places: body("$.variants[*].price", compare.KindValue), Rule: `{path: "$.variants[*].price", number: {absolute: 0.01}}`,
+				Where: "routes[0].compare.rules", Reason: "up to 0.01 between the two numbers, as rounding makes it",
+			}},
+		},
+		"b07d11f2": {
+			Real: &half, SecondReads: 12, Noise: true,
+			Proposals: []admin.Proposal{
+				{Places: []admin.Place{{Location: compare.InStatus, Kind: compare.KindValue}}, Reason: "no rule is about the status: new must give the one that old gives"},
+				{
+					Places: []admin.Place{{Location: compare.InHeader, Path: "content-type", Kind: compare.KindValue}}, Rule: "{header: content-type, ignore: value}",
+					Where: "routes[1].compare.rules", Reason: "any other value of the header, which must still be there",
+				},
+				{Places: body("$", compare.KindType), Reason: "the bodies differ as a whole, and a rule for that would compare nothing of them"},
+			},
+		},
+	}
 }

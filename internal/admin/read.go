@@ -55,7 +55,13 @@ func (s *server) mismatches(r *http.Request, query MismatchQuery) (Mismatches, e
 	if err != nil {
 		return Mismatches{}, err
 	}
-	return viewMismatches(groups, samples), nil
+	why := make([]Explanation, len(groups))
+	for i, g := range groups {
+		if why[i], err = s.service.Explain(r.Context(), g); err != nil {
+			return Mismatches{}, err
+		}
+	}
+	return viewMismatches(groups, why, samples), nil
 }
 
 func (s *server) getMismatch(r *http.Request) (any, error) {

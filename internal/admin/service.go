@@ -26,6 +26,8 @@ type Reader interface {
 	Routes(ctx context.Context, all bool) ([]Route, error)
 	// Mismatches returns the groups and the newest samples that the query asks for, at most Limit of each.
 	Mismatches(ctx context.Context, query MismatchQuery) ([]evidence.Group, []evidence.Sample, error)
+	// Explain says how likely it is that a group is no noise, and proposes rules for it.
+	Explain(ctx context.Context, group evidence.Group) (Explanation, error)
 	// Mismatch returns one sample with both answers, or CodeNotFound.
 	Mismatch(ctx context.Context, id string) (evidence.Sample, error)
 	// Checks lists every configured check with its latest result.

@@ -128,6 +128,31 @@ type Group struct {
 	evidence.Group
 	Verdict     compare.Verdict `json:"verdict"`
 	Differences []Place         `json:"differences"`
+	Explanation
+}
+
+// Explanation is what is known about the cause of a group.
+type Explanation struct {
+	// Real is the probability that the group is no noise of old, 0 to 1; nil if that was not measured: for a failure, or where no
+	// request of the route was asked of old twice.
+	Real *float64 `json:"real"`
+	// SecondReads counts the exchanges of the route in which old was asked twice.
+	SecondReads int64 `json:"second_reads"`
+	// Noise says that old is proven to differ from itself at all these places about as often as new does from it.
+	Noise bool `json:"noise"`
+	// Proposals cover all places of the group that its samples show.
+	Proposals []Proposal `json:"proposals"`
+}
+
+// Proposal is the rule that would express the differences at some places of a group.
+type Proposal struct {
+	Places []Place `json:"places"`
+	// Rule is one line of YAML; empty where no rule is honest.
+	Rule string `json:"rule"`
+	// Where is the list in the configuration at whose beginning it would stand, such as `routes[0].compare.rules`; empty without a rule.
+	Where string `json:"where"`
+	// Reason says what the rule hides, or why there is none.
+	Reason string `json:"reason"`
 }
 
 // Place is a difference without its values.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/json"
+	"slices"
 	"time"
 	"unicode/utf8"
 
@@ -79,11 +80,11 @@ func tidyEvents(events []evidence.Event) []evidence.Event {
 	return out
 }
 
-func viewMismatches(groups []evidence.Group, samples []evidence.Sample) Mismatches {
+func viewMismatches(groups []evidence.Group, why []Explanation, samples []evidence.Sample) Mismatches {
 	view := Mismatches{Groups: make([]Group, len(groups)), Mismatches: make([]Mismatch, len(samples))}
 	for i, g := range groups {
 		g.First, g.Last = g.First.UTC(), g.Last.UTC()
-		view.Groups[i] = Group{Group: g, Verdict: g.Verdict, Differences: places(g.Differences)}
+		view.Groups[i] = Group{Group: g, Verdict: g.Verdict, Differences: places(g.Differences), Explanation: tidyExplanation(why[i])}
 	}
 	for i, s := range samples {
 		m := viewSample(s)
@@ -91,6 +92,14 @@ func viewMismatches(groups []evidence.Group, samples []evidence.Sample) Mismatch
 		view.Mismatches[i] = m
 	}
 	return view
+}
+
+func tidyExplanation(e Explanation) Explanation {
+	e.Proposals = slices.Clone(filled(e.Proposals))
+	for i := range e.Proposals {
+		e.Proposals[i].Places = filled(e.Proposals[i].Places)
+	}
+	return e
 }
 
 func places(differences []compare.Difference) []Place {

@@ -2,6 +2,7 @@ package evidence
 
 import (
 	"errors"
+	"strings"
 	"sync"
 	"time"
 
@@ -141,6 +142,11 @@ func (x *Exchange) compared() bool {
 	case compare.Skipped:
 	}
 	return false
+}
+
+// Whole reports whether all of the body was kept, perhaps decoded.
+func (l *Leg) Whole() bool {
+	return !strings.Contains(l.Note, "shortened") && !strings.Contains(l.Note, "withheld")
 }
 
 func (l *Leg) success() bool { return l.Status >= 200 && l.Status < 300 }

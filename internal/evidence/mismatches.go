@@ -152,3 +152,22 @@ func (s *Store) Ungrouped() int64 {
 	defer s.ledger.mu.Unlock()
 	return s.ledger.current().ungrouped
 }
+
+// Examples returns the first samples that the current window keeps of a signature, with their bodies, the oldest first.
+func (s *Store) Examples(ctx context.Context, signature string, limit int) (samples []Sample, err error) {
+	window, _ := s.Window()
+	rows, err := s.read.QueryContext(ctx, "SELECT "+sampleColumns+", old_body, new_body FROM samples WHERE window = ? AND signature = ? ORDER BY early DESC, time, id LIMIT ?",
+		window, signature, limit)
+	if err != nil {
+		return nil, s.failed("read the mismatches", err)
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	for rows.Next() {
+		sample, err := scanSample(rows)
+		if err != nil {
+			return nil, err
+		}
+		samples = append(samples, sample)
+	}
+	return samples, rows.Err()
+}

@@ -39,6 +39,15 @@ document.body.addEventListener("htmx:beforeSwap", (event) => {
   }
 });
 
+// What the reader has opened stays open in the new content.
+let open = [];
+document.body.addEventListener("htmx:beforeSwap", () => {
+  open = [...document.querySelectorAll("#live details[open]")].map((d) => d.id);
+});
+document.body.addEventListener("htmx:afterSwap", () => {
+  open.forEach((id) => document.getElementById(id)?.setAttribute("open", ""));
+});
+
 // What the run has become: told to screen readers, and to the buttons, which belong to a phase and an epoch.
 const follow = () => {
   const state = $("#live [data-key]");
