@@ -134,9 +134,15 @@ func (f format) comparison() comparison {
 		return compareForm
 	case formatMultipart:
 		return compareMultipart
-	case formatHTML, formatXML, formatText:
+	case formatHTML:
+		return compareHTML
+	case formatXML:
+		return compareXML
+	case formatProtobuf:
+		return compareProtobuf
+	case formatText:
 		return compareText
-	case formatBinary, formatProtobuf, formatGRPC:
+	case formatBinary, formatGRPC:
 	}
 	return compareBinary
 }
