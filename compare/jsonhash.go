@@ -14,7 +14,7 @@ func (w *walker) hash(d *document, i uint32) uint64 {
 		return 0
 	}
 	rules := w.rules.decide(&w.at)
-	timed := w.rules.does(rules, actTime)
+	timed, coerced := w.rules.does(rules, actTime), w.rules.does(rules, actCoerce)
 	scalar := n.kind != jsonObject && n.kind != jsonArray
 	mode := w.rules.ignores(rules)
 	switch {
@@ -22,10 +22,12 @@ func (w *walker) hash(d *document, i uint32) uint64 {
 		return 0
 	case timed && scalar, w.rules.textual && scalar && w.rules.does(rules, actNumber):
 		return 1 // a time rule may equate a string with a number
+	case mode == IgnoreValue && coerced && (n.kind == jsonNumber || n.kind == jsonString):
+		return 2 // the rule may equate the two
 	case mode == IgnoreValue:
 		return mix(2, uint64(n.kind))
 	}
-	if w.rules.does(rules, actCoerce) && scalar {
+	if coerced && scalar {
 		if number, ok := d.coerced(i); ok {
 			return mix(mix(3, uint64(jsonNumber)), number.hash())
 		}
@@ -35,7 +37,7 @@ func (w *walker) hash(d *document, i uint32) uint64 {
 	case jsonObject:
 		return mix(seed, w.hashMembers(d, i))
 	case jsonArray:
-		return mix(seed, w.hashElements(d, i, w.rules.does(rules, actUnordered)))
+		return mix(seed, w.hashElements(d, i, rules))
 	case jsonNumber:
 		if rules[familyValue] != none {
 			return seed
@@ -52,7 +54,9 @@ func (w *walker) hashMembers(d *document, i uint32) uint64 {
 	var sum uint64
 	for c := i + 1; c < d.nodes[i].next; c = d.nodes[c].next {
 		w.at.name(d.name(c))
-		if w.rules.ignores(w.rules.decide(&w.at)) != IgnoreAll {
+		rules := w.rules.decide(&w.at)
+		forgiven := w.rules.ignores(rules) == IgnoreAll || d.nodes[c].kind == jsonNull && w.rules.does(rules, actAbsent)
+		if !forgiven {
 			name := xxh3.Hash(d.name(c))
 			sum += mix(name, w.hash(d, c))
 		}
@@ -61,8 +65,13 @@ func (w *walker) hashMembers(d *document, i uint32) uint64 {
 	return sum
 }
 
-func (w *walker) hashElements(d *document, i uint32, unordered bool) uint64 {
+func (w *walker) hashElements(d *document, i uint32, rules decision) uint64 {
 	var sum uint64
+	var seen map[uint64]bool
+	if w.rules.set(rules) {
+		seen = map[uint64]bool{}
+	}
+	unordered := w.rules.orderless(rules)
 	index := 0
 	for c := i + 1; c < d.nodes[i].next; c = d.nodes[c].next {
 		if unordered {
@@ -75,7 +84,12 @@ func (w *walker) hashElements(d *document, i uint32, unordered bool) uint64 {
 			if !unordered {
 				place = uint64(index)
 			}
-			sum += mix(place+1, w.hash(d, c))
+			if h := mix(place+1, w.hash(d, c)); !seen[h] {
+				sum += h
+				if seen != nil {
+					seen[h] = true
+				}
+			}
 		}
 		w.at.pop()
 		index++

@@ -7,21 +7,32 @@ const (
 	tryWork      = 32
 )
 
-// unpaired says that an element has no partner.
-const unpaired = -1
+// What an element has in place of a partner.
+const (
+	unpaired = -1 // nothing
+	repeated = -2 // of a set: the other side has its like, which has a partner of its own
+)
 
 // multiset is two arrays whose order does not count, and how their elements pair up.
 type multiset struct {
 	w        *walker
+	rule     *rule
 	old, new []uint32
-	toNew    []int // per element of old its partner in new, or unpaired
+	toNew    []int // per element of old its partner in new, unpaired or repeated
 	toOld    []int
 	tried    map[[2]int]recorder // pairs that were compared
+	used     [][2]int            // those of them that repeated elements rest on
 }
 
-// unordered compares two arrays as multisets; rule is the one that says so.
-func (w *walker) unordered(o, n uint32, rule int) {
-	m := &multiset{w: w, old: w.old.children(o, nil), new: w.new.children(n, nil), tried: map[[2]int]recorder{}}
+// group is elements that may only pair with one another, by their indexes.
+type group struct{ old, new []int }
+
+// unordered compares two arrays whose order does not count; number is the rule that says so.
+func (w *walker) unordered(o, n uint32, number int) {
+	m := &multiset{
+		w: w, rule: &w.rules.rules[number], tried: map[[2]int]recorder{},
+		old: w.old.children(o, nil), new: w.new.children(n, nil),
+	}
 	m.toNew, m.toOld = allUnpaired(len(m.old)), allUnpaired(len(m.new))
 	if !w.spend(len(m.old) + len(m.new)) {
 		return
@@ -33,9 +44,12 @@ func (w *walker) unordered(o, n uint32, rule int) {
 		w.arrays(o, n, 0)
 		return
 	}
-	m.pairSame()
-	if w.at.alive() || w.at.matched() {
-		m.pairTolerated()
+	groups := m.groups()
+	for i := range groups {
+		m.pair(&groups[i])
+		if w.stopped() {
+			break
+		}
 	}
 	w.at.pop()
 	if w.stopped() {
@@ -46,10 +60,15 @@ func (w *walker) unordered(o, n uint32, rule int) {
 			w.rec.merge(r.forgiven)
 		}
 	}
-	if m.reordered() {
-		w.forgive(rule)
+	for _, pair := range m.used {
+		w.rec.merge(m.tried[pair].forgiven)
 	}
-	m.report()
+	if m.reordered() {
+		w.forgive(number)
+	}
+	for i := range groups {
+		m.report(&groups[i])
+	}
 }
 
 func allUnpaired(n int) []int {
@@ -60,40 +79,86 @@ func allUnpaired(n int) []int {
 	return s
 }
 
+// groups returns the groups, in the order of old: one for each key, or a single one.
+func (m *multiset) groups() []group {
+	if m.rule.action == actKey {
+		return m.byKey()
+	}
+	g := group{make([]int, len(m.old)), make([]int, len(m.new))}
+	for i := range g.old {
+		g.old[i] = i
+	}
+	for i := range g.new {
+		g.new[i] = i
+	}
+	return []group{g}
+}
+
+// single reports whether the group is one element of each side, which belong together whatever they hold.
+func (m *multiset) single(g *group) bool {
+	return m.rule.action == actKey && len(g.old) == 1 && len(g.new) == 1
+}
+
+// pair finds partners within a group.
+func (m *multiset) pair(g *group) {
+	switch {
+	case len(g.old) == 0 || len(g.new) == 0:
+		return
+	case m.single(g):
+		m.join(g.old[0], g.new[0])
+		return
+	}
+	m.pairSame(g)
+	if m.w.stopped() || !m.w.at.alive() && !m.w.at.matched() && !m.w.rules.renames {
+		return
+	}
+	for _, b := range m.buckets(g) {
+		if m.rule.set {
+			m.cover(b)
+		} else {
+			m.match(b.old, b.new)
+		}
+		if m.w.stopped() {
+			return
+		}
+	}
+}
+
 func (m *multiset) join(o, n int) { m.toNew[o], m.toOld[n] = n, o }
 
 // pairSame pairs elements that are the same without any rule, preferably at the same index.
-func (m *multiset) pairSame() {
+func (m *multiset) pairSame(g *group) {
 	w := m.w
 	w.at.forget()
 	defer w.at.pop()
-	byHash := make(map[uint64][]int, len(m.new))
-	newHash := make([]uint64, len(m.new))
-	for n, node := range m.new {
-		newHash[n] = w.hash(&w.new, node)
+	newHash := make(map[int]uint64, len(g.new))
+	byHash := make(map[uint64][]int, len(g.new))
+	for _, n := range g.new {
+		newHash[n] = w.hash(&w.new, m.new[n])
 	}
 	var rest []int
-	var restHash []uint64
-	for o, node := range m.old {
-		h := w.hash(&w.old, node)
-		if o < len(m.new) && h == newHash[o] && w.same(node, m.new[o]) {
+	oldHash := make(map[int]uint64, len(g.old))
+	for _, o := range g.old {
+		h := w.hash(&w.old, m.old[o])
+		oldHash[o] = h
+		if there, ok := newHash[o]; ok && h == there && w.same(m.old[o], m.new[o]) {
 			m.join(o, o)
 			continue
 		}
-		rest, restHash = append(rest, o), append(restHash, h)
+		rest = append(rest, o)
 	}
-	for n, h := range newHash {
+	for _, n := range g.new {
 		if m.toOld[n] == unpaired {
-			byHash[h] = append(byHash[h], n)
+			byHash[newHash[n]] = append(byHash[newHash[n]], n)
 		}
 	}
-	for i, o := range rest {
-		candidates := byHash[restHash[i]]
+	for _, o := range rest {
+		candidates := byHash[oldHash[o]]
 		for k, n := range candidates {
 			if w.same(m.old[o], m.new[n]) {
 				m.join(o, n)
 				candidates[k] = candidates[0]
-				byHash[restHash[i]] = candidates[1:]
+				byHash[oldHash[o]] = candidates[1:]
 				break
 			}
 		}
@@ -101,154 +166,74 @@ func (m *multiset) pairSame() {
 			return
 		}
 	}
+	if m.rule.set {
+		m.forgiveRepeats(g, oldHash, newHash)
+	}
 }
 
-// pairTolerated pairs what is left as far as the rules beneath allow. Elements whose hashes under the rules differ never
-// pair, so that each bucket of one hash is a matching of its own.
-func (m *multiset) pairTolerated() {
+// forgiveRepeats marks the elements of a set whose like has a partner.
+func (m *multiset) forgiveRepeats(g *group, oldHash, newHash map[int]uint64) {
 	w := m.w
-	type bucket struct{ old, new []int }
-	buckets := map[uint64]*bucket{}
-	var order []*bucket
-	get := func(h uint64) *bucket {
-		b := buckets[h]
-		if b == nil {
-			b = &bucket{}
-			buckets[h] = b
-			order = append(order, b)
+	byOld, byNew := map[uint64][2]int{}, map[uint64][2]int{} // pairs by the hash they share
+	for _, o := range g.old {
+		if n := m.toNew[o]; n >= 0 {
+			byOld[oldHash[o]], byNew[newHash[n]] = [2]int{o, n}, [2]int{o, n}
 		}
-		return b
 	}
-	for o, node := range m.old {
-		b := get(w.hash(&w.old, node))
-		b.old = append(b.old, o)
-	}
-	for n, node := range m.new {
-		b := get(w.hash(&w.new, node))
-		b.new = append(b.new, n)
-	}
-	for _, b := range order {
-		if w.stopped() {
-			return
+	for _, o := range g.old {
+		if pair, ok := byNew[oldHash[o]]; ok && m.toNew[o] == unpaired && w.same(m.old[o], m.new[pair[1]]) {
+			m.toNew[o] = repeated
 		}
-		m.match(b.old, b.new)
 	}
-}
-
-// match finds the largest set of pairs between elements of old and of new, by augmenting paths: elements that are the same
-// may be given other partners if that leaves fewer without one.
-func (m *multiset) match(old, new []int) {
-	left, leftNew := free(old, m.toNew), free(new, m.toOld)
-	if len(left) == 0 || len(leftNew) == 0 {
-		return
-	}
-	if len(left) > maxLeftovers || len(leftNew) > maxLeftovers {
-		m.w.work = -1
-		return
-	}
-	for _, o := range left {
-		m.augment(o, new, make(map[int]bool, len(new)))
-		if m.w.stopped() {
-			return
+	for _, n := range g.new {
+		if pair, ok := byOld[newHash[n]]; ok && m.toOld[n] == unpaired && w.same(m.old[pair[0]], m.new[n]) {
+			m.toOld[n] = repeated
 		}
 	}
 }
 
-// free returns the elements that have no partner.
-func free(elements, partner []int) []int {
-	var out []int
-	for _, e := range elements {
-		if partner[e] == unpaired {
-			out = append(out, e)
-		}
-	}
-	return out
-}
-
-// augment finds o a partner, moving others to another one where that is needed.
-func (m *multiset) augment(o int, new []int, seen map[int]bool) bool {
-	if !m.w.spend(len(new)) {
-		return false
-	}
-	// First one that is free, at the same index at best.
-	if o < len(m.toOld) && m.toOld[o] == unpaired && m.compatible(o, o) {
-		m.join(o, o)
-		return true
-	}
-	for _, n := range new {
-		if m.toOld[n] == unpaired && !seen[n] && m.compatible(o, n) {
-			m.join(o, n)
-			return true
-		}
-	}
-	for _, n := range new {
-		if seen[n] || m.toOld[n] == unpaired || !m.compatible(o, n) {
-			continue
-		}
-		seen[n] = true
-		if m.augment(m.toOld[n], new, seen) {
-			m.join(o, n)
-			return true
-		}
-	}
-	return false
-}
-
-// compatible reports whether the rules let two elements pass as equal.
-func (m *multiset) compatible(o, n int) bool {
-	r, ok := m.tried[[2]int{o, n}]
-	if !ok && m.w.spend(tryWork) {
-		r = m.w.try(m.old[o], m.new[n], 1)
-		m.tried[[2]int{o, n}] = r
-	}
-	return r.found == 0 && !m.w.stopped()
-}
-
-// reordered reports whether the pairs cross.
+// reordered reports whether the rule forgave something: pairs cross, or elements of a set repeat.
 func (m *multiset) reordered() bool {
 	last := unpaired
 	for _, n := range m.toNew {
-		if n == unpaired {
+		switch {
+		case n == unpaired:
 			continue
-		}
-		if n < last {
+		case n < last: // repeated is less than any
 			return true
 		}
 		last = n
 	}
+	for _, o := range m.toOld {
+		if o == repeated {
+			return true
+		}
+	}
 	return false
 }
 
-// report records the elements without a partner: one by one, or as changed ones if both sides have as many.
-func (m *multiset) report() {
+// report records what of a group differs: the elements that belong together, then those without a partner.
+func (m *multiset) report(g *group) {
 	w := m.w
-	var old, new []int
-	for o, n := range m.toNew {
-		if n == unpaired {
-			old = append(old, o)
-		}
-	}
-	for n, o := range m.toOld {
-		if o == unpaired {
-			new = append(new, n)
-		}
-	}
-	if len(old) == len(new) {
-		for _, o := range old {
-			n := m.nearest(o, new)
-			new = remove(new, n)
-			w.enterLeftover(o)
-			w.pair(m.old[o], m.new[n])
-			w.leave()
-			if w.stopped() {
-				return
-			}
-		}
+	if m.single(g) {
+		w.enterLeftover(g.old[0])
+		w.pair(m.old[g.old[0]], m.new[g.new[0]])
+		w.leave()
 		return
 	}
+	old, new := free(g.old, m.toNew), free(g.new, m.toOld)
+	even := len(old) == len(new)
 	for _, o := range old {
+		if w.stopped() {
+			return
+		}
 		w.enterLeftover(o)
-		w.lone(m.old[o], absent)
+		if n, ok := m.nearest(o, new, even); ok {
+			new = remove(new, n)
+			w.pair(m.old[o], m.new[n])
+		} else {
+			w.lone(m.old[o], absent)
+		}
 		w.leave()
 	}
 	for _, n := range new {
@@ -258,21 +243,40 @@ func (m *multiset) report() {
 	}
 }
 
-// nearest returns the element of new with the fewest differences from o; the first one where there are too many to look.
-func (m *multiset) nearest(o int, new []int) int {
-	if len(new) > maxLeftovers || len(new) == 1 {
-		return new[0]
-	}
+// nearest returns the element of new with the fewest differences from o, so that one that has changed shows as what changed in
+// it. even says that both sides have as many elements without a partner, so that each is taken to have changed; otherwise half of the
+// values in an element must agree.
+func (m *multiset) nearest(o int, new []int, even bool) (int, bool) {
 	w := m.w
-	w.at.element()
-	defer w.at.pop()
+	node := m.old[o]
+	switch scalar := w.old.nodes[node].kind < jsonArray; {
+	case len(new) == 0 || !even && (scalar || len(new) > maxLeftovers):
+		return 0, false
+	case even && (len(new) > maxLeftovers || len(new) == 1):
+		return new[0], true
+	}
+	// The cursor is at the element already.
 	best, fewest := new[0], MaxDifferences
+	if !even {
+		best, fewest = unpaired, min(MaxDifferences, w.old.scalars(node)/2+1)
+	}
 	for _, n := range new {
-		if r := w.try(m.old[o], m.new[n], fewest); r.found < fewest {
+		if r := w.try(node, m.new[n], fewest); r.found < fewest {
 			best, fewest = n, r.found
 		}
 	}
-	return best
+	return best, best != unpaired
+}
+
+// scalars returns how many values in i are neither objects nor arrays.
+func (d *document) scalars(i uint32) int {
+	n := 0
+	for c := i; c < d.nodes[i].next; c++ {
+		if d.nodes[c].kind < jsonArray {
+			n++
+		}
+	}
+	return n
 }
 
 func remove(s []int, e int) []int {

@@ -54,7 +54,7 @@ func (w *walker) pair(o, n uint32) {
 	switch {
 	case oldKind == newKind && oldKind == jsonObject:
 		w.objects(o, n)
-	case oldKind == newKind && oldKind == jsonArray && w.rules.does(d, actUnordered):
+	case oldKind == newKind && oldKind == jsonArray && w.rules.orderless(d):
 		w.unordered(o, n, d[familyStructure])
 	case oldKind == newKind && oldKind == jsonArray:
 		w.arrays(o, n, 0)
@@ -77,11 +77,24 @@ func (w *walker) lone(o, n uint32) {
 	switch {
 	case w.rules.ignores(d) == IgnoreAll:
 		w.forgive(d[familySuppress])
+	case w.rules.does(d, actAbsent) && w.atMember() && w.isNull(o, n):
+		w.forgive(d[familyStructure])
 	case n == absent:
 		w.differ(KindMissing, o, absent)
 	default:
 		w.differ(KindExtra, absent, n)
 	}
+}
+
+// atMember reports whether the place is that of an object's member.
+func (w *walker) atMember() bool { return len(w.path) > 0 && w.path[len(w.path)-1].document != nil }
+
+// isNull reports whether a value that only one side has is null.
+func (w *walker) isNull(o, n uint32) bool {
+	if n == absent {
+		return w.old.nodes[o].kind == jsonNull
+	}
+	return w.new.nodes[n].kind == jsonNull
 }
 
 func (w *walker) forgive(rule int) {

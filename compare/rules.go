@@ -90,6 +90,12 @@ func (s *ruleset) does(d decision, a action) bool {
 	return i != none && s.rules[i].action == a
 }
 
+// orderless reports whether the order of an array does not count.
+func (s *ruleset) orderless(d decision) bool { return s.does(d, actUnordered) || s.does(d, actKey) }
+
+// set reports whether repeats in an array do not count either.
+func (s *ruleset) set(d decision) bool { return s.does(d, actUnordered) && s.rules[d[familyStructure]].set }
+
 // rootRule returns the rule that suppresses at `$`, or none. It is asked for bodies that are not JSON.
 func rootRule(s *ruleset) int {
 	var c cursor
