@@ -1,18 +1,18 @@
 package compare
 
-// byKey groups the elements by the value of their key. Those without one are a group, in the place of the first of them.
-func (m *multiset) byKey() []group {
+// byKey cohorts the elements by the value of their key. Those without one are a cohort, in the place of the first of them.
+func (m *multiset) byKey() []cohort {
 	k := m.w.keyOf(m.rule)
-	var groups []group
-	numbers := map[uint64]int{} // of groups, by the hash of the key
-	get := func(d *document, element uint32) *group {
+	var cohorts []cohort
+	numbers := map[uint64]int{} // of cohorts, by the hash of the key
+	get := func(d *document, element uint32) *cohort {
 		h := m.w.keyHash(d, element, k)
 		i, ok := numbers[h]
 		if !ok {
-			i = len(groups)
-			groups, numbers[h] = append(groups, group{}), i
+			i = len(cohorts)
+			cohorts, numbers[h] = append(cohorts, cohort{}), i
 		}
-		return &groups[i]
+		return &cohorts[i]
 	}
 	for o, node := range m.old {
 		g := get(&m.w.old, node)
@@ -22,7 +22,7 @@ func (m *multiset) byKey() []group {
 		g := get(&m.w.new, node)
 		g.new = append(g.new, n)
 	}
-	return groups
+	return cohorts
 }
 
 // elementKey is where the elements of an array have their key, and what is said about that place.

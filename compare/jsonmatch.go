@@ -1,15 +1,15 @@
 package compare
 
-// buckets divides a group into elements that may pair as the rules allow: those whose hashes under the rules differ never do, so
-// that each bucket is a matching of its own.
-func (m *multiset) buckets(g *group) []*group {
+// candidates divides a cohort into elements that may pair as the rules allow: those whose hashes under the rules differ never do, so
+// that each cohort is a matching of its own.
+func (m *multiset) candidates(g *cohort) []*cohort {
 	w := m.w
-	byHash := map[uint64]*group{}
-	var order []*group
-	get := func(h uint64) *group {
+	byHash := map[uint64]*cohort{}
+	var order []*cohort
+	get := func(h uint64) *cohort {
 		b := byHash[h]
 		if b == nil {
-			b = &group{}
+			b = &cohort{}
 			byHash[h] = b
 			order = append(order, b)
 		}
@@ -102,7 +102,7 @@ func (m *multiset) partner(o int, candidates []int) int {
 }
 
 // cover finds the elements of a set a like on the other side, where one may serve many.
-func (m *multiset) cover(g *group) {
+func (m *multiset) cover(g *cohort) {
 	old, new := free(g.old, m.toNew), free(g.new, m.toOld)
 	if len(old) == 0 && len(new) == 0 || !m.few(old, new) {
 		return

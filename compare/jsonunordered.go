@@ -24,8 +24,8 @@ type multiset struct {
 	used     [][2]int            // those of them that repeated elements rest on
 }
 
-// group is elements that may only pair with one another, by their indexes.
-type group struct{ old, new []int }
+// cohort is elements that may only pair with one another, by their indexes.
+type cohort struct{ old, new []int }
 
 // unordered compares two arrays whose order does not count; number is the rule that says so.
 func (w *walker) unordered(o, n uint32, number int) {
@@ -44,9 +44,9 @@ func (w *walker) unordered(o, n uint32, number int) {
 		w.arrays(o, n, 0)
 		return
 	}
-	groups := m.groups()
-	for i := range groups {
-		m.pair(&groups[i])
+	cohorts := m.cohorts()
+	for i := range cohorts {
+		m.pair(&cohorts[i])
 		if w.stopped() {
 			break
 		}
@@ -66,8 +66,8 @@ func (w *walker) unordered(o, n uint32, number int) {
 	if m.reordered() {
 		w.forgive(number)
 	}
-	for i := range groups {
-		m.report(&groups[i])
+	for i := range cohorts {
+		m.report(&cohorts[i])
 	}
 }
 
@@ -79,28 +79,28 @@ func allUnpaired(n int) []int {
 	return s
 }
 
-// groups returns the groups, in the order of old: one for each key, or a single one.
-func (m *multiset) groups() []group {
+// cohorts returns the cohorts, in the order of old: one for each key, or a single one.
+func (m *multiset) cohorts() []cohort {
 	if m.rule.action == actKey {
 		return m.byKey()
 	}
-	g := group{make([]int, len(m.old)), make([]int, len(m.new))}
+	g := cohort{make([]int, len(m.old)), make([]int, len(m.new))}
 	for i := range g.old {
 		g.old[i] = i
 	}
 	for i := range g.new {
 		g.new[i] = i
 	}
-	return []group{g}
+	return []cohort{g}
 }
 
-// single reports whether the group is one element of each side, which belong together whatever they hold.
-func (m *multiset) single(g *group) bool {
+// single reports whether the cohort is one element of each side, which belong together whatever they hold.
+func (m *multiset) single(g *cohort) bool {
 	return m.rule.action == actKey && len(g.old) == 1 && len(g.new) == 1
 }
 
-// pair finds partners within a group.
-func (m *multiset) pair(g *group) {
+// pair finds partners within a cohort.
+func (m *multiset) pair(g *cohort) {
 	switch {
 	case len(g.old) == 0 || len(g.new) == 0:
 		return
@@ -112,7 +112,7 @@ func (m *multiset) pair(g *group) {
 	if m.w.stopped() || !m.w.at.alive() && !m.w.at.matched() && !m.w.rules.renames {
 		return
 	}
-	for _, b := range m.buckets(g) {
+	for _, b := range m.candidates(g) {
 		if m.rule.set {
 			m.cover(b)
 		} else {
@@ -127,7 +127,7 @@ func (m *multiset) pair(g *group) {
 func (m *multiset) join(o, n int) { m.toNew[o], m.toOld[n] = n, o }
 
 // pairSame pairs elements that are the same without any rule, preferably at the same index.
-func (m *multiset) pairSame(g *group) {
+func (m *multiset) pairSame(g *cohort) {
 	w := m.w
 	w.at.forget()
 	defer w.at.pop()
@@ -172,7 +172,7 @@ func (m *multiset) pairSame(g *group) {
 }
 
 // forgiveRepeats marks the elements of a set whose like has a partner.
-func (m *multiset) forgiveRepeats(g *group, oldHash, newHash map[int]uint64) {
+func (m *multiset) forgiveRepeats(g *cohort, oldHash, newHash map[int]uint64) {
 	w := m.w
 	byOld, byNew := map[uint64][2]int{}, map[uint64][2]int{} // pairs by the hash they share
 	for _, o := range g.old {
@@ -212,8 +212,8 @@ func (m *multiset) reordered() bool {
 	return false
 }
 
-// report records what of a group differs: the elements that belong together, then those without a partner.
-func (m *multiset) report(g *group) {
+// report records what of a cohort differs: the elements that belong together, then those without a partner.
+func (m *multiset) report(g *cohort) {
 	w := m.w
 	if m.single(g) {
 		w.enterLeftover(g.old[0])

@@ -94,7 +94,9 @@ func (s *ruleset) does(d decision, a action) bool {
 func (s *ruleset) orderless(d decision) bool { return s.does(d, actUnordered) || s.does(d, actKey) }
 
 // set reports whether repeats in an array do not count either.
-func (s *ruleset) set(d decision) bool { return s.does(d, actUnordered) && s.rules[d[familyStructure]].set }
+func (s *ruleset) set(d decision) bool {
+	return s.does(d, actUnordered) && s.rules[d[familyStructure]].set
+}
 
 // rootRule returns the rule that suppresses at `$`, or none. It is asked for bodies that are not JSON.
 func rootRule(s *ruleset) int {
