@@ -24,6 +24,14 @@ func (p *Proxy) SetMask(m Mask) {
 	p.mask.Store(&m)
 }
 
+// Masked counts the places that are masked.
+func (p *Proxy) Masked() int {
+	if m := p.mask.Load(); m != nil {
+		return len(*m)
+	}
+	return 0
+}
+
 // masked takes the differences at masked places out of a result, and returns them. A result that does not hold all differences stays
 // as it is: what is missing in it may be real.
 func (p *Proxy) masked(route string, r compare.Result) (compare.Result, []compare.Difference) {

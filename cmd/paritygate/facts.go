@@ -97,7 +97,7 @@ func (p *Program) facts(ctx context.Context, c *compiled) (cutover.Facts, error)
 	state := p.machine.State()
 	f := cutover.Facts{
 		Now: time.Now().UTC(), WindowStart: state.WindowStart, WindowReason: state.WindowReason,
-		Gathered: p.store.LastArmed(),
+		Gathered: p.store.LastArmed(), Masked: p.proxy.Masked(),
 	}
 	if _, start := p.store.Window(); start.After(f.WindowStart) {
 		f.WindowStart = start // what is counted began later, at a reload

@@ -63,6 +63,3 @@ func noiseMask(places []evidence.NoisePlace) proxy.Mask {
 	}
 	return mask
 }
-
-// maskedPlaces counts the places that mirror.noise.auto masks.
-func (p *Program) maskedPlaces() int { return len(noiseMask(p.store.Noise(""))) }

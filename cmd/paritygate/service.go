@@ -75,7 +75,17 @@ func (s *service) warnings(state cutover.State) []string {
 	if state.Phase == cutover.Live {
 		warnings = append(warnings, "old stands still since the flip: reverse comparisons are skipped as stale")
 	}
+	if n := s.proxy.Masked(); n > 0 {
+		warnings = append(warnings, fmt.Sprintf("mirror.noise.auto masks the values at %s: what new gets wrong there and old changes by itself is not seen", places(n)))
+	}
 	return append(warnings, ruleWarnings(routeViews(c, s.store.Routes()))...)
+}
+
+func places(n int) string {
+	if n == 1 {
+		return "1 place"
+	}
+	return fmt.Sprintf("%d places", n)
 }
 
 func (s *service) Gate(ctx context.Context) (cutover.Report, error) { return s.gate(ctx) }

@@ -72,6 +72,8 @@ type Facts struct {
 	Routes   []RouteFacts
 	Checks   []CheckFacts
 	Attested map[string]bool
+	// Masked counts the places whose values are not compared because they are noise.
+	Masked int
 }
 
 // Evaluate judges every criterion that has something configured. It never passes on missing, stale or too little evidence.
@@ -192,6 +194,9 @@ func (g gate) responses() Criterion {
 	}
 	t := g.f.Total
 	observed := fmt.Sprintf("%d of %d units bad, at most %s at %s confidence", t.BadUnits, t.Units, percent(g.bound.Upper(t.Units, t.BadUnits)), percent(g.o.Confidence))
+	if g.f.Masked > 0 {
+		observed += fmt.Sprintf("; values at %d places are masked as noise", g.f.Masked)
+	}
 	return w.criterion("responses", observed, fmt.Sprintf("at most %s mismatch or failed, on every route", percent(g.o.Tolerance)),
 		"new answers as old does, on every route, within the tolerance")
 }

@@ -124,3 +124,18 @@ func TestWhatIsNotConfiguredIsLeftOut(t *testing.T) {
 		}
 	}
 }
+
+// What is masked is no reason against a pass, but whoever reads the gate must know of it.
+func TestTheGateTellsOfMasks(t *testing.T) {
+	f := facts()
+	f.Masked = 2
+	report := Evaluate(options(), f)
+	if report.Verdict != Pass {
+		t.Errorf("%+v", report)
+	}
+	for _, c := range report.Criteria {
+		if told := strings.Contains(c.Observed, "values at 2 places are masked as noise"); told != (c.Name == "responses") {
+			t.Errorf("%s: %s", c.Name, c.Observed)
+		}
+	}
+}

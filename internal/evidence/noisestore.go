@@ -42,8 +42,8 @@ func (w *window) noiseRows(snap *snapshot) {
 
 func (snap *snapshot) storeNoise(ctx context.Context, tx *sql.Tx) error {
 	for _, w := range snap.windows {
-		for _, table := range []string{"noise", "noise_places"} {
-			if _, err := tx.ExecContext(ctx, "DELETE FROM "+table+" WHERE window <= ?", w.id-sampleWindows); err != nil {
+		for _, statement := range []string{"DELETE FROM noise WHERE window <= ?", "DELETE FROM noise_places WHERE window <= ?"} {
+			if _, err := tx.ExecContext(ctx, statement, w.id-sampleWindows); err != nil {
 				return err
 			}
 		}
