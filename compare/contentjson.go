@@ -2,13 +2,9 @@ package compare
 
 import (
 	"bytes"
-	"errors"
 	"math"
 	"unicode/utf8"
 )
-
-// errNotWritten says that a body would become too large as JSON.
-var errNotWritten = errors.New("too large as JSON")
 
 // rewriter writes bodies of other formats as JSON texts, so that the engine and all rules work on them.
 type rewriter struct {
@@ -40,13 +36,8 @@ func (t *rewriter) separate() {
 	}
 }
 
-// appendQuoted appends text as a JSON string. A byte that is not UTF-8 becomes the escape of a surrogate that stands alone, which
-// nothing else becomes.
-func appendQuoted(out, text []byte) []byte {
-	return append(appendQuotedPart(append(out, '"'), text), '"')
-}
-
-// appendQuotedPart is appendQuoted without the quotes.
+// appendQuotedPart appends text as it stands between the quotes of a JSON string. A byte that is not UTF-8 becomes the escape of a
+// surrogate that stands alone, which nothing else becomes.
 func appendQuotedPart(out, text []byte) []byte {
 	for len(text) > 0 {
 		n := plainPrefix(text)

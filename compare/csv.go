@@ -76,6 +76,8 @@ type table struct {
 // cell is a cell as it is written but for the quotes around it.
 type cell struct {
 	text    []byte
+	start   int  // where it begins in the body, its quotes included
+	end     int  // where it ends
 	doubled bool // quotes within are written twice
 	bom     bool // a byte order mark stands in front
 	quoted  bool
@@ -204,10 +206,7 @@ type tableReader struct {
 
 // readTable reads a table of at most so many cells. The error is errTooComplex, or says what is wrong.
 func readTable(p *part, limit int) (*table, error) {
-	r := &tableReader{text: p.body, line: 1, comma: ',', quotes: true, limit: limit}
-	if strings.HasSuffix(p.media, "tab-separated-values") {
-		r.comma, r.quotes = '\t', false
-	}
+	r := newTableReader(p, limit)
 	for r.at < len(r.text) {
 		if err := r.row(); err != nil {
 			return nil, err
@@ -215,6 +214,14 @@ func readTable(p *part, limit int) (*table, error) {
 	}
 	r.dropBlankRows()
 	return &r.table, nil
+}
+
+func newTableReader(p *part, limit int) *tableReader {
+	r := &tableReader{text: p.body, line: 1, comma: ',', quotes: true, limit: limit}
+	if strings.HasSuffix(p.media, "tab-separated-values") {
+		r.comma, r.quotes = '\t', false
+	}
+	return r
 }
 
 // row reads a row and the line's end behind it.
@@ -249,7 +256,7 @@ func (r *tableReader) cell() error {
 		c.bom = true
 		r.at += len(bom)
 	}
-	start := r.at
+	c.start = r.at
 	if r.quotes && r.at < len(r.text) && r.text[r.at] == '"' {
 		line := r.line
 		if !r.quoted(&c) {
@@ -257,7 +264,7 @@ func (r *tableReader) cell() error {
 		}
 		if r.ended() {
 			c.quoted = true
-			c.text = r.text[start+1 : r.at-1]
+			c.text, c.end = r.text[c.start+1:r.at-1], r.at
 			r.cells = append(r.cells, c)
 			return nil
 		}
@@ -267,7 +274,7 @@ func (r *tableReader) cell() error {
 	for !r.ended() {
 		r.at++
 	}
-	c.text = r.text[start:r.at]
+	c.text, c.end = r.text[c.start:r.at], r.at
 	r.cells = append(r.cells, c)
 	return nil
 }

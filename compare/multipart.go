@@ -136,6 +136,15 @@ func transferEncoding(field *string) string {
 type bodyPart struct {
 	fields [fieldCount]*string // nil where there is none
 	body   []byte
+	start  int // where the body begins in the whole one
+}
+
+// name returns the name of the form's field that the part is; empty if it is none.
+func (p *bodyPart) name() string {
+	if p.fields[fieldDisposition] == nil {
+		return ""
+	}
+	return mediaParameter(*p.fields[fieldDisposition], "name")
 }
 
 // contentType returns the part's type, which is text if it says nothing (RFC 2046).
@@ -192,7 +201,10 @@ func readMultipart(p *part, limit int) ([]bodyPart, error) {
 		if len(parts) == limit {
 			return nil, errTooComplex
 		}
-		parts = append(parts, readBodyPart(p.body[d.end:max(d.end, next.start)]))
+		text := p.body[d.end:max(d.end, next.start)]
+		part := readBodyPart(text)
+		part.start = d.end + len(text) - len(part.body)
+		parts = append(parts, part)
 		d = next
 	}
 	return parts, nil
@@ -251,7 +263,7 @@ func delimiterAt(body []byte, start, at int) (delimiterLine, bool) {
 // readBodyPart reads a part's fields, up to an empty line, and takes the rest for its body.
 func readBodyPart(text []byte) bodyPart {
 	var fields [fieldCount][]byte // nil where there is none
-	current := none               // the field that a folded line continues
+	current := none               // the one that a folded line continues
 	for len(text) > 0 {
 		line, rest, _ := bytes.Cut(text, []byte("\n"))
 		text = rest
@@ -261,7 +273,7 @@ func readBodyPart(text []byte) bodyPart {
 		}
 		if line[0] == ' ' || line[0] == '\t' {
 			if current != none {
-				fields[current] = append(append(fields[current], ' '), bytes.Trim(line, " \t")...)
+				fields[current] = append(append(fields[current], ' '), bytes.Trim(line, " \t")...) //nolint:gosec // none was ruled out
 			}
 			continue
 		}

@@ -2,7 +2,6 @@ package compare
 
 import (
 	"errors"
-	"slices"
 	"sync"
 )
 
@@ -11,9 +10,10 @@ const (
 	redacted        = `"[redacted]"`
 	redactedShown   = "[redacted]"
 	redactedInvalid = `"[redacted: not readable as JSON]"`
+	redactedBody    = "[redacted: not readable as %s]"
 )
 
-// Redactor takes values out of JSON. It is safe for concurrent use.
+// Redactor takes values out of bodies. It is safe for concurrent use.
 type Redactor struct {
 	paths     *automaton
 	none      bool // there are no paths
@@ -49,37 +49,11 @@ func (r *Redactor) JSON(body []byte) []byte {
 	}
 	var c cursor
 	c.start(r.paths)
-	out, ok := r.replace(&c, body)
+	out, ok := r.replace(&c, body, nil)
 	if !ok {
 		return []byte(redactedInvalid)
 	}
 	return out
-}
-
-// Body returns an answer's body as it may be stored: without its Content-Encoding if that can be undone, and redacted if it is
-// JSON or begins like JSON. The result may be the answer's Body, which is not changed.
-func (r *Redactor) Body(a *Answer) []byte {
-	if len(a.Body) == 0 {
-		return a.Body
-	}
-	var o opener
-	defer o.close()
-	d, err := o.open(a, defaultMaxDecoded)
-	defer d.release()
-	switch {
-	case err != nil && a.format() == formatJSON && !r.none:
-		return []byte(redactedInvalid)
-	case err != nil:
-		return a.Body
-	}
-	body := d.body
-	if a.format() == formatJSON || looksJSON(body) {
-		body = r.JSON(body)
-	}
-	if d.own != nil {
-		body = slices.Clone(body) // the decoder's memory is used again
-	}
-	return body
 }
 
 // Covers reports whether the value at a difference's path is, lies in, or may hold a redacted place. Since `$..password` may lie
@@ -130,7 +104,7 @@ func (r *Redactor) Difference(d Difference) Difference {
 		case !c.alive():
 			return text
 		}
-		if out, ok := r.replace(c, []byte(text)); ok {
+		if out, ok := r.replace(c, []byte(text), nil); ok {
 			return string(out)
 		}
 		// What was cut short or is no JSON cannot be searched. Only a string in a valid document holds no places.
@@ -143,8 +117,9 @@ func (r *Redactor) Difference(d Difference) Difference {
 	return d
 }
 
-// replace replaces what the cursor's paths match in a JSON text; false if it is not valid. The cursor comes back to its place.
-func (r *Redactor) replace(c *cursor, text []byte) ([]byte, bool) {
+// replace replaces what the cursor's paths match in a JSON text, and members whose names are secret, if that is not nil; false if
+// the text is not valid. The cursor comes back to its place.
+func (r *Redactor) replace(c *cursor, text []byte, secret func(name string) bool) ([]byte, bool) {
 	d := r.documents.Get().(*document)
 	defer func() {
 		d.src = nil
@@ -155,7 +130,7 @@ func (r *Redactor) replace(c *cursor, text []byte) ([]byte, bool) {
 	if err := d.parse(text, defaultMaxNodes); err != nil {
 		return nil, false
 	}
-	e := editor{document: d, at: c}
+	e := editor{document: d, at: c, secret: secret}
 	e.visit(0)
 	if e.copied == 0 {
 		return text, true
@@ -167,6 +142,7 @@ func (r *Redactor) replace(c *cursor, text []byte) ([]byte, bool) {
 type editor struct {
 	*document
 	at     *cursor
+	secret func(name string) bool // of members; may be nil
 	out    []byte
 	copied int // how much of the text is in out, or replaced
 }
@@ -174,11 +150,10 @@ type editor struct {
 func (e *editor) visit(i uint32) {
 	n := e.nodes[i]
 	if e.at.matched() {
-		e.out = append(append(e.out, e.src[e.copied:n.start]...), redacted...)
-		e.copied = int(n.end)
+		e.hide(i)
 		return
 	}
-	if n.kind != jsonObject && n.kind != jsonArray || !e.at.alive() {
+	if n.kind != jsonObject && n.kind != jsonArray || !e.at.alive() && e.secret == nil {
 		return
 	}
 	index := 0
@@ -188,8 +163,19 @@ func (e *editor) visit(i uint32) {
 		} else {
 			e.at.index(index)
 		}
-		e.visit(c)
+		if n.kind == jsonObject && e.secret != nil && e.secret(string(e.name(c))) {
+			e.hide(c)
+		} else {
+			e.visit(c)
+		}
 		e.at.pop()
 		index++
 	}
+}
+
+// hide replaces a value.
+func (e *editor) hide(i uint32) {
+	n := e.nodes[i]
+	e.out = append(append(e.out, e.src[e.copied:n.start]...), redacted...)
+	e.copied = int(n.end)
 }

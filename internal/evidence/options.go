@@ -62,10 +62,11 @@ type RouteInfo struct {
 
 // Redactor hides what is secret at configured places; *compare.Redactor is one. It must not change its arguments.
 type Redactor interface {
-	// Body returns an answer's body, decoded if it can be, without what the configuration hides.
-	Body(*compare.Answer) []byte
-	// Difference returns d with the values that the configuration hides replaced.
-	Difference(compare.Difference) compare.Difference
+	// Body returns an answer's body, decoded if it can be, without what the configuration hides, and in what is not JSON without
+	// what secret says is a secret's name.
+	Body(a *compare.Answer, secret func(name string) bool) []byte
+	// InAnswers returns d with the values replaced that are hidden in the same way.
+	InAnswers(d compare.Difference, old, new *compare.Answer, secret func(name string) bool) compare.Difference
 }
 
 // Bounds that are not for a user to set: they only keep memory and disk finite.

@@ -30,11 +30,12 @@ func newRedaction(o *Options) redaction {
 func (r *redaction) sample(s *Sample) {
 	s.Target = hidePairs(s.Target)
 	s.Header = r.header(s.Header)
+	old, new := s.Old.answer(), s.New.answer()
 	r.leg(&s.Old)
 	r.leg(&s.New)
 	differences := make([]compare.Difference, len(s.Differences))
 	for i, d := range s.Differences {
-		differences[i] = r.difference(d)
+		differences[i] = r.difference(d, old, new)
 	}
 	s.Differences = differences
 }
@@ -61,13 +62,18 @@ func (r *redaction) leg(l *Leg) {
 	l.Error = hidePairs(l.Error)
 }
 
+// answer is the leg as it is compared.
+func (l *Leg) answer() *compare.Answer {
+	return &compare.Answer{Status: l.Status, Header: l.Header, Body: l.Body, Size: int64(len(l.Body))}
+}
+
 // body decodes, redacts and shortens a leg's body, and notes what is not as it was on the wire.
 func (r *redaction) body(l *Leg) {
 	if len(l.Body) == 0 {
 		return
 	}
 	encoding := contentEncoding(l.Header)
-	body := r.redactor.Body(&compare.Answer{Status: l.Status, Header: l.Header, Body: l.Body, Size: int64(len(l.Body))})
+	body := r.redactor.Body(l.answer(), isSecretName)
 	if encoding != "" {
 		if bytes.Equal(body, l.Body) {
 			l.Note = fmt.Sprintf("withheld: %d bytes of Content-Encoding %s, which cannot be searched for secrets", len(l.Body), encoding)
@@ -105,13 +111,13 @@ func startsLikeJSON(body []byte) bool {
 	return i < len(body) && (body[i] == '{' || body[i] == '[' || body[i] == '"')
 }
 
-func (r *redaction) difference(d compare.Difference) compare.Difference {
+func (r *redaction) difference(d compare.Difference, old, new *compare.Answer) compare.Difference {
 	switch {
 	case d.Location == compare.InHeader && isSecretHeader(d.Path, r.headers), d.Location == compare.InBody && isSecretPath(d.Path):
 		d.Old, d.New = hideValue(d.Old), hideValue(d.New)
 		return d
 	case d.Location == compare.InBody:
-		d = r.redactor.Difference(d)
+		d = r.redactor.InAnswers(d, old, new, isSecretName)
 	}
 	d.Old, d.New = hideInValue(d.Old), hideInValue(d.New)
 	return d
