@@ -36,8 +36,13 @@ func (t *rewriter) separate() {
 	}
 }
 
-// appendQuotedPart appends text as it stands between the quotes of a JSON string. A byte that is not UTF-8 becomes the escape of a
-// surrogate that stands alone, which nothing else becomes.
+// appendQuoted appends text as a JSON string. A byte that is not UTF-8 becomes the escape of a surrogate that stands alone, which
+// nothing else becomes.
+func appendQuoted(out, text []byte) []byte {
+	return append(appendQuotedPart(append(out, '"'), text), '"')
+}
+
+// appendQuotedPart is appendQuoted without the quotes.
 func appendQuotedPart(out, text []byte) []byte {
 	for len(text) > 0 {
 		n := plainPrefix(text)
