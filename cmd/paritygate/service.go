@@ -4,11 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"go.uber.org/zap"
 
-	"paritygate/config"
 	"paritygate/internal/admin"
 	"paritygate/internal/cutover"
 	"paritygate/internal/evidence"
@@ -78,7 +78,7 @@ func (s *service) warnings(state cutover.State) []string {
 	if n := s.proxy.Masked(); n > 0 {
 		warnings = append(warnings, fmt.Sprintf("mirror.noise.auto masks the values at %s: what new gets wrong there and old changes by itself is not seen", places(n)))
 	}
-	return append(warnings, ruleWarnings(routeViews(c, s.store.Routes()))...)
+	return append(warnings, ruleWarnings(routeViews(c, s.store.Routes(), nil))...)
 }
 
 func places(n int) string {
@@ -98,29 +98,7 @@ func (s *service) Routes(ctx context.Context, all bool) ([]admin.Route, error) {
 			return nil, err
 		}
 	}
-	return routeViews(s.current.Load(), stats), nil
-}
-
-// routeViews is what the API says of routes.
-func routeViews(c *compiled, stats []evidence.RouteStats) []admin.Route {
-	bound := cutover.Bound{Confidence: c.config.Gate.Confidence}
-	kinds := map[string]string{}
-	for _, r := range routesOf(c) {
-		kinds[r.name] = r.kind.String()
-	}
-	out := make([]admin.Route, 0, len(stats))
-	for i := range stats {
-		r := &stats[i]
-		route := admin.Route{
-			Route: r.Route, Kind: kinds[r.Route], Eligible: r.Eligible(), Verdicts: r.Verdicts, Skipped: r.Skipped,
-			MismatchRate: mismatchRate(r), UpperBound: bound.Upper(r.Units, r.BadUnits), Latency: admin.Latency{Old: r.Old, New: r.New},
-		}
-		if route.Kind == config.Read {
-			route.Rules = ruleUses(rulesOf(c.config, r.Route), r)
-		}
-		out = append(out, route)
-	}
-	return out
+	return routeViews(s.current.Load(), stats, s.store.Noise("")), nil
 }
 
 func (s *service) Mismatches(ctx context.Context, q admin.MismatchQuery) ([]evidence.Group, []evidence.Sample, error) {
@@ -154,6 +132,31 @@ func (s *service) Attest(ctx context.Context, change admin.Change, name, text st
 	state := s.machine.State()
 	s.audit(ctx, evidence.Event{Time: now, Actor: change.Actor, Kind: "attest", From: string(state.Phase), To: string(state.Phase), Epoch: state.Epoch, Reason: name + ": " + text})
 	return nil
+}
+
+// Attestations lists what the gate asks for, in its order, and then whatever else was vouched for.
+func (s *service) Attestations(ctx context.Context) ([]admin.Attestation, error) {
+	given, err := s.store.Attestations(ctx)
+	if err != nil {
+		return nil, err
+	}
+	valid, err := s.attested(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var out []admin.Attestation
+	for _, name := range gateOptions(s.current.Load().config).Required() {
+		out = append(out, admin.Attestation{Name: name, Required: true})
+	}
+	for _, a := range given {
+		at := slices.IndexFunc(out, func(o admin.Attestation) bool { return o.Name == a.Name })
+		if at < 0 {
+			at = len(out)
+			out = append(out, admin.Attestation{Name: a.Name})
+		}
+		out[at].Valid, out[at].Actor, out[at].Time, out[at].Evidence = valid[a.Name], a.Actor, &a.Time, a.Evidence
+	}
+	return out, nil
 }
 
 func (s *service) sameEpoch(change admin.Change) error {

@@ -78,4 +78,29 @@ func printRules(p *printer, routes []admin.Route) {
 	for _, warning := range ruleWarnings(routes) {
 		p.linef("warning: %s", warning)
 	}
+	printNoise(p, routes)
+}
+
+// printNoise shows where old differs from itself.
+func printNoise(p *printer, routes []admin.Route) {
+	var rows [][]string
+	for _, r := range routes {
+		for _, n := range r.Noise {
+			if !n.OldDiffers() {
+				continue
+			}
+			masked := "-"
+			if n.Masked {
+				masked = fmt.Sprintf("yes, hid %d", n.Hidden)
+			}
+			rows = append(rows, []string{
+				r.Route, strings.TrimSpace(fmt.Sprintf("%s %s %s", n.Location, n.Path, n.Kind)), fmt.Sprint(n.Asked), fmt.Sprint(n.OnlyOld + n.Both),
+				fmt.Sprint(n.OnlyNew + n.Both), admin.Share(n.Real), string(n.Finding), masked,
+			})
+		}
+	}
+	if len(rows) > 0 {
+		p.line("")
+		p.table([]string{"ROUTE", "OLD DIFFERS FROM ITSELF AT", "ASKED TWICE", "OLD DIFFERS", "NEW DIFFERS", "REAL", "FINDING", "MASKED"}, rows)
+	}
 }

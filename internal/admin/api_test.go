@@ -44,6 +44,9 @@ func TestReads(t *testing.T) {
 		{"/v1/mismatches/m-1022", `"body":"/9j/4A==","encoding":"base64"`},
 		{"/v1/checks", `{"checks":[{"name":"datasets","type":"count","verdict":"pass","variance":0.0004,"old":"1204511","new":"1204029","tolerance":{},"differences":[],"at":"2026-11-21T08:00:00Z","duration_seconds":0.412,"reason":"within 1 %"}`},
 		{"/v1/checks", `{"name":"tags","type":"count","verdict":"inconclusive","variance":null,"old":null,"new":null,"tolerance":{},"differences":[],"at":null`},
+		{"/v1/routes", `"noise":[{"location":"body","path":"$.variants[*].price","kind":"value","asked":4120,"only_new":91,"only_old":61,"both":3,"real":0.9923,"finding":"open","masked":false,"hidden":0},`},
+		{"/v1/attestations", `{"attestations":[{"name":"backup-1","required":true,"valid":true,"actor":"alice","time":"`},
+		{"/v1/attestations", `"evidence":"s3://backups/2026-11-19, 41 tables restored and counted"},{"name":"backup-2","required":true,"valid":false,"actor":"","time":null,"evidence":""}]}`},
 		{"/v1/events", `{"events":[{"seq":1,"time":"2026-11-21T08:00:00Z","actor":"local","kind":"start","from":"","to":"shadow","epoch":1,"reason":"first start","evidence":{},"hash":"`},
 		{"/metrics", "\nparitygate_epoch 0\n"},
 		{"/healthz", `{"status":"ok"}`},
@@ -61,7 +64,7 @@ func TestArraysAreNeverNull(t *testing.T) {
 	server := serve(t, &run{readiness: admin.Readiness{State: admin.Ready}, samples: []evidence.Sample{{ID: "a"}}, groups: []evidence.Group{{}}})
 	for _, path := range []string{
 		"/v1/status", "/v1/gate", "/v1/routes", "/v1/mismatches", "/v1/mismatches/a",
-		"/v1/checks", "/v1/events", "/readyz", "/console/history",
+		"/v1/checks", "/v1/events", "/v1/attestations", "/readyz", "/console/history",
 	} {
 		if got := call(t, server, "GET", path, ""); got.Status != 200 || strings.Contains(strings.ReplaceAll(got.Body, `"real":null`, ""), "null") {
 			t.Errorf("%s: %d %s", path, got.Status, got.Body)

@@ -32,16 +32,20 @@ func (e Explanation) Measured() bool { return e.Real != nil }
 // Sure reports whether the group is so likely real that no more words are needed.
 func (e Explanation) Sure() bool { return e.Measured() && *e.Real >= surelyReal }
 
-// Share is the probability in whole percent, which is never rounded up to certainty; a dash where nothing was measured.
+// Share is the probability in whole percent; a dash where nothing was measured.
 func (e Explanation) Share() string {
 	if !e.Measured() {
 		return "–"
 	}
-	share := math.Floor(*e.Real * 100)
-	if share >= 99 && *e.Real > 0.99 {
+	return Share(*e.Real)
+}
+
+// Share is a probability in whole percent, which is never rounded up to certainty.
+func Share(probability float64) string {
+	if probability > 0.99 {
 		return "over 99 %"
 	}
-	return fmt.Sprintf("%.0f %%", share)
+	return fmt.Sprintf("%.0f %%", math.Floor(probability*100))
 }
 
 // Paste is the proposals as lines of YAML, to be put before the rules that the first line names; what else is to be said is in comments.

@@ -112,6 +112,12 @@ func (c *Client) Events(ctx context.Context, after int64, limit int) ([]evidence
 	return body.Events, err
 }
 
+// Attestations returns what the gate asks people to vouch for, and what was given.
+func (c *Client) Attestations(ctx context.Context) ([]Attestation, error) {
+	body, err := get[attestationsBody](ctx, c, "attestations", nil)
+	return body.Attestations, err
+}
+
 // SetMirror sets the fraction of the reads that is mirrored, 0 to 1. The server knows the actor: Change.Actor is not sent.
 func (c *Client) SetMirror(ctx context.Context, change Change, fraction float64) (Status, error) {
 	number := json.Number(strconv.FormatFloat(fraction, 'g', -1, 64))

@@ -30,7 +30,7 @@ func TestPages(t *testing.T) {
 	server := serve(t, r)
 	for path, want := range map[string][]string{
 		"/":                  {"supabase-to-planetscale", `aria-current="step"`, "Epoch 3", "on product 63 of 2,911", "3 of 7 criteria pass", "Restart the window…"},
-		"/routes":            {"383,040", `<code>{path: &#34;$..requestId&#34;, ignore: true}</code>`, `<span class="verdict much"`, "12,310", "Hid nothing so far: <code>{path: &#34;$.never&#34;", "queue\u00a0full", "142\u00a0ms → 131\u00a0ms"},
+		"/routes":            {"383,040", `<code>{path: &#34;$..requestId&#34;, ignore: true}</code>`, `<span class="verdict much"`, "12,310", "$.recommendations[*].score", "34 %", "masked, hid 41,102", "over 99 %", "Hid nothing so far: <code>{path: &#34;$.never&#34;", "queue\u00a0full", "142\u00a0ms → 131\u00a0ms"},
 		"/mismatches":        {"7,902", "97 % real", `>noise</span>`, "not measured", "- {path: &#34;$.variants[*].price&#34;, number: {absolute: 0.01}} # hides up to", "$.variants[0].price", `href="/mismatches/m-1041"`, "no answer within 10s"},
 		"/mismatches/m-1041": {`<tr class="differs"><td>      &#34;price&#34;: 49.90,</td><td>      &#34;price&#34;: 49.89,</td></tr>`, `<tr class="forgiven"><td>  &#34;requestId&#34;`},
 		"/mismatches/m-1038": {"upstream query failed", "500 Internal Server Error"},

@@ -16,18 +16,19 @@ import (
 
 // run is a Service whose state a test sets, and which keeps what was asked of it.
 type run struct {
-	mu        sync.Mutex
-	status    admin.Status
-	gate      cutover.Report
-	routes    []admin.Route
-	groups    []evidence.Group
-	why       map[string]admin.Explanation // by signature
-	samples   []evidence.Sample
-	checks    []evidence.CheckResult
-	events    []evidence.Event
-	readiness admin.Readiness
-	err       error  // what every method answers, if set
-	panics    string // what Status panics with, if set
+	mu           sync.Mutex
+	status       admin.Status
+	gate         cutover.Report
+	routes       []admin.Route
+	groups       []evidence.Group
+	why          map[string]admin.Explanation // by signature
+	samples      []evidence.Sample
+	checks       []evidence.CheckResult
+	events       []evidence.Event
+	attestations []admin.Attestation
+	readiness    admin.Readiness
+	err          error  // what every method answers, if set
+	panics       string // what Status panics with, if set
 
 	all       bool
 	query     admin.MismatchQuery
@@ -106,6 +107,10 @@ func (r *run) Events(_ context.Context, after int64, limit int) ([]evidence.Even
 		return events[:min(limit, len(events))], r.err
 	}
 	return events[max(0, len(events)-limit):], r.err
+}
+
+func (r *run) Attestations(context.Context) ([]admin.Attestation, error) {
+	return r.attestations, r.err
 }
 
 func (r *run) change(ctx context.Context, m made, c admin.Change, epochMatters bool) error {
@@ -188,13 +193,14 @@ func shop() *run {
 			Version:       "0.1.0",
 			UptimeSeconds: 190_000,
 		},
-		gate:    shopGate(now),
-		routes:  shopRoutes(),
-		groups:  shopGroups(now),
-		why:     shopWhy(),
-		samples: shopSamples(now),
-		checks:  shopChecks(now),
-		events:  shopEvents(now),
+		gate:         shopGate(now),
+		routes:       shopRoutes(),
+		groups:       shopGroups(now),
+		why:          shopWhy(),
+		samples:      shopSamples(now),
+		checks:       shopChecks(now),
+		events:       shopEvents(now),
+		attestations: shopAttestations(now),
 	}
 }
 
@@ -236,6 +242,10 @@ func shopRoutes() []admin.Route {
 		{Rule: `{path: "$..requestId", ignore: true}`, Place: "compare.rules[0]", Exchanges: 251_002, Differences: 251_002, Share: .6606},
 		{Rule: `{path: "$..updated_at", time: {skew: 2s}}`, Place: "compare.rules[1]", Exchanges: 12_204, Differences: 12_310, Share: .0321},
 		{Rule: `{path: "$.never", ignore: value}`, Place: "compare.rules[2]"},
+	}
+	list[0].Noise = []admin.NoisePlace{
+		{Place: admin.Place{Location: compare.InBody, Path: "$.variants[*].price", Kind: compare.KindValue}, Asked: 4120, OnlyNew: 91, OnlyOld: 61, Both: 3, Real: .9923, Finding: evidence.NoiseOpen},
+		{Place: admin.Place{Location: compare.InBody, Path: "$.recommendations[*].score", Kind: compare.KindValue}, Asked: 4120, OnlyNew: 2, OnlyOld: 3, Both: 4110, Real: .3438, Finding: evidence.NoiseProven, Masked: true, Hidden: 41_102},
 	}
 	list[0].Skipped = map[compare.Reason]int64{compare.QueueFull: 2_904, compare.ClientGone: 216}
 	list[1].Skipped = map[compare.Reason]int64{compare.TooLarge: 9_880, compare.ClientGone: 30}
@@ -366,5 +376,13 @@ func shopWhy() map[string]admin.Explanation {
 				{Places: body("$", compare.KindType), Reason: "the bodies differ as a whole, and a rule for that would compare nothing of them"},
 			},
 		},
+	}
+}
+
+func shopAttestations(now time.Time) []admin.Attestation {
+	at := now.Add(-40 * time.Hour)
+	return []admin.Attestation{
+		{Name: "backup-1", Required: true, Valid: true, Actor: "alice", Time: &at, Evidence: "s3://backups/2026-11-19, 41 tables restored and counted"},
+		{Name: "backup-2", Required: true},
 	}
 }

@@ -40,6 +40,7 @@ var templateFuncs = template.FuncMap{
 	"alike":    alike,
 	"list":     func(items ...string) []string { return items },
 	"mainPart": shorten,
+	"chance":   Share,
 	"deref":    func(f *float64) float64 { return *f },
 	"moment":   func(t *time.Time) time.Time { return *t },
 }

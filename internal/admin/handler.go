@@ -100,6 +100,7 @@ func (s *server) apiRoutes(t *table) {
 		"GET /v1/mismatches/{id}": s.getMismatch,
 		"GET /v1/checks":          s.getChecks,
 		"GET /v1/events":          s.getEvents,
+		"GET /v1/attestations":    s.getAttestations,
 	} {
 		t.handle(pattern, s.permitted(Viewer, s.answer(call)))
 	}

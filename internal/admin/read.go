@@ -83,6 +83,14 @@ func (s *server) getChecks(r *http.Request) (any, error) {
 	return checksBody{tidyChecks(checks)}, err
 }
 
+func (s *server) getAttestations(r *http.Request) (any, error) {
+	if q := readQuery(r.URL); q.err != nil {
+		return nil, q.err
+	}
+	list, err := s.service.Attestations(r.Context())
+	return attestationsBody{filled(list)}, err
+}
+
 func (s *server) getEvents(r *http.Request) (any, error) {
 	q := readQuery(r.URL, "after", "limit")
 	after, limit := q.number("after", -1, 0, math.MaxInt64), q.limit()

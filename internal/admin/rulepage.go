@@ -6,6 +6,8 @@ import "slices"
 type routesData struct {
 	Routes []Route
 	Rules  []ruleRow
+	// Noise are the places at which old differs from itself.
+	Noise []noiseRow
 	// Idle are the rules that hid nothing on any route, which is a reason to ask what they are for.
 	Idle []RuleUse
 }
@@ -16,12 +18,27 @@ type ruleRow struct {
 	Route string
 }
 
+// noiseRow is a place of a route at which old differs from itself.
+type noiseRow struct {
+	NoisePlace
+	Route string
+}
+
+// Old and New count the exchanges in which either differed from old's first answer.
+func (n noiseRow) Old() int64 { return n.OnlyOld + n.Both }
+func (n noiseRow) New() int64 { return n.OnlyNew + n.Both }
+
 func newRoutesData(routes []Route) routesData {
 	d := routesData{Routes: routes}
 	for _, r := range routes {
 		for _, use := range r.Rules {
 			if use.Exchanges > 0 {
 				d.Rules = append(d.Rules, ruleRow{use, r.Route})
+			}
+		}
+		for _, n := range r.Noise {
+			if n.OldDiffers() {
+				d.Noise = append(d.Noise, noiseRow{n, r.Route})
 			}
 		}
 	}

@@ -32,6 +32,8 @@ type Reader interface {
 	Mismatch(ctx context.Context, id string) (evidence.Sample, error)
 	// Checks lists every configured check with its latest result.
 	Checks(ctx context.Context) ([]evidence.CheckResult, error)
+	// Attestations lists what the gate asks for and what was given.
+	Attestations(ctx context.Context) ([]Attestation, error)
 	// Events returns up to limit events with a sequence number greater than after, the oldest first. A negative after asks
 	// for the newest limit events, oldest first as well.
 	Events(ctx context.Context, after int64, limit int) ([]evidence.Event, error)

@@ -90,6 +90,8 @@ type Route struct {
 	// Rules are those by which the answers are compared, in the order in which they are tried, with what each hid. Routes that are
 	// no reads have none.
 	Rules []RuleUse `json:"rules"`
+	// Noise are the places at which answers differed where old was asked twice, since the window began, the likeliest real ones first.
+	Noise []NoisePlace `json:"noise"`
 }
 
 // RuleUse is what one rule hid on one route.
@@ -107,6 +109,29 @@ type RuleUse struct {
 
 // HidesMuch reports whether the rule hides so much that somebody should look whether it is meant to.
 func (u RuleUse) HidesMuch() bool { return u.Share > 0.5 }
+
+// NoisePlace is what the second reads of old say about one place, the path with * for indexes. See evidence.NoisePlace.
+type NoisePlace struct {
+	Place
+	// Asked counts the exchanges of the route in which old was asked twice. Only new's answer differed from old's first one here in
+	// OnlyNew of them, only old's second one in OnlyOld, and both did in Both.
+	Asked   int64 `json:"asked"`
+	OnlyNew int64 `json:"only_new"`
+	OnlyOld int64 `json:"only_old"`
+	Both    int64 `json:"both"`
+	// Real is the probability that new differs here oftener than old from itself, 0 to 1.
+	Real float64 `json:"real"`
+	// Finding is `noise`, `real`, or `open` where neither is proven.
+	Finding evidence.NoiseFinding `json:"finding"`
+	// Masked says that mirror.noise.auto takes differences of values here out of the comparison; Hidden counts them.
+	Masked bool  `json:"masked"`
+	Hidden int64 `json:"hidden"`
+}
+
+// OldDiffers reports whether old was seen to differ from itself at the place, or is proven to.
+func (n NoisePlace) OldDiffers() bool {
+	return n.OnlyOld+n.Both > 0 || n.Masked || n.Finding == evidence.NoiseProven
+}
 
 // Compared is the eligible without the skipped.
 func (r Route) Compared() int64 { return r.Eligible - r.Verdicts[compare.Skipped] }
@@ -214,6 +239,18 @@ type CutoverResult struct {
 	Report cutover.Report `json:"report"`
 }
 
+// Attestation is something that people must vouch for, or have vouched for.
+type Attestation struct {
+	Name string `json:"name"`
+	// Required says that the gate asks for it, Valid that it was given and still holds: an edit of the rules takes clients-ready back.
+	Required bool `json:"required"`
+	Valid    bool `json:"valid"`
+	// Actor, Time and Evidence are of the latest time it was given; empty and nil if it never was.
+	Actor    string     `json:"actor"`
+	Time     *time.Time `json:"time"`
+	Evidence string     `json:"evidence"`
+}
+
 // The wrappers of lists.
 type (
 	routesBody struct {
@@ -221,6 +258,9 @@ type (
 	}
 	checksBody struct {
 		Checks []evidence.CheckResult `json:"checks"`
+	}
+	attestationsBody struct {
+		Attestations []Attestation `json:"attestations"`
 	}
 	eventsBody struct {
 		Events []evidence.Event `json:"events"`

@@ -45,7 +45,7 @@ func tidyRoutes(routes []Route) []Route {
 		if r.Skipped == nil {
 			r.Skipped = map[compare.Reason]int64{}
 		}
-		r.Rules = filled(r.Rules)
+		r.Rules, r.Noise = filled(r.Rules), filled(r.Noise)
 		out[i] = r
 	}
 	return out
