@@ -135,6 +135,8 @@ type Route struct {
 	Methods []string
 	// Path is a pattern as ParsePattern takes it. Empty matches every path.
 	Path string
+	// JSON is what the body must hold; nil matches every body. What cannot be looked through (see Table.MaxBody) goes on to the next route.
+	JSON *JSONMatch
 	// Host is a host name without port, with an optional leading `*.`. Empty matches every host.
 	Host string
 	// Headers must all be there with these values; an empty value asks for the header alone.

@@ -154,7 +154,7 @@ func TestClassify(t *testing.T) {
 	} {
 		in := &inbound{method: c.method, target: c.target, header: c.header, host: c.header.Get("Host")}
 		in.path, in.query, in.hasQuery = strings.Cut(c.target, "?")
-		if r, kind := table.classify(in); r.Name != c.route || kind != c.kind {
+		if r, kind := table.classify(in, nil); r.Name != c.route || kind != c.kind {
 			t.Errorf("%s: got %s %s, want %s %s", c.name, r.Name, kind, c.route, c.kind)
 		}
 	}

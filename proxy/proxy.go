@@ -131,7 +131,6 @@ func (p *Proxy) serve(w http.ResponseWriter, r *http.Request, in *inbound, t *ta
 		f.write(w)
 		return
 	}
-	rt, kind := t.classify(in)
 	var body *requestBody
 	if r.Body != nil && r.Body != http.NoBody && in.upgrade == "" {
 		if len(r.TransferEncoding) > 0 {
@@ -139,6 +138,12 @@ func (p *Proxy) serve(w http.ResponseWriter, r *http.Request, in *inbound, t *ta
 		}
 		body = newRequestBody(r.Body, r.ContentLength, p.seed)
 		defer receive(w, r, body)()
+	}
+	seen := sight{p: p, in: in, body: body, limit: t.MaxBody}
+	rt, kind := t.classify(in, &seen)
+	if seen.err != nil {
+		p.refuse(w, seen.err)
+		return
 	}
 	if kind == Read {
 		carried, err := p.suspect(in, body, t)

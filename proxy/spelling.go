@@ -77,7 +77,7 @@ type spelling struct {
 }
 
 // spelledWrite looks for a spelling of the path in which the routes call the request no read.
-func (t *table) spelledWrite(in *inbound) (*route, Kind, bool) {
+func (t *table) spelledWrite(in *inbound, body *sight) (*route, Kind, bool) {
 	safe := safeMethod(in.method)
 	if safe && !t.guarded || !t.always && !odd(in.path) {
 		return nil, Read, false
@@ -88,7 +88,7 @@ func (t *table) spelledWrite(in *inbound) (*route, Kind, bool) {
 			continue
 		}
 		parts := spell(room[:0], in.path, spelling{slashes: way&1 == 0, parameters: way&2 != 0, dots: way&4 != 0})
-		r := t.findLoosely(in, parts)
+		r := t.findLoosely(in, parts, body)
 		switch {
 		case r == nil && !safe:
 			return t.write, Write, true
@@ -116,9 +116,9 @@ func (in *inbound) waysToSpell() int {
 	return ways
 }
 
-func (t *table) findLoosely(in *inbound, parts []string) *route {
+func (t *table) findLoosely(in *inbound, parts []string, body *sight) *route {
 	for _, l := range t.loose {
-		if l.route.admits(in) && (l.segments == nil || matchLoosely(l.segments, parts)) {
+		if l.route.admits(in) && (l.segments == nil || matchLoosely(l.segments, parts)) && l.route.takes(body) {
 			return l.route
 		}
 	}

@@ -61,7 +61,7 @@ func TestSpellingsOfAWriteAreWrites(t *testing.T) {
 		{"POST", "/api/x%2F..%2F..%2Forders", "write"},
 	} {
 		in := asked(c.method, c.target, nil)
-		if r, kind := table.classify(in); kind == Read || r.Name != c.route {
+		if r, kind := table.classify(in, nil); kind == Read || r.Name != c.route {
 			t.Errorf("%s %s: %s by route %s, want no read, by %s", c.method, c.target, kind, r.Name, c.route)
 		}
 	}
@@ -77,7 +77,7 @@ func TestSpellingsOfAWriteAreWrites(t *testing.T) {
 		{"GET", "/%"},
 		{"GET", "/%zz/;"},
 	} {
-		if r, kind := table.classify(asked(c.method, c.target, nil)); kind != Read {
+		if r, kind := table.classify(asked(c.method, c.target, nil), nil); kind != Read {
 			t.Errorf("%s %s: %s by route %s, want a read", c.method, c.target, kind, r.Name)
 		}
 	}
@@ -90,7 +90,7 @@ func TestSpellingsKeepTheOrderOfRoutes(t *testing.T) {
 		"/api/products/X": Read, "/API/products/x": Read, "/api/products/x%20y": Read, "/api/x": Write, "/API/x": Write, "/api": Write,
 		"/api/products/a%2Fb": Write, // to a backend that decodes first it is under /api/
 	} {
-		if _, kind := table.classify(asked("GET", target, nil)); kind != want {
+		if _, kind := table.classify(asked("GET", target, nil), nil); kind != want {
 			t.Errorf("%s: %s, want %s", target, kind, want)
 		}
 	}
@@ -129,7 +129,7 @@ func TestMethodOverridesAreWrites(t *testing.T) {
 				h["Content-Type"] = []string{c.contentType}
 			}
 			in := asked(c.method, c.target, h)
-			_, kind := compiled(t, Route{Name: "q", Methods: []string{"POST"}, Path: "/q"}).classify(in)
+			_, kind := compiled(t, Route{Name: "q", Methods: []string{"POST"}, Path: "/q"}).classify(in, nil)
 			if kind == Read && judgeBody(in, []byte(c.body), true) != harmless {
 				kind = Write
 			}
@@ -199,13 +199,13 @@ func FuzzSpelling(f *testing.F) {
 	f.Add("/v1/x%253aCUT")
 	f.Fuzz(func(t *testing.T, path string) {
 		target := "/" + strings.ReplaceAll(path, "?", "")
-		_, kind := table.classify(asked("GET", target, nil))
+		_, kind := table.classify(asked("GET", target, nil), nil)
 		once, err := url.PathUnescape(target)
 		if err != nil || kind != Read {
 			return
 		}
 		for _, other := range []string{once, strings.ToLower(once), cleanPath(once), cleanPath(strings.ToLower(once))} {
-			if r, k := table.find(asked("GET", "/", nil), other); k != Read {
+			if r, k := table.find(asked("GET", "/", nil), other, nil); k != Read {
 				t.Errorf("%q is a read, and a write by %s as %q", target, r.Name, other)
 			}
 		}
@@ -219,7 +219,7 @@ func BenchmarkClassify(b *testing.B) {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				table.classify(in)
+				table.classify(in, nil)
 			}
 		})
 	}

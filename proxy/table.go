@@ -30,6 +30,7 @@ type table struct {
 type route struct {
 	Route
 	pattern  *Pattern
+	json     *jsonMatch // nil: the body is not looked at
 	comparer Comparer
 	again    Comparer
 	newPath  *template
@@ -94,6 +95,10 @@ func compileRoute(r Route, fallback Table) (*route, error) {
 		}
 		c.pattern, names = pattern, pattern.Names()
 	}
+	var err error
+	if c.json, err = r.JSON.compile(); err != nil {
+		return nil, err
+	}
 	if r.NewPath != "" {
 		t, err := parseTemplate(r.NewPath, names)
 		if err != nil {
@@ -117,13 +122,17 @@ func sortedKeys(m map[string]string) []string {
 	return keys
 }
 
-// classify finds the route of a request and what the request is. What another spelling of the path calls a write is one.
-func (t *table) classify(in *inbound) (*route, Kind) {
-	r, kind := t.find(in, in.path)
+// classify finds the route of a request and what the request is. What another spelling of the path calls a write is one, and so is
+// what a route would call a write whose body cannot be told to be another.
+func (t *table) classify(in *inbound, body *sight) (*route, Kind) {
+	r, kind := t.find(in, in.path, body)
 	if kind == Read {
-		if other, k, found := t.spelledWrite(in); found {
+		if other, k, found := t.spelledWrite(in, body); found {
 			r, kind = other, k
 		}
+	}
+	if kind == Read && body.doubts() {
+		kind = Write
 	}
 	if in.upgrade != "" {
 		return r, Bypass
@@ -134,9 +143,9 @@ func (t *table) classify(in *inbound) (*route, Kind) {
 	return r, kind
 }
 
-func (t *table) find(in *inbound, path string) (*route, Kind) {
+func (t *table) find(in *inbound, path string, body *sight) (*route, Kind) {
 	for _, r := range t.routes {
-		if r.matches(in, path) {
+		if r.matches(in, path) && r.takes(body) {
 			if r.Kind == Read && len(r.Methods) == 0 && !safeMethod(in.method) {
 				return r, Write
 			}
@@ -153,7 +162,19 @@ func (r *route) matches(in *inbound, path string) bool {
 	return r.admits(in) && (r.pattern == nil || r.pattern.match(path, nil))
 }
 
-// admits matches all but the path.
+// takes matches the body. A route that is a read takes only what is one to every backend; another leaves its doubt behind.
+func (r *route) takes(body *sight) bool {
+	if r.json == nil {
+		return true
+	}
+	found := body.matches(r.json)
+	if found == doubtful && r.Kind != Read && body != nil {
+		body.doubt = true
+	}
+	return found == hit
+}
+
+// admits matches all but the path and the body.
 func (r *route) admits(in *inbound) bool {
 	if len(r.Methods) > 0 && !slices.Contains(r.Methods, in.method) &&
 		(in.method != http.MethodHead || !slices.Contains(r.Methods, http.MethodGet)) {
