@@ -156,6 +156,13 @@ type Match struct {
 	Path    string // a pattern as of http.ServeMux, on the escaped path
 	Host    string
 	Headers map[string]string // canonical name to value or glob
+	JSON    *MatchJSON // nil: whatever the body
+}
+
+// MatchJSON says what a request body must be: JSON with a value at Path in which Pattern is found.
+type MatchJSON struct {
+	Path    string // RFC 9535 JSONPath of one place
+	Pattern string // a regular expression (RE2)
 }
 
 // RouteNew says how the same request is asked of new; empty fields change nothing.

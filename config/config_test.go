@@ -48,6 +48,7 @@ func TestFields(t *testing.T) {
 				[]string{"GET"},
 				"/api/products/{id}", "api.example.com",
 				map[string]string{"Accept": "application/json", "X-Key": "query-secret"},
+				&MatchJSON{"$.path", "^messages:"},
 			},
 			New:     RouteNew{"/v2/artifacts/{id}", map[string]string{"include": "all", "limit": "10", "key": "query-secret"}},
 			Compare: RouteCompare{[]string{}, []Rule{{Path: "$.price", Number: &NumberRule{"0.005", "0"}}}},

@@ -109,8 +109,8 @@ func (d *decoder) backend(path string, b *Backend) {
 
 func (d *decoder) route(path string, r *Route) {
 	m := r.Match
-	if d.ok(path+".match") && len(m.Methods) == 0 && m.Path == "" && m.Host == "" && len(m.Headers) == 0 {
-		d.contradict(path+".match", "must have methods, path, host or headers; `path: /` matches everything")
+	if d.ok(path+".match") && len(m.Methods) == 0 && m.Path == "" && m.Host == "" && len(m.Headers) == 0 && m.JSON == nil {
+		d.contradict(path+".match", "must have methods, path, host, headers or json; `path: /` matches everything")
 	}
 	if r.Kind == Read || !d.ok(path+".kind") || r.Kind == "" {
 		return

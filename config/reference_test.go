@@ -89,6 +89,8 @@ func keys(t *testing.T, found map[string]key, path string, c codec, required boo
 	case optional[NumberRule]:
 		number := v.make()
 		keys(t, found, path, v.item(&number), false)
+	case optional[MatchJSON]:
+		keys(t, found, path, v.item(new(MatchJSON)), false)
 	case optional[TimeRule]:
 		keys(t, found, path, v.item(new(TimeRule)), false)
 	case optional[CSVRule]:

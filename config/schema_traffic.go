@@ -31,7 +31,10 @@ func matchSchema(m *Match) object {
 		opt("path", sparse[string]{&m.Path, pathPattern(&m.Path)}),
 		opt("host", sparse[string]{&m.Host, hostPattern(&m.Host)}),
 		opt("headers", dict[string]{p: &m.Headers, key: canonicalHeader, item: func(s *string) codec { return perhapsSecret(s) }}),
-	).without("json")
+		opt("json", optional[MatchJSON]{p: &m.JSON, item: func(j *MatchJSON) codec {
+			return section(need("path", jsonPath(&j.Path)), need("pattern", someString(&j.Pattern)))
+		}}),
+	)
 }
 
 func mirrorSchema(m *Mirror) object {

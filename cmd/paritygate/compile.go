@@ -96,6 +96,7 @@ func (b *compiler) route(path string, r config.Route) proxy.Route {
 		Name: r.Name, Methods: r.Match.Methods, Path: r.Match.Path, Host: r.Match.Host, Headers: r.Match.Headers,
 		Kind: kinds[r.Kind], Mirror: r.Mirror, NewPath: r.New.Path, NewQuery: r.New.Query,
 	}
+	b.matchJSON(path+".match.json", r.Match.JSON, &out)
 	if _, err := proxy.ParsePattern(r.Match.Path); err != nil && r.Match.Path != "" {
 		b.problem(path+".match.path", "%v", err)
 	} else if err := out.Check(); err != nil {
@@ -110,6 +111,24 @@ func (b *compiler) route(path string, r config.Route) proxy.Route {
 		out.Again = b.again(headers, r.Compare.Rules)
 	}
 	return out
+}
+
+// matchJSON checks what a request body must be, and sets it in the route.
+func (b *compiler) matchJSON(at string, m *config.MatchJSON, out *proxy.Route) {
+	if m == nil {
+		return
+	}
+	match := proxy.JSONMatch{Path: m.Path, Pattern: m.Pattern}
+	path, pattern := match.Check()
+	if path != nil {
+		b.problem(at+".path", "%v", path)
+	}
+	if pattern != nil {
+		b.problem(at+".pattern", "%v", pattern)
+	}
+	if path == nil && pattern == nil {
+		out.JSON = &match
+	}
 }
 
 // minDecoded is how many bytes a body may have once it is decoded, where compare.max_body says no more.
