@@ -6,7 +6,7 @@
 //	   │ status          another class: nothing else is looked at
 //	   │ chosen headers  in order, content-type by meaning
 //	   │ body ── equal bytes under one encoding: match
-//	   │    └─ decode (gzip; limits on output and ratio)
+//	   │    └─ decode (gzip, deflate, br, zstd; limits on output, ratio and window)
 //	   │          ├─ JSON: by meaning, rules decide at each place that differs
 //	   │          └─ else: by bytes
 //	   ▼
