@@ -3,66 +3,153 @@ package compare
 import (
 	"bytes"
 	"fmt"
+	"math/rand/v2"
+	"strings"
 	"testing"
 )
 
-// product writes an item of a shop, its members in one order or another.
-func product(i int, reordered bool) string {
-	id, name, price := fmt.Sprintf(`"id":%d`, 100000+i), fmt.Sprintf(`"name":"Product number %d"`, i), fmt.Sprintf(`"price":%d.95`, i%500)
-	rest := `"currency":"EUR","in_stock":true,"tags":["new","summer","sale"],"seller":{"id":77,"name":"Ada \u0026 Co","rating":4.7},"updated_at":"2026-05-01T10:00:00.123Z"`
-	if reordered {
-		return "{" + price + "," + rest + "," + name + "," + id + "}"
-	}
-	return "{" + id + "," + name + "," + price + "," + rest + "}"
-}
-
-// listing writes a list of products of about size bytes.
-func listing(size int, reordered bool) []byte {
+// listing writes a list of products of a shop of about size bytes, on request with the members of every object in reverse.
+func listing(size int, reverse bool) []byte {
 	out := []byte(`{"items":[`)
 	for i := 0; len(out) < size-100; i++ {
 		if i > 0 {
 			out = append(out, ',')
 		}
-		out = append(out, product(i, reordered)...)
+		out = fmt.Appendf(out, `{"id":%d,"name":"Product number %d","price":%d.95,"currency":"EUR","in_stock":true,"tags":["new","summer","sale"],`+
+			`"seller":{"id":77,"name":"Ada \u0026 Co","rating":4.7},"updated_at":"2026-05-01T10:00:00.123Z"}`, 100000+i, i, i%500)
 	}
-	return append(out, `]}`...)
+	if out = append(out, `]}`...); reverse {
+		out = reversed(out)
+	}
+	return out
+}
+
+// tape parses a document for one that is made of it.
+func tape(text []byte) *document {
+	var d document
+	if err := d.parse(text, len(text)); err != nil {
+		panic(err)
+	}
+	return &d
+}
+
+// respelled returns a document of the same meaning in which the first scalar and the share p of the others are spelled in
+// another way.
+func respelled(text []byte, p float64) []byte {
+	d, r := tape(text), rand.New(rand.NewPCG(1, 2))
+	var out []byte
+	at := uint32(0)
+	for _, n := range d.nodes {
+		if n.kind == jsonObject || n.kind == jsonArray || len(out) > 0 && r.Float64() >= p {
+			continue
+		}
+		out = append(out, text[at:n.start]...)
+		switch at = n.end; n.kind {
+		case jsonNumber:
+			out = append(append(out, text[n.start:n.end]...), "e0"...)
+			if !bytes.ContainsAny(text[n.start:n.end], ".eE") {
+				out = append(out[:len(out)-2], ".0"...)
+			}
+		case jsonString:
+			out = append(fmt.Appendf(out, `"\u%04x`, text[n.start+1]), text[n.start+2:n.end]...)
+		default:
+			out = append(append(out, ' '), text[n.start:n.end]...)
+		}
+	}
+	return append(out, text[at:]...)
+}
+
+// reversed returns the document with the members of every object in reverse.
+func reversed(text []byte) []byte {
+	d := tape(text)
+	var write func(out []byte, i uint32) []byte
+	write = func(out []byte, i uint32) []byte {
+		n := &d.nodes[i]
+		if n.kind != jsonObject && n.kind != jsonArray {
+			return append(out, d.raw(i)...)
+		}
+		children := d.children(i, nil)
+		out = append(out, text[n.start])
+		for k := range children {
+			c := children[k]
+			if n.kind == jsonObject {
+				c = children[len(children)-1-k]
+			}
+			if k > 0 {
+				out = append(out, ',')
+			}
+			if n.kind == jsonObject {
+				out = append(append(append(out, '"'), text[d.nodes[c].key:d.nodes[c].keyEnd]...), `":`...)
+			}
+			out = write(out, c)
+		}
+		return append(out, text[n.end-1])
+	}
+	return write(nil, 0)
+}
+
+// spaced returns the document with a line for each member and element.
+func spaced(text []byte) []byte {
+	return []byte(strings.NewReplacer(`{"`, "{\n    \"", `,"`, ",\n    \"", `":`, `": `, `},{`, "},\n  {").Replace(string(text)))
+}
+
+// numbered returns the document with an id in front that differs from that of others.
+func numbered(text []byte, id int) []byte {
+	return append(fmt.Appendf(nil, `{"requestId":"req-%08d",`, id), text[1:]...)
+}
+
+// benchRules are rules as a team has them; none but requestId applies to a listing.
+var benchRules = []Rule{
+	{Path: "$..requestId", Ignore: IgnoreAll},
+	{Path: "$..modified_at", Time: &Time{Skew: 2e9}},
+	{Path: "$..total", Number: &Number{Relative: "0.01"}},
 }
 
 func BenchmarkCompare(b *testing.B) {
-	rules := []Rule{
-		{Path: "$..requestId", Ignore: IgnoreAll},
-		{Path: "$..updated_at", Time: &Time{Skew: 2e9}},
-		{Path: "$..total", Number: &Number{Relative: "0.01"}},
-	}
-	c, err := New(Options{Headers: []string{"content-type", "location"}, Rules: rules})
+	c, err := New(Options{Headers: []string{"content-type", "location"}, Rules: benchRules})
 	if err != nil {
 		b.Fatal(err)
 	}
-	for _, size := range []int{1 << 10, 32 << 10} {
-		old := listing(size, false)
-		last := bytes.LastIndex(old, []byte("4.7"))
-		oneLeaf := bytes.Clone(old)
-		oneLeaf[last+2] = '8'
-		cases := []struct {
-			name string
-			new  []byte
-			want Verdict
-		}{
-			{"equal", bytes.Clone(old), Match},
-			{"reordered", listing(size, true), Match},
-			{"one leaf", oneLeaf, Mismatch},
-		}
-		for _, tc := range cases {
-			b.Run(fmt.Sprintf("%dKiB/%s", size>>10, tc.name), func(b *testing.B) {
-				o, n := jsonAnswer(old), jsonAnswer(tc.new)
-				b.SetBytes(int64(len(old)))
-				b.ReportAllocs()
-				for b.Loop() {
-					if r := c.Compare(o, n); r.Verdict != tc.want {
-						b.Fatalf("%+v", r)
-					}
-				}
+	for _, size := range []int{1 << 10, 32 << 10, 1 << 20} {
+		for _, p := range pairsOf(size) {
+			b.Run(fmt.Sprintf("%dKiB/%s", size>>10, p.name), func(b *testing.B) {
+				benchmarkPair(b, c, jsonAnswer(p.old), jsonAnswer(p.new), p.want)
 			})
+		}
+	}
+}
+
+// pair is two bodies for benchmarks, and what benchRules make of them.
+type pair struct {
+	name     string
+	old, new []byte
+	want     Verdict
+}
+
+// pairsOf returns pairs of about size bytes a body.
+func pairsOf(size int) []pair {
+	old := listing(size, false)
+	last := bytes.LastIndex(old, []byte("4.7"))
+	oneLeaf := bytes.Clone(old)
+	oneLeaf[last+2] = '8'
+	return []pair{
+		{"equal", old, bytes.Clone(old), Match},
+		{"1 % respelled", old, respelled(old, 0.01), Match},
+		{"all respelled", old, respelled(old, 1), Match},
+		{"indented", old, spaced(old), Match},
+		{"keys reversed", old, listing(size, true), Match},
+		{"an ignored id", numbered(old, 1), numbered(old, 2), Tolerated},
+		{"one leaf differs", old, oneLeaf, Mismatch},
+	}
+}
+
+// benchmarkPair compares two answers again and again; the rate is that of old's body.
+func benchmarkPair(b *testing.B, c *Comparer, old, new *Answer, want Verdict) {
+	b.SetBytes(int64(len(old.Body)))
+	b.ReportAllocs()
+	for b.Loop() {
+		if r := c.Compare(old, new); r.Verdict != want {
+			b.Fatalf("%s %s, %d differences", r.Verdict, r.Reason, len(r.Differences)+r.Dropped)
 		}
 	}
 }

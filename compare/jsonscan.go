@@ -36,34 +36,42 @@ func byteAt(src []byte, at int) byte {
 func scanText(src []byte, at int) (end int, escaped bool) {
 	i := at + 1
 	for {
-		for len(src)-i >= 8 {
-			w := word(src, i)
-			quote, slash := w^eachByte*'"', w^eachByte*'\\'
-			// A byte of found has its high bit set where w has a quote, a backslash or a control character. Bytes behind the
-			// first such one may be marked wrongly, which is why only the lowest counts.
-			found := ((quote-eachByte)&^quote | (slash-eachByte)&^slash | (w-eachByte*' ')&^w) & highBits
-			if found != 0 {
-				i += bits.TrailingZeros64(found) / 8
-				break
+		if len(src)-i >= 8 {
+			found := special(word(src, i))
+			if found == 0 {
+				i += 8
+				continue
 			}
-			i += 8
+			i += bits.TrailingZeros64(found) / 8
+		} else {
+			for i < len(src) && src[i] != '"' && src[i] != '\\' && src[i] >= ' ' {
+				i++
+			}
+			if i >= len(src) {
+				return 0, false
+			}
 		}
-		for i < len(src) && src[i] != '"' && src[i] != '\\' && src[i] >= ' ' {
-			i++
-		}
-		switch {
-		case i >= len(src) || src[i] < ' ':
-			return 0, false
-		case src[i] == '"':
+		switch src[i] {
+		case '"':
 			return i + 1, escaped
-		}
-		escaped = true
-		n := escapeLength(src[i:])
-		if n == 0 {
+		case '\\':
+			n := escapeLength(src[i:])
+			if n == 0 {
+				return 0, false
+			}
+			i += n
+			escaped = true
+		default:
 			return 0, false
 		}
-		i += n
 	}
+}
+
+// special returns a number that is 0 if none of the eight bytes of w is a quote, a backslash or a control character. The
+// lowest byte of it with its high bit set stands for the first of them; those above may be set wrongly.
+func special(w uint64) uint64 {
+	quote, slash := w^eachByte*'"', w^eachByte*'\\'
+	return ((quote - eachByte) | (slash - eachByte) | (w - eachByte*' ')) &^ w & highBits
 }
 
 // textError says why there is no string at at.

@@ -137,7 +137,8 @@ scan:
 				}
 				s.depth++
 				top = &s.frames[s.depth]
-				*top = frame{c + 2, i, i + delta, end, end + delta, 0}
+				top.closes, top.old, top.new, top.count = c+2, i, i+delta, 0
+				top.child, top.childNew = end, end+delta
 				state = expectFirst
 			default:
 				end = scanScalar(src, i)
