@@ -125,3 +125,13 @@ func (x *memberIndex) find(d *document, name []byte, hash uint64) *uint32 {
 		}
 	}
 }
+
+// left appends the members that nobody took to joints.
+func (x *memberIndex) left(joints []joint) []joint {
+	for i := x.first; i < len(x.members); i++ {
+		if m := &x.members[i]; !m.taken {
+			joints = append(joints, joint{absent, m.node})
+		}
+	}
+	return joints
+}

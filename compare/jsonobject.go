@@ -48,11 +48,7 @@ func (w *walker) join(o, oldEnd, n, newEnd uint32) {
 	for ; o < oldEnd; o = w.old.nodes[o].next {
 		w.joined = append(w.joined, joint{o, w.index.take(&w.new, w.old.name(o))})
 	}
-	for _, m := range w.index.members {
-		if !m.taken {
-			w.joined = append(w.joined, joint{absent, m.node})
-		}
-	}
+	w.joined = w.index.left(w.joined)
 	end := len(w.joined)
 	w.work -= end - start
 	for i := start; i < end && !w.stopped(); i++ {

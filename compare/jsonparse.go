@@ -75,7 +75,7 @@ func (d *document) parse(src []byte, maxNodes int) error {
 // parseValue reads the value that begins at at, within so many containers, and returns the offset behind it. That it is
 // valid UTF-8 is for the caller to know.
 func (d *document) parseValue(src []byte, at, outer, maxNodes int) (int, error) {
-	d.src, d.nodes, d.open, d.limit, d.outer = src, d.nodes[:0], d.open[:0], maxNodes, outer
+	d.reset(src, outer, maxNodes)
 	d.nodes = append(d.nodes, node{})
 	at, err := d.value(at, &d.nodes[0])
 	if err != nil {
@@ -87,7 +87,7 @@ func (d *document) parseValue(src []byte, at, outer, maxNodes int) (int, error) 
 // parseRest is parseValue for what is left of a container: from the place before one of its children, or from the one
 // behind it if begun. The root is then a container with only these children.
 func (d *document) parseRest(src []byte, at int, kind jsonKind, begun bool, outer, maxNodes int) (int, error) {
-	d.src, d.nodes, d.open, d.limit, d.outer = src, d.nodes[:0], d.open[:0], maxNodes, outer
+	d.reset(src, outer, maxNodes)
 	root := node{kind: kind, start: uint32(at)}
 	if begun {
 		root.count = 1
@@ -98,6 +98,11 @@ func (d *document) parseRest(src []byte, at int, kind jsonKind, begun bool, oute
 		d.nodes[0].count--
 	}
 	return at, err
+}
+
+// reset makes the document one of no nodes.
+func (d *document) reset(src []byte, outer, maxNodes int) {
+	d.src, d.nodes, d.open, d.limit, d.outer = src, d.nodes[:0], d.open[:0], maxNodes, outer
 }
 
 func invalidUTF8(src []byte) int {

@@ -46,25 +46,6 @@ func (s *lockstep) container(k int) bool {
 	return true
 }
 
-// rest gives the walker what is left of two objects: from a name on both sides, or from behind a member if begun.
-func (s *lockstep) rest(begun bool) bool {
-	if ruled := s.reach(s.depth); ruled != 0 {
-		return s.container(ruled)
-	}
-	oldEnd, newEnd, ok := s.parseRests(s.o, s.n, jsonObject, begun, s.depth)
-	if !ok {
-		return false
-	}
-	array := s.outermostArray(s.depth)
-	s.record(array)
-	s.w.objects(0, 0)
-	if s.pending.found > 0 {
-		return s.array(array)
-	}
-	s.leave(oldEnd, newEnd)
-	return true
-}
-
 // uneven goes on where one side has another child and the other one has none.
 func (s *lockstep) uneven() bool {
 	if s.frames[s.depth].closes == '}' {
@@ -83,7 +64,7 @@ func (s *lockstep) array(k int) bool {
 	if ruled := s.reach(k); ruled != 0 {
 		return s.container(ruled)
 	}
-	oldEnd, newEnd, ok := s.parseRests(f.child, f.childNew, jsonArray, false, k)
+	oldEnd, newEnd, ok := s.parseElements(f.child, f.childNew, k)
 	if !ok {
 		return false
 	}
@@ -130,9 +111,9 @@ func (s *lockstep) parseValues(o, n, outer int) (oldEnd, newEnd int, ok bool) {
 	return oldEnd, newEnd, oldErr == nil && newErr == nil && utf8.Valid(s.new[n:newEnd])
 }
 
-func (s *lockstep) parseRests(o, n int, kind jsonKind, begun bool, outer int) (oldEnd, newEnd int, ok bool) {
-	oldEnd, oldErr := s.w.old.parseRest(s.old, o, kind, begun, outer, s.maxNodes)
-	newEnd, newErr := s.w.new.parseRest(s.new, n, kind, begun, outer, s.maxNodes)
+func (s *lockstep) parseElements(o, n, outer int) (oldEnd, newEnd int, ok bool) {
+	oldEnd, oldErr := s.w.old.parseRest(s.old, o, jsonArray, false, outer, s.maxNodes)
+	newEnd, newErr := s.w.new.parseRest(s.new, n, jsonArray, false, outer, s.maxNodes)
 	return oldEnd, newEnd, oldErr == nil && newErr == nil && utf8.Valid(s.new[n:newEnd])
 }
 
