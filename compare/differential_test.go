@@ -141,7 +141,10 @@ func TestDifferential(t *testing.T) {
 		{"no rules", nil, 1, 4000},
 		{"ignore", []string{"ignore", "value"}, 2, 6000},
 		{"values", []string{"number", "time"}, 3, 6000},
-		{"unordered", []string{"unordered", "ignore", "value", "number", "time"}, 4, 12000},
+		{"unordered", []string{"unordered", "ignore", "value", "number", "time"}, 4, 8000},
+		{"sets", []string{"set", "unordered", "ignore", "number", "coerce", "absent"}, 5, 8000},
+		{"keys", []string{"key", "unordered", "ignore", "number", "coerce", "absent"}, 6, 8000},
+		{"shape", []string{"coerce", "absent", "ignore", "value", "number", "time"}, 7, 6000},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()

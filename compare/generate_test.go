@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"paritygate/compare"
 	"paritygate/internal/testkit"
 )
 
@@ -200,6 +201,9 @@ func (m maker) rule(t *tree, actions []string) testkit.Rule {
 		rule.Coerce = "number"
 	case "absent":
 		rule.AbsentEqualsNull = true
+		if path == "$" || elementAlone(compare.Difference{Kind: compare.KindMissing, Path: path}) && !strings.HasSuffix(path, "*]") {
+			rule.Path = "$..*" // an element is no member
+		}
 	case "rename":
 		rule.Rename = oneOf(m, []string{"a", "b", "label", "id"})
 	}
