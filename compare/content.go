@@ -142,7 +142,9 @@ func (f format) comparison() comparison {
 		return compareProtobuf
 	case formatText:
 		return compareText
-	case formatBinary, formatGRPC:
+	case formatGRPC:
+		return compareGRPC
+	case formatBinary:
 	}
 	return compareBinary
 }

@@ -51,12 +51,12 @@ func (c *Comparer) setHeaders(names []string) {
 	}
 }
 
-// compareHeaders compares the chosen headers: repeated values in their order, content-type by meaning.
+// compareHeaders compares the chosen headers, in the trailers too: repeated values in their order, content-type by meaning.
 func (c *Comparer) compareHeaders(old, new *Answer, rec *recorder) {
 	for i := range c.headers {
 		h := &c.headers[i]
-		a, b := old.Header[h.canonical], new.Header[h.canonical]
-		if slices.Equal(a, b) {
+		a, b := old.field(h.canonical), new.field(h.canonical)
+		if slices.Equal(a, b) || slices.Contains(callEnds, h.path) && isCall(old, new) {
 			continue
 		}
 		d := Difference{Location: InHeader, Path: h.path, Kind: KindValue, Old: headerText(a), New: headerText(b)}
@@ -68,15 +68,21 @@ func (c *Comparer) compareHeaders(old, new *Answer, rec *recorder) {
 		case slices.EqualFunc(a, b, headerEqual(h.canonical)):
 			continue
 		}
-		if h.rule != none {
-			mode := c.rules.rules[h.rule].ignore
-			if mode == IgnoreAll || mode == IgnoreValue && d.Kind == KindValue {
-				rec.forgive(h.rule, len(c.rules.rules))
-				continue
-			}
-		}
-		rec.add(d)
+		c.differInHeader(rec, h.rule, d)
 	}
+}
+
+// differInHeader records a difference of a header, unless the rule for it allows that, and reports whether it did.
+func (c *Comparer) differInHeader(rec *recorder, rule int, d Difference) bool {
+	if rule != none {
+		mode := c.rules.rules[rule].ignore
+		if mode == IgnoreAll || mode == IgnoreValue && d.Kind == KindValue {
+			rec.forgive(rule, len(c.rules.rules))
+			return false
+		}
+	}
+	rec.add(d)
+	return true
 }
 
 func headerText(values []string) string { return shorten(strings.Join(values, ", ")) }
