@@ -136,6 +136,30 @@ func TestShadowAndSecondReadAreAskedAtOnce(t *testing.T) {
 	}
 }
 
+// A coin decides which of the two is asked first, so that neither is always the later one.
+func TestShadowAndSecondReadComeInRandomOrder(t *testing.T) {
+	var toOld, arrivals, newFirst atomic.Int64
+	r := start(t, shadowPlan, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if toOld.Add(1)%2 == 0 { // a second read
+			arrivals.Add(1)
+		}
+		_, _ = io.WriteString(w, "same")
+	}), http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if arrivals.Add(1)%2 == 1 {
+			newFirst.Add(1)
+		}
+		_, _ = io.WriteString(w, "same")
+	}), noisy(t))
+	const exchanges = 200
+	for i := range exchanges {
+		r.do(http.MethodGet, "/", nil)
+		await(t, "the verdict", func() bool { _, n := r.account.counts(); return n == i+1 })
+	}
+	if n := newFirst.Load(); n < exchanges*3/10 || n > exchanges*7/10 { // more than five standard deviations off
+		t.Errorf("new was asked first %d times of %d", n, exchanges)
+	}
+}
+
 func TestWhenThereIsNoSecondRead(t *testing.T) {
 	stale := livePlan
 	stale.Stale = true
@@ -227,9 +251,10 @@ func TestASecondReadKeepsNoClientWaiting(t *testing.T) {
 	}
 	r.proxy.CutShort()
 	r.stop()
-	if begun, finished := r.account.counts(); begun != 4 || finished != 4 {
-		t.Errorf("%d begun, %d finished", begun, finished)
-	}
+	await(t, "every exchange in the accounts", func() bool { // a handler may come late
+		begun, finished := r.account.counts()
+		return begun == 4 && finished == 4
+	})
 }
 
 type panics struct{}

@@ -9,7 +9,10 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"paritygate/compare"
+	"paritygate/config"
 	"paritygate/internal/evidence"
+	"paritygate/proxy"
 )
 
 const noiseConfig = `
@@ -72,8 +75,8 @@ func TestNoiseIsMaskedAndNothingElse(t *testing.T) {
 	t.Parallel()
 	older, _ := noisyShop(t, 0, "%d")
 	newer, price := noisyShop(t, 1e6, `"%d"`)
-	config := strings.NewReplacer("OLD", older.URL, "NEW", newer.URL, "STORE", filepath.Join(t.TempDir(), "paritygate.db"), "AUTO", "true").Replace(noiseConfig)
-	r := boot(t, config)
+	text := strings.NewReplacer("OLD", older.URL, "NEW", newer.URL, "STORE", filepath.Join(t.TempDir(), "paritygate.db"), "AUTO", "true").Replace(noiseConfig)
+	r := boot(t, text)
 	if _, mismatch := r.reads("/items"); mismatch == 0 {
 		t.Error("what is not proven yet was masked")
 	}
@@ -96,7 +99,7 @@ func TestNoiseIsMaskedAndNothingElse(t *testing.T) {
 	// The process that comes next masks from its first comparison on, and sees that new has a bug now.
 	r.end()
 	price.Store(2)
-	r = boot(t, config)
+	r = boot(t, text)
 	if r.proxy.Masked() != 1 || r.events("mask") != 1 {
 		t.Errorf("%d places are masked, by %d events", r.proxy.Masked(), r.events("mask"))
 	}
@@ -146,5 +149,51 @@ func TestNoiseIsOnlyMeasuredByDefault(t *testing.T) {
 	}
 	if r.proxy.Masked() != 0 || r.events("mask") != 0 {
 		t.Errorf("%d places are masked", r.proxy.Masked())
+	}
+}
+
+// Two answers of old have the same names, so what new calls otherwise must not be looked for in the second one.
+func TestTwoAnswersOfOldAreNotRenamed(t *testing.T) {
+	t.Parallel()
+	text := `
+run: {name: noise}
+backends: {old: {url: "http://old.example.com"}, new: {url: "http://new.example.com"}}
+routes:
+  - name: item
+    match: {path: /item}
+    kind: read
+    compare: {rules: [{path: "$..title", rename: heading}]}
+  - {name: other, match: {path: /other}, kind: read}
+  - {name: plain, match: {path: /plain}, kind: read, compare: {headers: []}}
+compare: {rules: [{path: "$..name", rename: label}, {path: "$..at", ignore: value}]}
+`
+	c, err := config.Parse("paritygate.yaml", []byte(text), func(string) (string, bool) { return "", false })
+	if err != nil {
+		t.Fatal(err)
+	}
+	made, err := compile(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer := func(body string) *compare.Answer {
+		return &compare.Answer{Status: 200, Header: http.Header{"Content-Type": {"application/json"}}, Body: []byte(body), Size: int64(len(body))}
+	}
+	routes := made.table.Routes
+	for name, test := range map[string]struct {
+		again       proxy.Comparer
+		first, then string
+		want        compare.Verdict
+	}{
+		"the same names":           {made.table.Again, `{"name": 1, "at": 1}`, `{"name": 1, "at": 2}`, compare.Tolerated},
+		"another value":            {made.table.Again, `{"name": 1}`, `{"name": 2}`, compare.Mismatch},
+		"a route's own names":      {routes[0].Again, `{"name": 1, "title": 1, "at": 1}`, `{"name": 1, "title": 1, "at": 2}`, compare.Tolerated},
+		"a route with other rules": {routes[2].Again, `{"name": 1, "at": 1}`, `{"name": 1, "at": 2}`, compare.Tolerated},
+	} {
+		if got := test.again.Compare(answer(test.first), answer(test.then)); got.Verdict != test.want {
+			t.Errorf("%s: %+v", name, got)
+		}
+	}
+	if routes[1].Again != nil || routes[1].Comparer != nil {
+		t.Error("a route without rules of its own has a comparer")
 	}
 }

@@ -3,16 +3,9 @@ package evidence
 import (
 	"cmp"
 	"slices"
-	"strings"
 
 	"paritygate/compare"
 )
-
-// Pair is what a second read of the authority showed beside the shadow's answer, both compared with the authority's first one by
-// the same rules. Nothing is taken out of it by a mask.
-type Pair struct {
-	Shadow, Again compare.Result
-}
 
 // NoiseFinding is what the second reads have proven of a place. Each proof is wrong with a chance of 1 % at most, however often it
 // is looked at.
@@ -71,9 +64,13 @@ type notedPlace struct {
 	counts  pairCounts
 	hidden  int64
 	finding NoiseFinding
-	// since is what was counted when the place was found to be noise: what comes later may refute it.
+	// since is what had been counted when the finding came about: what comes later may refute that it is noise.
 	since  pairCounts
 	masked bool
+
+	real   float64 // of counts, if they are realOf; 0 if that was not worked out yet
+	realOf pairCounts
+	judged pairCounts // what finding comes of
 }
 
 // noiseBook is the noise of one route in one window.
@@ -110,75 +107,6 @@ func (b *noiseBook) place(k placeKey) *notedPlace {
 	return p
 }
 
-// noted is one exchange's entry for a place.
-type noted struct {
-	key    placeKey
-	counts pairCounts
-}
-
-// note works out what the pair says of each place. Of a place that one of the two comparisons could not see it says nothing.
-func (p *Pair) note() []noted {
-	if p == nil {
-		return nil
-	}
-	shadow, again := placesOf(p.Shadow.Differences), placesOf(p.Again.Differences)
-	var out []noted
-	for k := range shadow {
-		switch _, ok := again[k]; {
-		case ok:
-			out = append(out, noted{k, pairCounts{both: 1}})
-		case !conceals(&p.Again, k):
-			out = append(out, noted{k, pairCounts{onlyNew: 1}})
-		}
-	}
-	for k := range again {
-		if _, ok := shadow[k]; !ok && !conceals(&p.Shadow, k) {
-			out = append(out, noted{k, pairCounts{onlyOld: 1}})
-		}
-	}
-	return out
-}
-
-func placesOf(differences []compare.Difference) map[placeKey]struct{} {
-	places := make(map[placeKey]struct{}, len(differences))
-	for _, d := range differences {
-		places[placeOf(d)] = struct{}{}
-	}
-	return places
-}
-
-// conceals reports whether a result that does not name a place may have missed it: because not all differences were kept, because
-// the statuses are of different classes, or because something above the place differs.
-func conceals(r *compare.Result, k placeKey) bool {
-	if r.Dropped > 0 {
-		return true
-	}
-	return slices.ContainsFunc(r.Differences, func(d compare.Difference) bool {
-		if d.Location == compare.InStatus {
-			return k.location != compare.InStatus && classOf(d.Old) != classOf(d.New)
-		}
-		rest, above := strings.CutPrefix(k.path, compare.GroupPath(d.Path))
-		if !above || d.Location != compare.InBody || k.location != compare.InBody {
-			return false
-		}
-		return rest == "" && depth(d.Kind) > depth(k.kind) || rest != "" && (rest[0] == '.' || rest[0] == '[')
-	})
-}
-
-// depth orders the kinds of difference by what is compared first at a place: its presence, its type, its value.
-func depth(k compare.Kind) int {
-	switch k {
-	case compare.KindValue:
-		return 0
-	case compare.KindType:
-		return 1
-	case compare.KindMissing, compare.KindExtra, compare.KindInvalid:
-	}
-	return 2
-}
-
-func classOf(status string) string { return status[:min(len(status), 1)] }
-
 // noteNoise enters what an exchange says about noise.
 func (w *window) noteNoise(x *Exchange, places []noted) {
 	if x.Pair == nil && len(x.Masked) == 0 {
@@ -207,24 +135,41 @@ func (w *window) noteNoise(x *Exchange, places []noted) {
 
 // settle looks at what was counted, and reports whether differences at the place should be masked.
 func (p *notedPlace) settle(k placeKey, auto bool) (mask bool) {
-	before := p.finding
+	if p.judged != p.counts {
+		p.judged = p.counts
+		if finding := p.find(); finding != p.finding {
+			p.finding, p.since = finding, p.counts
+			p.changed.mark()
+		}
+	}
+	return auto && p.finding == NoiseProven && k.maskable()
+}
+
+// find says what the counts prove, if that is more than was known.
+func (p *notedPlace) find() NoiseFinding {
 	switch p.finding {
 	case NoiseOpen:
 		if p.counts.provesReal() {
-			p.finding = NoiseRefuted
-		} else if p.counts.provesNoise() {
-			p.finding, p.since = NoiseProven, p.counts
+			return NoiseRefuted
+		}
+		if p.counts.provesNoise() {
+			return NoiseProven
 		}
 	case NoiseProven:
 		if p.counts.minus(p.since).provesReal() {
-			p.finding = NoiseRefuted
+			return NoiseRefuted
 		}
 	case NoiseRefuted:
 	}
-	if p.finding != before {
-		p.changed.mark()
+	return p.finding
+}
+
+// probability is RealProbability of the counts. It is worked out again only when they have changed: whoever asks holds up Finish.
+func (p *notedPlace) probability() float64 {
+	if p.real == 0 || p.realOf != p.counts {
+		p.real, p.realOf = RealProbability(p.counts.onlyNew, p.counts.onlyOld), p.counts
 	}
-	return auto && p.finding == NoiseProven && k.maskable()
+	return p.real
 }
 
 // carried is what the next window begins with: what was proven to be noise is not forgotten, or it would count against parity until
@@ -319,7 +264,7 @@ func (b *noiseBook) show(route string, k placeKey, p *notedPlace) NoisePlace {
 	return NoisePlace{
 		Route: route, Location: k.location, Path: k.path, Kind: k.kind,
 		Asked: b.asked, OnlyNew: p.counts.onlyNew, OnlyOld: p.counts.onlyOld, Both: p.counts.both,
-		Real: RealProbability(p.counts.onlyNew, p.counts.onlyOld), Finding: p.finding, Masked: p.masked, Hidden: p.hidden,
+		Real: p.probability(), Finding: p.finding, Masked: p.masked, Hidden: p.hidden,
 	}
 }
 

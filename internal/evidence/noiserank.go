@@ -34,7 +34,7 @@ func (b *noiseBook) real(differences []compare.Difference) (asked int64, real fl
 	known := false
 	for _, d := range differences {
 		if p := b.places[placeOf(d)]; p != nil {
-			real, known = max(real, RealProbability(p.counts.onlyNew, p.counts.onlyOld)), true
+			real, known = max(real, p.probability()), true
 		}
 	}
 	if !known {
