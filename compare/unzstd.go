@@ -25,7 +25,7 @@ func (z *unzstd) decode(dst, body []byte, limit int, o *opener) ([]byte, error) 
 	}
 	decoder, err := z.decoder, error(nil)
 	switch {
-	case most > uint64(limit): //nolint:gosec // a limit is not negative
+	case most > uint64(limit):
 		// It may hold less than its blocks could. The decoder refuses windows beyond its limit, so that it cannot be lower.
 		decoder, err = newUnzstd(zstd.WithDecoderMaxMemory(uint64(max(limit, maxWindow))))
 	case decoder == nil:

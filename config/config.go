@@ -156,7 +156,7 @@ type Match struct {
 	Path    string // a pattern as of http.ServeMux, on the escaped path
 	Host    string
 	Headers map[string]string // canonical name to value or glob
-	JSON    *MatchJSON // nil: whatever the body
+	JSON    *MatchJSON        // nil: whatever the body
 }
 
 // MatchJSON says what a request body must be: JSON with a value at Path in which Pattern is found.
