@@ -51,7 +51,7 @@ func (c *Comparer) compareContent(old, new *Answer, rec *recorder) Reason {
 	if !old.Whole() || !new.Whole() {
 		return c.compareLarge(old, new, rec)
 	}
-	var o opener
+	o := newOpener(old, new)
 	defer o.close()
 	oldBody, oldErr := o.open(old, c.maxDecoded)
 	defer oldBody.release()

@@ -1,5 +1,7 @@
 package compare
 
+import "sync"
+
 // Comparer compares answers. It is safe for concurrent use.
 type Comparer struct {
 	rules      *ruleset
@@ -9,6 +11,7 @@ type Comparer struct {
 	maxNodes   int
 	json       *jsonEngine
 	text       *jsonEngine // for documents whose values are all texts
+	recorders  sync.Pool
 }
 
 // Compare says how two answers to one request differ. A nil answer is Failed. Answers whose statuses are of different classes
@@ -17,7 +20,8 @@ func (c *Comparer) Compare(old, new *Answer) Result {
 	if old == nil || new == nil {
 		return Result{Verdict: Failed}
 	}
-	var rec recorder
+	rec := c.recorders.Get().(*recorder)
+	defer c.release(rec)
 	if old.Status != new.Status {
 		rec.add(Difference{Location: InStatus, Kind: KindValue, Old: itoa(old.Status), New: itoa(new.Status)})
 		if old.Status/100 != new.Status/100 {
@@ -29,9 +33,9 @@ func (c *Comparer) Compare(old, new *Answer) Result {
 	if calls {
 		old, new = old.withTrailers(c.maxDecoded), new.withTrailers(c.maxDecoded)
 	}
-	c.compareHeaders(old, new, &rec)
-	if !calls || c.compareEnds(old, new, &rec) {
-		reason = c.compareBodies(old, new, &rec)
+	c.compareHeaders(old, new, rec)
+	if !calls || c.compareEnds(old, new, rec) {
+		reason = c.compareBodies(old, new, rec)
 	}
 	r := Result{
 		Verdict:     Match,
@@ -48,4 +52,11 @@ func (c *Comparer) Compare(old, new *Answer) Result {
 		r.Verdict = Tolerated
 	}
 	return r
+}
+
+// release gives a recorder back. Its differences now belong to the Result.
+func (c *Comparer) release(rec *recorder) {
+	clear(rec.forgiven)
+	*rec = recorder{forgiven: rec.forgiven}
+	c.recorders.Put(rec)
 }

@@ -21,21 +21,25 @@ type decimal struct {
 }
 
 // parseDecimal reads a valid JSON number. The result may share text's memory.
-func parseDecimal(text []byte) decimal {
+func parseDecimal(text []byte) decimal { return parseDecimalInto(text, nil) }
+
+// parseDecimalInto is parseDecimal with memory for the digits, for numbers that are soon forgotten.
+func parseDecimalInto(text, digits []byte) decimal {
 	var d decimal
 	if text[0] == '-' {
 		d.negative = true
 		text = text[1:]
 	}
-	mantissa, exponent := text, []byte(nil)
-	if i := bytes.IndexAny(text, "eE"); i >= 0 {
-		mantissa, exponent = text[:i], text[i+1:]
+	point, end := -1, 0
+	for ; end < len(text) && text[end]|0x20 != 'e'; end++ {
+		if text[end] == '.' {
+			point = end
+		}
 	}
-	d.digits = mantissa
-	if i := bytes.IndexByte(mantissa, '.'); i >= 0 {
-		d.exponent = -int64(len(mantissa) - i - 1)
-		d.digits = make([]byte, 0, len(mantissa)-1)
-		d.digits = append(append(d.digits, mantissa[:i]...), mantissa[i+1:]...)
+	d.digits = text[:end]
+	if point >= 0 {
+		d.exponent = -int64(end - point - 1)
+		d.digits = append(append(digits[:0], text[:point]...), text[point+1:end]...)
 	}
 	d.digits = bytes.TrimLeft(d.digits, "0")
 	n := len(d.digits)
@@ -43,8 +47,14 @@ func parseDecimal(text []byte) decimal {
 	if d.exponent += int64(n - len(d.digits)); len(d.digits) == 0 {
 		return decimal{}
 	}
-	d.addExponent(exponent)
+	d.addExponent(text[min(end+1, len(text)):])
 	return d
+}
+
+// equalNumbers reports whether two valid JSON numbers are the same.
+func equalNumbers(a, b []byte) bool {
+	var x, y [32]byte
+	return parseDecimalInto(a, x[:0]).equal(parseDecimalInto(b, y[:0]))
 }
 
 // addExponent adds a written exponent.

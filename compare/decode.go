@@ -174,6 +174,14 @@ var large = make(chan struct{}, max(2, runtime.GOMAXPROCS(0)))
 // opener decodes the bodies of one comparison. Before the first of them becomes large it waits for its turn, once for all of them.
 type opener struct{ turn bool }
 
+// newOpener returns what opens the two answers; nil, which does too, if nothing is to be decoded.
+func newOpener(old, new *Answer) *opener {
+	if old.encoding() == identity && new.encoding() == identity {
+		return nil
+	}
+	return &opener{}
+}
+
 // open returns the answer's body without its Content-Encoding, as decode does. It is valid until it is released.
 func (o *opener) open(a *Answer, limit int64) (decoded, error) {
 	return decode(a.Body, a.encoding(), limit, o)
@@ -188,7 +196,7 @@ func (o *opener) await() {
 
 // close ends the comparison. Nothing that was opened may be used any more.
 func (o *opener) close() {
-	if o.turn {
+	if o != nil && o.turn {
 		<-large
 		o.turn = false
 	}

@@ -59,16 +59,16 @@ func (c *Comparer) compareHeaders(old, new *Answer, rec *recorder) {
 		if slices.Equal(a, b) || slices.Contains(callEnds, h.path) && isCall(old, new) {
 			continue
 		}
-		d := Difference{Location: InHeader, Path: h.path, Kind: KindValue, Old: headerText(a), New: headerText(b)}
+		kind := KindValue
 		switch {
 		case len(b) == 0:
-			d.Kind = KindMissing
+			kind = KindMissing
 		case len(a) == 0:
-			d.Kind = KindExtra
+			kind = KindExtra
 		case slices.EqualFunc(a, b, headerEqual(h.canonical)):
 			continue
 		}
-		c.differInHeader(rec, h.rule, d)
+		c.differInHeader(rec, h.rule, Difference{Location: InHeader, Path: h.path, Kind: kind, Old: headerText(a), New: headerText(b)})
 	}
 }
 

@@ -176,7 +176,7 @@ func (w *walker) sameScalar(o, n uint32) bool {
 	case a.kind != b.kind:
 		return false
 	case a.kind == jsonNumber:
-		return parseDecimal(w.old.raw(o)).equal(parseDecimal(w.new.raw(n)))
+		return equalNumbers(w.old.raw(o), w.new.raw(n))
 	case a.kind == jsonString && (a.escaped || b.escaped):
 		return bytes.Equal(w.old.string(o), w.new.string(n))
 	}

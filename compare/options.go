@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"sync"
 	"time"
 )
 
@@ -144,6 +145,7 @@ func New(o Options) (*Comparer, error) {
 		maxNodes:   maxNodes,
 		json:       newJSONEngine(rules, maxNodes),
 		text:       newJSONEngine(rules.asText(), maxNodes),
+		recorders:  sync.Pool{New: func() any { return new(recorder) }},
 	}
 	c.root = rootRule(rules)
 	c.setHeaders(o.Headers)
