@@ -6,6 +6,9 @@ import (
 	"unicode/utf8"
 )
 
+// maxRewritten is how long a body may become as JSON, besides eight times its own length: names of columns are written once per row.
+const maxRewritten = 16 << 20
+
 // rewriter writes bodies of other formats as JSON texts, so that the engine and all rules work on them.
 type rewriter struct {
 	out      []byte
@@ -18,7 +21,7 @@ type rewriter struct {
 func (c *Comparer) rewriter(size int) *rewriter {
 	return &rewriter{
 		out:      make([]byte, 0, size+size/4+64),
-		maxBytes: int(min(4*c.maxDecoded, math.MaxInt32)),
+		maxBytes: min(maxRewritten+8*size, math.MaxInt32),
 		nodes:    c.maxNodes,
 	}
 }

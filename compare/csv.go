@@ -56,7 +56,7 @@ func (c *Comparer) forgiveColumns(rule int, a, b *table, rec *recorder) {
 	if len(a.starts) == 0 || len(b.starts) == 0 {
 		return
 	}
-	old, new := columnNames(a.row(0)), columnNames(b.row(0))
+	old, new := a.names(), b.names()
 	if slices.EqualFunc(old, new, bytes.Equal) {
 		return
 	}
@@ -69,18 +69,17 @@ func (c *Comparer) forgiveColumns(rule int, a, b *table, rec *recorder) {
 
 // table is a table that was read: all cells one behind the other, and where each row begins.
 type table struct {
+	text   []byte
 	cells  []cell
 	starts []int
 }
 
-// cell is a cell as it is written but for the quotes around it.
+// cell is a cell as it is written, the quotes around it included.
 type cell struct {
-	text    []byte
-	start   int  // where it begins in the body, its quotes included
-	end     int  // where it ends
-	doubled bool // quotes within are written twice
-	bom     bool // a byte order mark stands in front
-	quoted  bool
+	start, end uint32
+	quoted     bool
+	doubled    bool // quotes within are written twice
+	bom        bool // a byte order mark stands in front
 }
 
 // row returns the cells of a row.
@@ -91,16 +90,20 @@ func (t *table) row(i int) []cell {
 	return t.cells[t.starts[i]:]
 }
 
-// appendTo appends the cell as a JSON string.
-func (c *cell) appendTo(out []byte) []byte {
+// append appends a cell as a JSON string.
+func (t *table) append(out []byte, c *cell) []byte {
 	out = append(out, '"')
 	if c.bom {
 		out = append(out, bom...)
 	}
-	if !c.doubled {
-		return append(appendQuotedPart(out, c.text), '"')
+	text := t.text[c.start:c.end]
+	if c.quoted {
+		text = text[1 : len(text)-1]
 	}
-	for text := c.text; ; {
+	for {
+		if !c.doubled {
+			return append(appendQuotedPart(out, text), '"')
+		}
 		i := bytes.Index(text, []byte(`""`))
 		if i < 0 {
 			return append(appendQuotedPart(out, text), '"')
@@ -115,41 +118,37 @@ func (t *table) rows(w *rewriter) ([]byte, bool) {
 	w.out = append(w.out, '[')
 	for i := range t.starts {
 		w.separate()
-		if !w.cells(t.row(i)) {
+		if !t.array(w, t.row(i)) {
 			return nil, false
 		}
 	}
 	return append(w.out, ']'), true
 }
 
-// cells writes an array of cells.
-func (t *rewriter) cells(cells []cell) bool {
-	t.out = append(t.out, '[')
+// array writes an array of cells.
+func (t *table) array(w *rewriter, cells []cell) bool {
+	w.out = append(w.out, '[')
 	for i := range cells {
-		t.separate()
-		t.out = cells[i].appendTo(t.out)
+		w.separate()
+		w.out = t.append(w.out, &cells[i])
 	}
-	t.out = append(t.out, ']')
-	return t.spend(1 + len(cells))
+	w.out = append(w.out, ']')
+	return w.spend(1 + len(cells))
 }
 
 // records writes the rows behind the first as objects. Cells beyond the named columns are an array of their own, under an empty
 // name: no column is an array.
 func (t *table) records(w *rewriter) ([]byte, bool) {
-	var names [][]byte
+	names := t.names()
 	w.out = append(w.out, '[')
-	for i := range t.starts {
+	for i := 1; i < len(t.starts); i++ {
 		row := t.row(i)
-		if i == 0 {
-			names = columnNames(row)
-			continue
-		}
 		w.separate()
 		w.out = append(w.out, '{')
 		for k := range min(len(row), len(names)) {
 			w.separate()
 			w.out = append(append(w.out, names[k]...), ':')
-			w.out = row[k].appendTo(w.out)
+			w.out = t.append(w.out, &row[k])
 			if len(w.out) > w.maxBytes {
 				return nil, false
 			}
@@ -160,7 +159,7 @@ func (t *table) records(w *rewriter) ([]byte, bool) {
 		if len(row) > len(names) {
 			w.separate()
 			w.out = append(w.out, `"":`...)
-			if !w.cells(row[len(names):]) {
+			if !t.array(w, row[len(names):]) {
 				return nil, false
 			}
 		}
@@ -174,7 +173,7 @@ func (t *table) columns(w *rewriter) ([]byte, bool) {
 	w.out = append(w.out, '[')
 	if len(t.starts) > 0 {
 		w.out = append(w.out, '{')
-		for _, name := range columnNames(t.row(0)) {
+		for _, name := range t.names() {
 			w.separate()
 			w.out = append(append(append(w.out, name...), ':'), name...)
 		}
@@ -183,10 +182,15 @@ func (t *table) columns(w *rewriter) ([]byte, bool) {
 	return append(w.out, ']'), w.spend(1 + len(t.cells))
 }
 
-func columnNames(row []cell) [][]byte {
+// names returns the cells of the first row as JSON strings.
+func (t *table) names() [][]byte {
+	if len(t.starts) == 0 {
+		return nil
+	}
+	row := t.row(0)
 	names := make([][]byte, len(row))
 	for i := range row {
-		names[i] = row[i].appendTo(nil)
+		names[i] = t.append(nil, &row[i])
 	}
 	return names
 }
@@ -196,7 +200,6 @@ const bom = "\ufeff"
 // tableReader reads a table from front to end.
 type tableReader struct {
 	table
-	text   []byte
 	at     int
 	line   int
 	comma  byte
@@ -217,7 +220,7 @@ func readTable(p *part, limit int) (*table, error) {
 }
 
 func newTableReader(p *part, limit int) *tableReader {
-	r := &tableReader{text: p.body, line: 1, comma: ',', quotes: true, limit: limit}
+	r := &tableReader{table: table{text: p.body}, line: 1, comma: ',', quotes: true, limit: limit}
 	if strings.HasSuffix(p.media, "tab-separated-values") {
 		r.comma, r.quotes = '\t', false
 	}
@@ -256,15 +259,14 @@ func (r *tableReader) cell() error {
 		c.bom = true
 		r.at += len(bom)
 	}
-	c.start = r.at
+	c.start = uint32(r.at)
 	if r.quotes && r.at < len(r.text) && r.text[r.at] == '"' {
 		line := r.line
 		if !r.quoted(&c) {
 			return fmt.Errorf("line %d: the quoted cell does not end", line)
 		}
 		if r.ended() {
-			c.quoted = true
-			c.text, c.end = r.text[c.start+1:r.at-1], r.at
+			c.quoted, c.end = true, uint32(r.at)
 			r.cells = append(r.cells, c)
 			return nil
 		}
@@ -274,7 +276,7 @@ func (r *tableReader) cell() error {
 	for !r.ended() {
 		r.at++
 	}
-	c.text, c.end = r.text[c.start:r.at], r.at
+	c.end = uint32(r.at)
 	r.cells = append(r.cells, c)
 	return nil
 }
@@ -323,7 +325,7 @@ func (t *table) dropBlankRows() {
 	if !blank || columns < 2 {
 		return
 	}
-	var kept table
+	kept := table{text: t.text}
 	for i := range t.starts {
 		if row := t.row(i); !isBlank(row) {
 			kept.starts = append(kept.starts, len(kept.cells))
@@ -335,5 +337,5 @@ func (t *table) dropBlankRows() {
 
 // isBlank reports whether a row is nothing but the end of a line.
 func isBlank(row []cell) bool {
-	return len(row) == 1 && len(row[0].text) == 0 && !row[0].quoted && !row[0].bom
+	return len(row) == 1 && row[0].start == row[0].end && !row[0].bom
 }

@@ -142,7 +142,7 @@ func (r *Redactor) table(p *part, c *cursor, secret func(name string) bool) []by
 	if err != nil {
 		return unreadable(formatTable)
 	}
-	names := t.names()
+	names := t.columnNames()
 	var out []byte
 	copied := 0
 	for i := range t.starts {
@@ -154,20 +154,18 @@ func (r *Redactor) table(p *part, c *cursor, secret func(name string) bool) []by
 			}
 			if i > 0 && secret != nil && secret(name) || atCell(c, i, k, name) {
 				out = append(append(out, p.body[copied:row[k].start]...), redactedShown...)
-				copied = row[k].end
+				copied = int(row[k].end)
 			}
 		}
 	}
 	return append(out, p.body[copied:]...)
 }
 
-// names returns the names of the columns by the first row.
-func (t *table) names() []string {
+// columnNames returns the names of the columns by the first row.
+func (t *table) columnNames() []string {
 	var names []string
-	if len(t.starts) > 0 {
-		for _, text := range columnNames(t.row(0)) {
-			names = append(names, strings.TrimPrefix(unquoted(text), bom))
-		}
+	for _, text := range t.names() {
+		names = append(names, strings.TrimPrefix(unquoted(text), bom))
 	}
 	return names
 }

@@ -81,7 +81,7 @@ func hidesCell(p *part, steps []segment, c *cursor, secret func(name string) boo
 	if len(steps) > 0 {
 		row = steps[0].index
 	}
-	for k, name := range header.names() {
+	for k, name := range header.columnNames() {
 		at := len(steps) < 2 || steps[1].selector == byIndex && steps[1].index == k
 		if at && (secret != nil && secret(name) || atCell(c, row, k, name)) {
 			return true
