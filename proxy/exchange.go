@@ -93,8 +93,8 @@ func (x *exchange) finish(result compare.Result) {
 }
 
 // keepHeaders accounts for the headers that wait with the exchange, or reports that there is no memory left for them.
-func (x *exchange) keepHeaders(answer http.Header) bool {
-	n := headerBytes(x.in.header) + headerBytes(answer)
+func (x *exchange) keepHeaders(answer, trailer http.Header) bool {
+	n := headerBytes(x.in.header) + headerBytes(answer) + headerBytes(trailer)
 	if !x.p.memory.reserve(n) {
 		return false
 	}

@@ -136,7 +136,7 @@ func (p *Proxy) settle(x *exchange, c *call, end relayed) {
 		x.skip(compare.RequestBody)
 	case x.authority.starved:
 		x.skip(compare.Memory)
-	case !x.keepHeaders(c.resp.Header):
+	case !x.keepHeaders(c.resp.Header, c.resp.Trailer):
 		x.skip(compare.Memory)
 	default:
 		if c.body != nil {

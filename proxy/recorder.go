@@ -104,17 +104,12 @@ func (r *recorder) beyond(p []byte) {
 	_, _ = r.hasher.Write(p)
 }
 
-// answer returns what was captured. It is valid until drop. Where a field may stand in the header, its trailer is shown there as well.
+// answer returns what was captured. It is valid until drop.
 func (r *recorder) answer(status int, header, trailer http.Header) *compare.Answer {
 	a := &r.made
 	*a = compare.Answer{Status: status, Header: header, Trailer: trailer, Body: r.kept.bytes, Size: r.size}
 	if r.hasher != nil {
 		a.Digest = r.hasher.Sum128().Bytes()
-	}
-	for k, v := range trailer {
-		if _, ok := header[k]; !ok {
-			header[k] = v
-		}
 	}
 	return a
 }

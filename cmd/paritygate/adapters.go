@@ -4,10 +4,13 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"go.uber.org/zap"
 
+	"paritygate/compare"
 	"paritygate/internal/cutover"
 	"paritygate/internal/evidence"
 	"paritygate/proxy"
@@ -65,9 +68,24 @@ func legOf(l proxy.Leg) evidence.Leg {
 		out.Error = l.Err.Error()
 	}
 	if l.Answer != nil {
-		out.Header, out.Body = l.Answer.Header, l.Answer.Body
+		out.Header, out.Body = fieldsOf(l.Answer), l.Answer.Body
 	}
 	return out
+}
+
+// fieldsOf returns an answer's header with its trailers, which are shown and stored as one.
+func fieldsOf(a *compare.Answer) map[string][]string {
+	if len(a.Trailer) == 0 {
+		return a.Header
+	}
+	all := maps.Clone(a.Header)
+	if all == nil {
+		all = make(map[string][]string, len(a.Trailer))
+	}
+	for name, values := range a.Trailer {
+		all[name] = slices.Concat(all[name], values)
+	}
+	return all
 }
 
 // WriteToNew counts the write, and has the next flush know of it. The first one is flushed at once: after a crash the count may
