@@ -61,12 +61,8 @@ func printRoutes(p *printer, routes []admin.Route) {
 // printRules shows what the rules hid, and names those that hid nothing anywhere.
 func printRules(p *printer, routes []admin.Route) {
 	var rows [][]string
-	for _, r := range routes {
-		for _, use := range r.Rules {
-			if use.Exchanges > 0 {
-				rows = append(rows, []string{r.Route, use.Rule, cmp.Or(use.Place, "no longer in force"), fmt.Sprint(use.Exchanges), percent(use.Share), fmt.Sprint(use.Differences)})
-			}
-		}
+	for _, use := range admin.HidingRules(routes) {
+		rows = append(rows, []string{use.Route, use.Rule, cmp.Or(use.Place, "no longer in force"), fmt.Sprint(use.Exchanges), percent(use.Share), fmt.Sprint(use.Differences)})
 	}
 	if len(rows) > 0 {
 		p.line("")
@@ -84,20 +80,15 @@ func printRules(p *printer, routes []admin.Route) {
 // printNoise shows where old differs from itself.
 func printNoise(p *printer, routes []admin.Route) {
 	var rows [][]string
-	for _, r := range routes {
-		for _, n := range r.Noise {
-			if !n.OldDiffers() {
-				continue
-			}
-			masked := "-"
-			if n.Masked {
-				masked = fmt.Sprintf("yes, hid %d", n.Hidden)
-			}
-			rows = append(rows, []string{
-				r.Route, strings.TrimSpace(fmt.Sprintf("%s %s %s", n.Location, n.Path, n.Kind)), fmt.Sprint(n.Asked), fmt.Sprint(n.OnlyOld + n.Both),
-				fmt.Sprint(n.OnlyNew + n.Both), admin.Share(n.Real), string(n.Finding), masked,
-			})
+	for _, n := range admin.NoisyPlaces(routes) {
+		masked := "-"
+		if n.Masked {
+			masked = fmt.Sprintf("yes, hid %d", n.Hidden)
 		}
+		rows = append(rows, []string{
+			n.Route, strings.TrimSpace(fmt.Sprintf("%s %s %s", n.Location, n.Path, n.Kind)), fmt.Sprint(n.Asked), fmt.Sprint(n.Old()),
+			fmt.Sprint(n.New()), admin.Share(n.Real), string(n.Finding), masked,
+		})
 	}
 	if len(rows) > 0 {
 		p.line("")

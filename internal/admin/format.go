@@ -45,6 +45,9 @@ var templateFuncs = template.FuncMap{
 	"moment":   func(t *time.Time) time.Time { return *t },
 }
 
+// TemplateFuncs are the functions by which the console writes figures, for other pages.
+func TemplateFuncs() template.FuncMap { return maps.Clone(templateFuncs) }
+
 // percent writes a ratio with as many digits as say something.
 func percent(ratio float64) string {
 	p := ratio * 100

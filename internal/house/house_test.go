@@ -42,6 +42,7 @@ var table = map[string][]string{
 	"internal/handover":  {},
 	"internal/evidence":  {"compare"},
 	"internal/admin":     {"compare", "internal/cutover", "internal/evidence"},
+	"internal/report":    {"compare", "internal/admin", "internal/cutover", "internal/evidence"},
 	"internal/demo":      {"internal/throwaway"},
 	"internal/testkit":   {everything},
 	"internal/house":     {},
