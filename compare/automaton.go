@@ -36,6 +36,7 @@ type position struct {
 // state is what the automaton knows of a place.
 type state struct {
 	positions []position // in order of the paths
+	beneath   []position // those of them that may lead to a place beneath
 	decision  decision
 	matched   bool // a path matches the place
 	alive     bool // a path may match a place beneath it
@@ -100,7 +101,7 @@ func (a *automaton) newState(positions []position) *state {
 	for _, p := range positions {
 		segments := a.paths[p.path].segments
 		if int(p.segment) < len(segments) {
-			s.alive = true
+			s.alive, s.beneath = true, append(s.beneath, p)
 			s.named = s.named || segments[p.segment].selector == byName
 			s.indexed = s.indexed || segments[p.segment].selector == byIndex
 			continue

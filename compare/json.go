@@ -33,7 +33,8 @@ func (e *jsonEngine) compare(old, new []byte, rec *recorder) outcome {
 
 func (e *jsonEngine) release(s *lockstep) {
 	s.old, s.new, s.names.src = nil, nil, nil
-	s.w.old.src, s.w.new.src, s.w.rec = nil, nil, nil
+	s.w.old.src, s.w.new.src, s.w.written.src, s.w.rec = nil, nil, nil, nil
+	s.w.old.marks = nil
 	s.found.reset()
 	if cap(s.w.old.nodes) <= maxPooled && cap(s.w.new.nodes) <= maxPooled {
 		e.pool.Put(s)
@@ -51,6 +52,10 @@ func (w *walker) compare(old, new []byte, rules *ruleset, maxNodes int, rec *rec
 		return outcome{old: errOld, new: errNew}
 	}
 	w.begin(rules, rec)
+	if rules.renames {
+		w.old, w.written = w.written, w.old
+		w.behold()
+	}
 	w.pair(0, 0)
 	return outcome{tooComplex: w.work < 0}
 }
@@ -58,6 +63,7 @@ func (w *walker) compare(old, new []byte, rules *ruleset, maxNodes int, rec *rec
 // begin puts the walker on the root of the bodies that rec is about.
 func (w *walker) begin(rules *ruleset, rec *recorder) {
 	w.rules, w.rec, w.work, w.path, w.joined = rules, rec, maxWork, w.path[:0], w.joined[:0]
+	w.old.marks = nil
 	w.at.start(rules.paths)
 	rec.enter(&w.at)
 }

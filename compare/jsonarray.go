@@ -1,7 +1,5 @@
 package compare
 
-import "bytes"
-
 // children appends the nodes of a container's children to out.
 func (d *document) children(i uint32, out []uint32) []uint32 {
 	end := d.nodes[i].next
@@ -37,7 +35,7 @@ func (w *walker) arrays(o, n uint32, first int) {
 
 // element compares two elements at an index, or shows that one side has none.
 func (w *walker) element(index int, o, n uint32) {
-	if o != absent && n != absent && bytes.Equal(w.old.raw(o), w.new.raw(n)) {
+	if o != absent && n != absent && w.identical(o, n) {
 		return
 	}
 	w.enterElement(index)

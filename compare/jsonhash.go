@@ -53,12 +53,19 @@ func (w *walker) hash(d *document, i uint32) uint64 {
 func (w *walker) hashMembers(d *document, i uint32) uint64 {
 	var sum uint64
 	for c := i + 1; c < d.nodes[i].next; c = d.nodes[c].next {
-		w.at.name(d.name(c))
+		if w.rules.renames && w.vague(d, c) {
+			continue
+		}
+		w.enterNamesake(d, c)
 		rules := w.rules.decide(&w.at)
 		forgiven := w.rules.ignores(rules) == IgnoreAll || d.nodes[c].kind == jsonNull && w.rules.does(rules, actAbsent)
 		if !forgiven {
 			name := xxh3.Hash(d.name(c))
-			sum += mix(name, w.hash(d, c))
+			h := uint64(1)
+			if !w.rules.renames || w.certain(d, c) {
+				h = w.hash(d, c)
+			}
+			sum += mix(name, h)
 		}
 		w.at.pop()
 	}

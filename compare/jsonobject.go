@@ -10,7 +10,7 @@ func (w *walker) objects(o, n uint32) {
 	oldEnd, newEnd := w.old.nodes[o].next, w.new.nodes[n].next
 	o, n = o+1, n+1
 	// As long as the names come in one order nothing needs to be looked up.
-	for o < oldEnd && n < newEnd && sameName(&w.old, o, &w.new, n) {
+	for o < oldEnd && n < newEnd && !w.old.stranded(o) && sameName(&w.old, o, &w.new, n) {
 		w.member(o, n)
 		o, n = w.old.nodes[o].next, w.new.nodes[n].next
 		if w.stopped() {
@@ -24,14 +24,17 @@ func (w *walker) objects(o, n uint32) {
 
 // member compares two members, or shows that one side has none.
 func (w *walker) member(o, n uint32) {
+	if o != absent && n != absent && w.old.marks != nil && w.old.marks[o].rule != none {
+		w.forgive(int(w.old.marks[o].rule))
+	}
 	switch {
 	case n == absent:
 		w.enterMember(&w.old, o)
 		w.lone(o, absent)
 	case o == absent:
 		w.enterMember(&w.new, n)
-		w.lone(absent, n)
-	case bytes.Equal(w.old.raw(o), w.new.raw(n)):
+		w.foreign(n)
+	case w.identical(o, n):
 		return
 	default:
 		w.enterMember(&w.old, o)
@@ -46,7 +49,11 @@ func (w *walker) join(o, oldEnd, n, newEnd uint32) {
 	start := len(w.joined)
 	w.index.build(&w.new, n, newEnd)
 	for ; o < oldEnd; o = w.old.nodes[o].next {
-		w.joined = append(w.joined, joint{o, w.index.take(&w.new, w.old.name(o))})
+		like := uint32(absent)
+		if !w.old.stranded(o) {
+			like = w.index.take(&w.new, w.old.name(o))
+		}
+		w.joined = append(w.joined, joint{o, like})
 	}
 	w.joined = w.index.left(w.joined)
 	end := len(w.joined)

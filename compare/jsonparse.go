@@ -55,6 +55,8 @@ type document struct {
 	outer int      // containers around what is parsed
 
 	keyBuf, stringBuf []byte // for names and strings that hold escapes
+
+	marks []mark // per node, if this is old's document seen with new's names
 }
 
 // parse reads src, which it keeps and which must be shorter than 2 GiB. The error is a *syntaxError or errTooComplex.

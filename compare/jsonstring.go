@@ -9,8 +9,24 @@ import (
 // name returns a member's name without escapes. It is valid until the next call.
 func (d *document) name(i uint32) []byte { return d.nameIn(i, &d.keyBuf) }
 
+// oldName is name before anything was renamed.
+func (d *document) oldName(i uint32) []byte {
+	if d.marks != nil && d.marks[i].made {
+		return d.marks[i].name
+	}
+	return d.written(i, &d.keyBuf)
+}
+
 // nameIn is name with a buffer of the caller's.
 func (d *document) nameIn(i uint32, buf *[]byte) []byte {
+	if d.marks != nil && d.marks[i].name != nil {
+		return d.marks[i].name
+	}
+	return d.written(i, buf)
+}
+
+// written returns a member's name as the text has it, without escapes.
+func (d *document) written(i uint32, buf *[]byte) []byte {
 	n := &d.nodes[i]
 	raw := d.src[n.key:n.keyEnd]
 	if !n.keyEscaped {

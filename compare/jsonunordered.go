@@ -109,6 +109,7 @@ func (m *multiset) pair(g *cohort) {
 		return
 	}
 	m.pairSame(g)
+	m.countRenames(g)
 	if m.w.stopped() || !m.w.at.alive() && !m.w.at.matched() && !m.w.rules.renames {
 		return
 	}
@@ -168,6 +169,19 @@ func (m *multiset) pairSame(g *cohort) {
 	}
 	if m.rule.set {
 		m.forgiveRepeats(g, oldHash, newHash)
+	}
+}
+
+// countRenames compares the pairs that are the same with the rules applied, since renames made them so.
+func (m *multiset) countRenames(g *cohort) {
+	w := m.w
+	if w.old.marks == nil {
+		return
+	}
+	for _, o := range g.old {
+		if n := m.toNew[o]; n >= 0 && w.old.marks[m.old[o]].altered {
+			m.tried[[2]int{o, n}] = w.try(m.old[o], m.new[n], 1)
+		}
 	}
 }
 

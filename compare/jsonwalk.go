@@ -11,6 +11,8 @@ const absent = 0
 // walker compares two parsed documents. Its methods are called with the cursor and the path at the place in question.
 type walker struct {
 	old, new document
+	written  document // old as it is written, where old is seen with new's names
+	leaps    []leap   // the moved members that the place lies in
 	rules    *ruleset
 	rec      *recorder
 	at       cursor
@@ -40,18 +42,21 @@ func (w *walker) stopped() bool { return w.work < 0 || w.rec.done() }
 // pair compares two values at the place.
 func (w *walker) pair(o, n uint32) {
 	oldRaw, newRaw := w.old.raw(o), w.new.raw(n)
-	if bytes.Equal(oldRaw, newRaw) || !w.spend(1+(len(oldRaw)+len(newRaw))>>8) {
+	if w.identical(o, n) || !w.spend(1+(len(oldRaw)+len(newRaw))>>8) {
 		return
 	}
 	d := w.rules.decide(&w.at)
 	oldKind, newKind := w.old.nodes[o].kind, w.new.nodes[n].kind
 	if mode := w.rules.ignores(d); mode == IgnoreAll || mode == IgnoreValue && oldKind == newKind {
-		if !w.same(o, n) {
+		if !w.sameAsWritten(o, n) {
 			w.forgive(d[familySuppress])
 		}
 		return
 	}
 	switch {
+	case w.old.made(o) && newKind != jsonObject:
+		w.scatter(o)
+		w.lone(absent, n)
 	case oldKind == newKind && oldKind == jsonObject:
 		w.objects(o, n)
 	case oldKind == newKind && oldKind == jsonArray && w.rules.orderless(d):
@@ -73,10 +78,15 @@ func (w *walker) lone(o, n uint32) {
 	if !w.spend(1) {
 		return
 	}
+	if n == absent && w.old.made(o) {
+		w.scatter(o)
+		return
+	}
 	d := w.rules.decide(&w.at)
 	switch {
 	case w.rules.ignores(d) == IgnoreAll:
 		w.forgive(d[familySuppress])
+	case n == absent && w.old.marks != nil && w.old.marks[o].emptied:
 	case w.rules.does(d, actAbsent) && w.atMember() && w.isNull(o, n):
 		w.forgive(d[familyStructure])
 	case n == absent:
@@ -126,7 +136,7 @@ func (w *walker) place() string {
 	out := append(make([]byte, 0, 64), '$')
 	for _, s := range w.path {
 		if s.document != nil {
-			out = appendName(out, s.document.name(s.node))
+			out = appendName(out, s.document.oldName(s.node))
 		} else {
 			out = appendIndex(out, s.index)
 		}
@@ -136,8 +146,12 @@ func (w *walker) place() string {
 
 // enterMember steps to the member i of d; leave takes it back.
 func (w *walker) enterMember(d *document, i uint32) {
+	if d.marks != nil && d.marks[i].moved != nil {
+		w.jumpTo(d.marks[i].moved)
+		return
+	}
 	w.path = append(w.path, step{document: d, node: i})
-	w.at.name(d.name(i))
+	w.at.name(d.oldName(i))
 }
 
 // enterElement steps to an element.
@@ -147,8 +161,12 @@ func (w *walker) enterElement(index int) {
 }
 
 func (w *walker) leave() {
-	w.path = w.path[:len(w.path)-1]
 	w.at.pop()
+	if last := len(w.leaps) - 1; last >= 0 && len(w.at.states) == w.leaps[last].depth {
+		w.path, w.leaps = w.leaps[last].path, w.leaps[:last]
+		return
+	}
+	w.path = w.path[:len(w.path)-1]
 }
 
 // try compares two values at the place, up to so many differences, and leaves no trace.

@@ -22,9 +22,11 @@ func compileRules(in []Rule) (*ruleset, []error) {
 		paths[i] = compilePlace(r, &s.rules[i], fail)
 		compileAction(r, paths[i], &s.rules[i], fail)
 		families[i] = s.rules[i].action.family()
-		s.renames = s.renames || s.rules[i].action == actRename
 	}
 	s.paths = newAutomaton(paths, families)
+	if len(errs) == 0 {
+		s.compileRenames(paths)
+	}
 	return s, errs
 }
 

@@ -59,7 +59,11 @@ type rule struct {
 type ruleset struct {
 	rules   []rule
 	paths   *automaton
-	renames bool // there is a rule that renames
+	renames bool                 // there is a rule that renames
+	moves   bool                 // one of them moves members to other containers
+	inverse map[string][]renamed // by the name in new: the renames to a name
+	// vague holds the names of members that a move may add or leave empty; nil if those may be any.
+	vague   map[string]bool
 	textual bool // all values are texts, as in CSV: rules for numbers and times read them
 }
 
