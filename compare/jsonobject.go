@@ -1,7 +1,5 @@
 package compare
 
-import "bytes"
-
 // joint is a member of old and the one of new that has its name; either may be absent.
 type joint struct{ old, new uint32 }
 
