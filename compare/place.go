@@ -90,6 +90,11 @@ func (p *place) maybe(symbol uint32) {
 	p.at.jump(next)
 }
 
+// maybeIndex steps to an element or stays. It is for paths that are walked once.
+func (c *cursor) maybeIndex(index int) {
+	c.jump(c.automaton.stayOrFollow(c.top(), c.automaton.indexes[index]))
+}
+
 // stayOrFollow returns the state that is at s and behind s for a symbol.
 func (a *automaton) stayOrFollow(s *state, symbol uint32) *state {
 	if !s.alive {

@@ -49,7 +49,7 @@ func (r *Redactor) JSON(body []byte) []byte {
 	}
 	var c cursor
 	c.start(r.paths)
-	out, ok := r.replace(&c, body, nil)
+	out, ok := r.replace(&c, body, nil, false)
 	if !ok {
 		return []byte(redactedInvalid)
 	}
@@ -59,12 +59,13 @@ func (r *Redactor) JSON(body []byte) []byte {
 // Covers reports whether the value at a difference's path is, lies in, or may hold a redacted place. Since `$..password` may lie
 // in any object, that is true of most paths; Difference looks at the values, and takes out no more than it must.
 func (r *Redactor) Covers(path string) bool {
-	c, covered := r.walk(path)
+	c, covered := r.walk(path, false)
 	return covered || c.alive()
 }
 
-// walk follows a difference's path, and reports whether it leads into a redacted place. A path that cannot be read does.
-func (r *Redactor) walk(path string) (c *cursor, covered bool) {
+// walk follows a difference's path, and reports whether it leads into a redacted place. A path that cannot be read does. If it is
+// loose, the paths mean it as they mean markup.
+func (r *Redactor) walk(path string, loose bool) (c *cursor, covered bool) {
 	c = new(cursor)
 	c.start(r.paths)
 	if path == "" || r.none {
@@ -78,9 +79,14 @@ func (r *Redactor) walk(path string) (c *cursor, covered bool) {
 	for _, s := range p.segments {
 		switch s.selector {
 		case byName:
+			covered = covered || loose && secretAttribute(c, []byte(s.name))
 			c.name([]byte(s.name))
 		case byIndex:
-			c.index(s.index)
+			if loose {
+				c.maybeIndex(s.index)
+			} else {
+				c.index(s.index)
+			}
 		default:
 			return c, true
 		}
@@ -94,7 +100,7 @@ func (r *Redactor) Difference(d Difference) Difference {
 	if d.Location != InBody || d.Path == "" || r.none {
 		return d
 	}
-	c, covered := r.walk(d.Path)
+	c, covered := r.walk(d.Path, true)
 	hide := func(text string) string {
 		switch {
 		case text == "":
@@ -104,7 +110,7 @@ func (r *Redactor) Difference(d Difference) Difference {
 		case !c.alive():
 			return text
 		}
-		if out, ok := r.replace(c, []byte(text), nil); ok {
+		if out, ok := r.replace(c, []byte(text), nil, true); ok {
 			return string(out)
 		}
 		// What was cut short or is no JSON cannot be searched. Only a string in a valid document holds no places.
@@ -118,8 +124,8 @@ func (r *Redactor) Difference(d Difference) Difference {
 }
 
 // replace replaces what the cursor's paths match in a JSON text, and members whose names are secret, if that is not nil; false if
-// the text is not valid. The cursor comes back to its place.
-func (r *Redactor) replace(c *cursor, text []byte, secret func(name string) bool) ([]byte, bool) {
+// the text is not valid. If it is loose, paths mean it as they mean markup. The cursor comes back to its place.
+func (r *Redactor) replace(c *cursor, text []byte, secret func(name string) bool, loose bool) ([]byte, bool) {
 	d := r.documents.Get().(*document)
 	defer func() {
 		d.src = nil
@@ -130,7 +136,7 @@ func (r *Redactor) replace(c *cursor, text []byte, secret func(name string) bool
 	if err := d.parse(text, defaultMaxNodes); err != nil {
 		return nil, false
 	}
-	e := editor{document: d, at: c, secret: secret}
+	e := editor{document: d, at: c, secret: secret, loose: loose}
 	e.visit(0)
 	if e.copied == 0 {
 		return text, true
@@ -143,6 +149,7 @@ type editor struct {
 	*document
 	at     *cursor
 	secret func(name string) bool // of members; may be nil
+	loose  bool                   // the text may be an element of markup: attributes have a mark, and indexes may be left out
 	out    []byte
 	copied int // how much of the text is in out, or replaced
 }
@@ -158,12 +165,18 @@ func (e *editor) visit(i uint32) {
 	}
 	index := 0
 	for c := i + 1; c < n.next; c = e.nodes[c].next {
-		if n.kind == jsonObject {
-			e.at.name(e.name(c))
-		} else {
+		hidden := false
+		switch {
+		case n.kind == jsonObject:
+			name := e.name(c)
+			hidden = e.secret != nil && e.secret(string(name)) || e.loose && secretAttribute(e.at, name)
+			e.at.name(name)
+		case e.loose:
+			e.at.maybeIndex(index)
+		default:
 			e.at.index(index)
 		}
-		if n.kind == jsonObject && e.secret != nil && e.secret(string(e.name(c))) {
+		if hidden {
 			e.hide(c)
 		} else {
 			e.visit(c)

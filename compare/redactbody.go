@@ -8,9 +8,9 @@ import (
 )
 
 // Body returns an answer's body as it may be stored: without its Content-Encoding if that can be undone, and without the values at
-// the paths. Fields of forms, columns of tables (whose first row is taken for their names), parts of multipart bodies and members
-// of JSON within those are hidden too if secret says so of their name; it may be nil. Other formats than these and JSON are not
-// searched. The result may be the answer's Body, which is not changed.
+// the paths. Fields of forms, columns of tables (whose first row is taken for their names), parts of multipart bodies, elements and
+// attributes of XML, and members of JSON within those are hidden too if secret says so of their name; it may be nil. Texts and
+// binary bodies are not searched. The result may be the answer's Body, which is not changed.
 func (r *Redactor) Body(a *Answer, secret func(name string) bool) []byte {
 	if len(a.Body) == 0 {
 		return a.Body
@@ -68,6 +68,10 @@ func (r *Redactor) content(p *part, c *cursor, secret func(name string) bool) []
 		return r.table(p, c, secret)
 	case f == formatMultipart:
 		return r.multipart(p, c, secret)
+	case (f == formatHTML || f == formatXML) && !looksJSON(p.body), f == formatProtobuf:
+		return r.tree(p, c, secret)
+	case f == formatGRPC:
+		return r.call(p, c, secret)
 	case f == formatJSON || looksJSON(p.body):
 		return r.text(p.body, c, secret)
 	}
@@ -76,7 +80,7 @@ func (r *Redactor) content(p *part, c *cursor, secret func(name string) bool) []
 
 // text redacts a JSON text.
 func (r *Redactor) text(body []byte, c *cursor, secret func(name string) bool) []byte {
-	out, ok := r.replace(c, body, secret)
+	out, ok := r.replace(c, body, secret, false)
 	if !ok && !r.none {
 		return []byte(redactedInvalid)
 	}

@@ -29,6 +29,7 @@ type xmlParser struct {
 	bindings []binding
 	open     []xmlOpen
 	text     []byte // what was read of the text at hand
+	begin    int    // where that begins
 }
 
 // xmlOpen is an element whose end was not seen yet.
@@ -127,6 +128,7 @@ func (p *xmlParser) next() error {
 		if len(p.open) == 1 {
 			return p.fail("text outside the root element")
 		}
+		p.beginText()
 		text, err := p.through("<![CDATA[", "]]>")
 		p.text = appendLines(p.text, text)
 		return err
@@ -170,6 +172,7 @@ func (p *xmlParser) characters() error {
 	if at := bytes.Index(raw, []byte("]]>")); at >= 0 {
 		return &syntaxError{p.at + at, "]]> in a text"}
 	}
+	p.beginText()
 	var err error
 	p.text, err = p.expand(p.text, raw, false)
 	p.at += end
@@ -249,12 +252,19 @@ func reference(name string) (rune, bool) {
 	return r, valid
 }
 
+// beginText notes where a text begins, unless one is at hand.
+func (p *xmlParser) beginText() {
+	if len(p.text) == 0 {
+		p.begin = p.at
+	}
+}
+
 // flush makes a child of the text that was read.
 func (p *xmlParser) flush() error {
 	if len(p.text) == 0 {
 		return nil
 	}
-	err := p.add(&element{kind: isText, name: "#text", text: string(p.text), end: p.at})
+	err := p.add(&element{kind: isText, name: "#text", text: string(p.text), start: p.begin, end: p.at})
 	p.text = p.text[:0]
 	return err
 }

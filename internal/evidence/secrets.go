@@ -35,7 +35,7 @@ var secretEndings = []string{"password", "passwd", "passphrase", "secret", "toke
 
 // isSecretName reports whether a member of that name holds a secret. The tokens with which lists are paged are none.
 func isSecretName(name string) bool {
-	name = strings.NewReplacer("-", "", "_", "", ".", "", " ", "").Replace(strings.ToLower(name))
+	name = strings.NewReplacer("-", "", "_", "", ".", "", " ", "", "@", "").Replace(strings.ToLower(name))
 	if slices.Contains(secretNames, name) {
 		return true
 	}
