@@ -125,7 +125,7 @@ func (r *wireReader) take(n uint64) (string, error) {
 		return "", r.fail("unexpected end in a field")
 	}
 	start := r.at
-	r.at += int(n) //nolint:gosec // n is at most the length of the text
+	r.at += int(n)
 	return r.src[start:r.at], nil
 }
 
@@ -194,7 +194,7 @@ func (e *element) moment() (t instant, ok bool) {
 		case f.kind != isVarint || i > 0 && f.name == e.children[0].name || i > 1:
 			return t, false
 		case f.name == "1":
-			t.seconds = int64(f.number) //nolint:gosec // the same bits, read with a sign
+			t.seconds = int64(f.number)
 		case f.name == "2" && f.number < 1e9:
 			t.nanos = int64(f.number)
 		default:
@@ -225,7 +225,7 @@ func (e *element) float() (decimal, bool) {
 	case isFixed64:
 		f = math.Float64frombits(e.number)
 	case isFixed32:
-		f, bits = float64(math.Float32frombits(uint32(e.number))), 32 //nolint:gosec // a field of 32 bits
+		f, bits = float64(math.Float32frombits(uint32(e.number))), 32
 	default:
 		return decimal{}, false
 	}

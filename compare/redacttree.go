@@ -144,7 +144,7 @@ func (r *Redactor) call(p *part, c *cursor, secret func(name string) bool) []byt
 			c.pop()
 		}
 		changed = changed || !bytes.Equal(hidden, message)
-		out = append(binary.BigEndian.AppendUint32(append(out, 0), uint32(len(hidden))), hidden...) //nolint:gosec // a body has less than 2 GiB
+		out = append(binary.BigEndian.AppendUint32(append(out, 0), uint32(len(hidden))), hidden...)
 	}
 	if !changed {
 		return p.body
