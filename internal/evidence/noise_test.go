@@ -165,6 +165,10 @@ func TestPairsAreNoted(t *testing.T) {
 			&Pair{Shadow: results(compare.Mismatch, status), Again: results(compare.Mismatch, differ("$.id", compare.KindValue))},
 			map[placeKey]pairCounts{{compare.InStatus, "", compare.KindValue}: {onlyNew: 1}},
 		},
+		"another class of the second status conceals all": {
+			&Pair{Shadow: results(compare.Mismatch, differ("$.id", compare.KindValue)), Again: results(compare.Mismatch, status)},
+			map[placeKey]pairCounts{{compare.InStatus, "", compare.KindValue}: {onlyOld: 1}},
+		},
 		"another status of the class does not": {
 			&Pair{Shadow: results(compare.Mismatch, created), Again: results(compare.Mismatch, differ("$.id", compare.KindValue))},
 			map[placeKey]pairCounts{{compare.InStatus, "", compare.KindValue}: {onlyNew: 1}, place("$.id", compare.KindValue): {onlyOld: 1}},

@@ -75,6 +75,9 @@ func TestNoiseIsCountedAndKept(t *testing.T) {
 		t.Errorf("before the restart (-want +got):\n%s", diff)
 	}
 	mustFlush(t, s)
+	if !s.ledger.current().noiseSettled() {
+		t.Error("the next flush would write it again")
+	}
 	s = reopen(t, s)
 	if diff := cmp.Diff(want, s.Noise("")); diff != "" {
 		t.Errorf("after the restart (-want +got):\n%s", diff)
