@@ -7,8 +7,12 @@
 //	   │ chosen headers  in order, content-type by meaning
 //	   │ body ── equal bytes under one encoding: match
 //	   │    └─ decode (gzip, deflate, br, zstd; limits on output, ratio and window)
+//	   │          │   by the Content-Type of both; a guess where none is declared
 //	   │          ├─ JSON: by meaning, rules decide at each place that differs
-//	   │          └─ else: by bytes
+//	   │          ├─ NDJSON, CSV, forms: written as JSON, and then like that
+//	   │          ├─ multipart: each part like a body of its own
+//	   │          ├─ HTML, XML, protobuf, gRPC: as trees, with the same rules
+//	   │          └─ text, binary: by bytes
 //	   ▼
 //	Result: match, tolerated (only rules made it pass), mismatch, failed or skipped (with the reason)
 //
