@@ -71,6 +71,7 @@ var suggestCases = []struct {
 	{"the number of something else", []string{`{"user_id":10001}`, `{"user_id":10002}`}, []string{"none: another number here may be another thing"}},
 	{"numbers as strings", []string{`{"n":1,"m":"2"}`, `{"n":"1","m":2.0}`}, []string{`{path: "$.n", coerce: number}`, `{path: "$.m", coerce: number}`}},
 	{"a string that is no number", []string{`{"n":1}`, `{"n":"01"}`}, []string{"none: the types differ"}},
+	{"null or absent", []string{`{"a":null}`, `{}`, `{}`, `{"a":null}`}, []string{`{path: "$.a", absent_equals_null: true}`}},
 	{"absent", []string{`{"a":1}`, `{}`}, []string{"none: new does not say what old says here"}},
 	{"new says more", []string{`{"a":1}`, `{"a":1,"b":[2]}`}, []string{`{path: "$.b", ignore: true}`}},
 	{"perhaps renamed, to one of two", []string{`{"a":1}`, `{"b":1,"c":1}`}, []string{"none: new does not say", `{path: "$.b", ignore: true}`, `{path: "$.c", ignore: true}`}},
@@ -122,6 +123,11 @@ func TestSuggestLooksIntoTheBodies(t *testing.T) {
 			"application/json", `{"items":[{"t":["a","b"]},{"t":["c","d"]}]}`, `{"items":[{"t":["b","a"]},{"t":["d","c"]}]}`,
 			[]string{`{path: "$.items[*].t", unordered: true}`},
 			[]string{`{path: "$.items[*].t", unordered: true}`},
+		},
+		"repeats": {
+			"application/json", `{"tags":["a","b","a"]}`, `{"tags":["b","a"]}`,
+			[]string{`{path: "$.tags", unordered: set}`},
+			[]string{"none: "},
 		},
 		"long values that only begin alike": {
 			"application/json", `{"a":"` + long + `1"}`, `{"b":"` + long + `2"}`,

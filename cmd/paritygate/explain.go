@@ -51,6 +51,7 @@ func (e *explanations) put(key explained, p []admin.Proposal) {
 func (s *service) Explain(ctx context.Context, g evidence.Group) (admin.Explanation, error) {
 	out := admin.Explanation{SecondReads: g.Asked}
 	if g.Verdict != compare.Mismatch {
+		out.Real = &g.Real
 		return out, nil // a failure is no noise, and no rule is about it
 	}
 	noisy := noiseOf(s.store.Noise(g.Route))

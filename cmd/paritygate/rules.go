@@ -61,6 +61,17 @@ func ruleUses(rules []placedRule, stats *evidence.RouteStats) []admin.RuleUse {
 	return uses
 }
 
+// usedRules is of the routes only what ruleWarnings looks at: the status is asked for all the time.
+func usedRules(c *config.Config, stats []evidence.RouteStats) []admin.Route {
+	var out []admin.Route
+	for i := range stats {
+		if r := &stats[i]; len(r.Suppressed) > 0 {
+			out = append(out, admin.Route{Route: r.Route, Rules: ruleUses(rulesOf(c, r.Route), r)})
+		}
+	}
+	return out
+}
+
 // maxRoutesNamed is how many routes one warning names.
 const maxRoutesNamed = 5
 

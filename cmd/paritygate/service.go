@@ -78,7 +78,7 @@ func (s *service) warnings(state cutover.State) []string {
 	if n := s.proxy.Masked(); n > 0 {
 		warnings = append(warnings, fmt.Sprintf("mirror.noise.auto masks the values at %s: what new gets wrong there and old changes by itself is not seen", places(n)))
 	}
-	return append(warnings, ruleWarnings(routeViews(c, s.store.Routes(), nil))...)
+	return append(warnings, ruleWarnings(usedRules(c.config, s.store.Routes()))...)
 }
 
 func places(n int) string {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"strings"
+	"unicode"
 )
 
 // surelyReal is the probability from which on a group is called real without more words.
@@ -14,6 +15,8 @@ func (e Explanation) Cause() string {
 	switch {
 	case !e.Measured():
 		return "not measured"
+	case *e.Real == 1:
+		return "real"
 	case e.Noise:
 		return "noise: old differs from itself here as often"
 	case e.Sure():
@@ -48,6 +51,16 @@ func Share(probability float64) string {
 	return fmt.Sprintf("%.0f %%", math.Floor(probability*100))
 }
 
+// comment writes a text so that it ends with its line, however a reader of YAML ends lines.
+func comment(text string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) || r == '\u2028' || r == '\u2029' {
+			return ' '
+		}
+		return r
+	}, text)
+}
+
 // Paste is the proposals as lines of YAML, to be put before the rules that the first line names; what else is to be said is in comments.
 func (e Explanation) Paste() string {
 	var b strings.Builder
@@ -60,11 +73,11 @@ func (e Explanation) Paste() string {
 			where = p.Where
 			fmt.Fprintf(&b, "# %s, before what is there\n", where)
 		}
-		fmt.Fprintf(&b, "- %s # hides %s\n", p.Rule, p.Reason)
+		fmt.Fprintf(&b, "- %s # hides %s\n", p.Rule, comment(p.Reason))
 	}
 	for _, p := range e.Proposals {
 		if p.Rule == "" {
-			fmt.Fprintf(&b, "# no rule for %s: %s\n", placesText(p.Places), p.Reason)
+			fmt.Fprintf(&b, "# no rule for %s: %s\n", comment(placesText(p.Places)), comment(p.Reason))
 		}
 	}
 	return b.String()

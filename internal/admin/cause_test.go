@@ -16,6 +16,7 @@ func TestCause(t *testing.T) {
 		{real: -1, want: "not measured"},
 		{real: .9734, reads: 9, want: "97 % real"},
 		{real: .9999, reads: 9, want: "over 99 % real"},
+		{real: 1, want: "real"},
 		{real: .99, reads: 9, want: "99 % real"},
 		{real: .62, reads: 1, want: "62 % real: undecided after 1 second read of the route"},
 		{real: .5, reads: 40, want: "50 % real: undecided after 40 second reads of the route"},

@@ -158,7 +158,7 @@ type Group struct {
 
 // Explanation is what is known about the cause of a group.
 type Explanation struct {
-	// Real is the probability that the group is no noise of old, 0 to 1; nil if that was not measured: for a failure, or where no
+	// Real is the probability that the group is no noise of old, 0 to 1: 1 for a failure; nil if that was not measured, where no
 	// request of the route was asked of old twice.
 	Real *float64 `json:"real"`
 	// SecondReads counts the exchanges of the route in which old was asked twice.
