@@ -78,6 +78,9 @@ func (s *service) warnings(state cutover.State) []string {
 	if n := s.proxy.Masked(); n > 0 {
 		warnings = append(warnings, fmt.Sprintf("mirror.noise.auto masks the values at %s: what new gets wrong there and old changes by itself is not seen", places(n)))
 	}
+	if n := s.store.NoiseUncounted(); n > 0 {
+		warnings = append(warnings, fmt.Sprintf("second reads of old found %d differences at more places of a route than are kept: what is said of noise leaves them out", n))
+	}
 	return append(warnings, ruleWarnings(usedRules(c.config, s.store.Routes()))...)
 }
 
