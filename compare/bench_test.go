@@ -163,3 +163,40 @@ func jsonAnswer[T string | []byte](body T) *Answer {
 		Size:   int64(len(body)),
 	}
 }
+
+// BenchmarkHostile compares documents that are made to cost much.
+func BenchmarkHostile(b *testing.B) {
+	c, err := New(Options{Rules: benchRules, MaxDecoded: 1 << 27})
+	if err != nil {
+		b.Fatal(err)
+	}
+	leaves := func(leaf string, n int) string { return "[" + strings.Repeat(leaf+",", n-1) + leaf + "]" }
+	nested := func(leaf string, n int) string { return strings.Repeat("[", n) + leaf + strings.Repeat("]", n) }
+	long := strings.Repeat("0123456789abcdef", 4<<20)
+	escaped := strings.Repeat(`\u0041`, 11<<20)
+	members := func(from, to, step int) string {
+		var out strings.Builder
+		for i := from; i != to; i += step {
+			fmt.Fprintf(&out, `,"member%d":%d`, i, i)
+		}
+		return "{" + out.String()[1:] + "}"
+	}
+	for _, tc := range []struct {
+		name, old, new string
+		want           Verdict
+	}{
+		{"nested 100000 deep", nested("1", 100000), nested("2", 100000), Skipped},
+		{"nested 512 deep", nested("1", 512), nested("2", 512), Mismatch},
+		{"10^6 differing leaves", leaves("1", 1e6), leaves("2", 1e6), Mismatch},
+		{"10^6 leaves re-spelled", leaves("1", 1e6), leaves("1.0", 1e6), Match},
+		{"10^6 forgiven leaves", leaves(`{"total":100}`, 1e6), leaves(`{"total":101}`, 1e6), Tolerated},
+		{"10^5 members reversed", members(0, 1e5, 1), members(1e5-1, -1, -1), Match},
+		{"1e1000000000", "[1e1000000000,1]", "[10e999999999,2]", Mismatch},
+		{"a text of 64 MiB in one place", `["` + long + `",1]`, `["` + long + `", 1]`, Match},
+		{"a text of 64 MiB that differs at its end", `["` + long + `"]`, `["` + long[:len(long)-1] + `x"]`, Mismatch},
+		{"a text of 64 MiB in escapes", `["` + escaped + `"]`, `["` + escaped[:len(escaped)-6] + `A"]`, Match},
+		{"a number of 64 MiB", "[" + strings.Repeat("1", 1<<26) + "]", "[" + strings.Repeat("1", 1<<26) + "e0]", Match},
+	} {
+		b.Run(tc.name, func(b *testing.B) { benchmarkPair(b, c, jsonAnswer(tc.old), jsonAnswer(tc.new), tc.want) })
+	}
+}

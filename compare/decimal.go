@@ -53,8 +53,32 @@ func parseDecimalInto(text, digits []byte) decimal {
 
 // equalNumbers reports whether two valid JSON numbers are the same.
 func equalNumbers(a, b []byte) bool {
-	var x, y [32]byte
-	return parseDecimalInto(a, x[:0]).equal(parseDecimalInto(b, y[:0]))
+	x, plainA := plainNumber(a)
+	y, plainB := plainNumber(b)
+	if plainA && plainB {
+		return string(x) == string(y)
+	}
+	var bufA, bufB [32]byte
+	return parseDecimalInto(a, bufA[:0]).equal(parseDecimalInto(b, bufB[:0]))
+}
+
+// plainNumber returns a number without the zeros at the end of its fraction, and the sign of 0; not ok if it has an exponent.
+func plainNumber(text []byte) (number []byte, ok bool) {
+	point := false
+	for _, c := range text {
+		if c|0x20 == 'e' {
+			return nil, false
+		}
+		point = point || c == '.'
+	}
+	if point {
+		text = bytes.TrimRight(text, "0")
+		text = bytes.TrimSuffix(text, []byte{'.'})
+	}
+	if string(text) == "-0" {
+		text = text[1:]
+	}
+	return text, true
 }
 
 // addExponent adds a written exponent.
@@ -135,6 +159,9 @@ func (d decimal) within(o, absolute, relative decimal) bool {
 	}
 	if d.compareSize(o) < 0 {
 		d, o = o, d
+	}
+	if within, ok := d.withinSmall(o, absolute, relative); ok {
+		return within
 	}
 	distance := d.minus(o)
 	return distance.compareSize(absolute) <= 0 || distance.compareSize(relative.times(d)) <= 0

@@ -222,7 +222,8 @@ func (w *walker) tolerates(r *rule, o, n uint32) bool {
 	if w.old.nodes[o].kind != jsonNumber || w.new.nodes[n].kind != jsonNumber {
 		return false
 	}
-	return parseDecimal(w.old.raw(o)).within(parseDecimal(w.new.raw(n)), r.absolute, r.relative)
+	var x, y [32]byte
+	return parseDecimalInto(w.old.raw(o), x[:0]).within(parseDecimalInto(w.new.raw(n), y[:0]), r.absolute, r.relative)
 }
 
 // coerced reads a number, or a string that is one as JSON writes it.
