@@ -17,7 +17,7 @@ func newJSONEngine(rules *ruleset, maxNodes int) *jsonEngine {
 	return &jsonEngine{rules: rules, maxNodes: maxNodes, pool: sync.Pool{New: func() any { return new(lockstep) }}}
 }
 
-// maxPooled is how many nodes a document may have had to be kept for the next one.
+// maxPooled is how many nodes, and bytes of a text without its escapes, a document may have had to be kept for the next one.
 const maxPooled = 1 << 15
 
 // compare tells rec what differs and what was forgiven.
@@ -33,11 +33,21 @@ func (e *jsonEngine) compare(old, new []byte, rec *recorder) outcome {
 
 func (e *jsonEngine) release(s *lockstep) {
 	s.old, s.new, s.names.src = nil, nil, nil
-	s.w.old.src, s.w.new.src, s.w.written.src, s.w.rec = nil, nil, nil, nil
-	s.w.old.marks = nil
+	s.w.rec = nil
+	for _, d := range []*document{&s.w.old, &s.w.new, &s.w.written} {
+		d.release()
+	}
 	s.found.reset()
 	if cap(s.w.old.nodes) <= maxPooled && cap(s.w.new.nodes) <= maxPooled {
 		e.pool.Put(s)
+	}
+}
+
+// release lets go of the text, and of what memory a single text made too large to keep.
+func (d *document) release() {
+	d.src, d.marks = nil, nil
+	if cap(d.keyBuf) > maxPooled || cap(d.stringBuf) > maxPooled {
+		d.keyBuf, d.stringBuf = nil, nil
 	}
 }
 

@@ -1,8 +1,10 @@
 package compare
 
 import (
+	"bytes"
 	"fmt"
 	"maps"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -238,5 +240,34 @@ func TestUnorderedHasLimits(t *testing.T) {
 	got = rows.Compare(jsonAnswer("["+strings.Join(old, ",")+"]"), jsonAnswer("["+strings.Join(new, ",")+"]"))
 	if got.Verdict != Tolerated || !maps.Equal(got.Suppressed, map[int]int{0: 1, 1: 500}) {
 		t.Errorf("500 rows: %s %s %v", got.Verdict, got.Reason, got.Suppressed)
+	}
+}
+
+// Two spellings of a text are equal if and only if they are the same without escapes.
+func TestEqualTexts(t *testing.T) {
+	r := documents{rand.New(rand.NewPCG(31, 32))}
+	pieces := []string{
+		"a", "b", "é", "😀", `\u0061`, `\u00e9`, `\u00E9`, `\ud83d\ude00`, `\uD83D`, `\ude00`, `\n`, `\u000a`, `\\`, `\u005c`, `\/`, "/", `\"`,
+		"a rather long text without escapes", `\ufffd`, "\ufffd",
+	}
+	equal := 0
+	for range 200000 {
+		var texts [2]string
+		for i := range texts {
+			for range r.IntN(4) {
+				texts[i] += pieces[r.IntN(len(pieces))]
+			}
+		}
+		a, b := []byte(texts[0]), []byte(texts[1])
+		want := bytes.Equal(appendUnescaped(nil, a), appendUnescaped(nil, b))
+		if got := equalTexts(a, b); got != want {
+			t.Fatalf("%s = %s: %v", a, b, got)
+		}
+		if want && texts[0] != texts[1] {
+			equal++
+		}
+	}
+	if equal < 500 {
+		t.Errorf("only %d pairs are equal and spelled apart: the test says little", equal)
 	}
 }

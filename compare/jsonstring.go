@@ -38,22 +38,81 @@ func (d *document) written(i uint32, buf *[]byte) []byte {
 
 // string returns a string without quotes and escapes. It is valid until the next call.
 func (d *document) string(i uint32) []byte {
-	n := &d.nodes[i]
-	raw := d.src[n.start+1 : n.end-1]
-	if !n.escaped {
+	raw := d.content(i)
+	if !d.nodes[i].escaped {
 		return raw
 	}
 	d.stringBuf = appendUnescaped(d.stringBuf[:0], raw)
 	return d.stringBuf
 }
 
+// content returns what stands between the quotes of a string.
+func (d *document) content(i uint32) []byte { return d.src[d.nodes[i].start+1 : d.nodes[i].end-1] }
+
 // raw returns a value as it is written.
 func (d *document) raw(i uint32) []byte { return d.src[d.nodes[i].start:d.nodes[i].end] }
 
 // sameName reports whether two members have one name.
 func sameName(a *document, i uint32, b *document, j uint32) bool {
-	return bytes.Equal(a.name(i), b.name(j))
+	x, y := &a.nodes[i], &b.nodes[j]
+	if a.marks != nil || b.marks != nil || !x.keyEscaped && !y.keyEscaped {
+		return bytes.Equal(a.name(i), b.name(j))
+	}
+	return equalTexts(a.src[x.key:x.keyEnd], b.src[y.key:y.keyEnd])
 }
+
+// equalTexts reports whether the contents of two strings, valid and as they are written, are the same without escapes.
+func equalTexts(a, b []byte) bool {
+	for {
+		// Not further than this, or text full of escapes would be read again and again.
+		const window = 32
+		short := a[:min(len(a), len(b), window)]
+		same := equalWords(short, b)
+		if i := bytes.IndexByte(a[:same], '\\'); i >= 0 {
+			same = i
+		}
+		a, b = a[same:], b[same:]
+		if same == window {
+			continue
+		}
+		if len(a) == 0 || len(b) == 0 {
+			return len(a) == len(b)
+		}
+		if a[0] != '\\' && b[0] != '\\' {
+			return false
+		}
+		// Both are at the beginning of a character: within one neither side has an escape.
+		x, restA := character(a)
+		y, restB := character(b)
+		if x != y {
+			return false
+		}
+		a, b = restA, restB
+	}
+}
+
+// character reads the character at the beginning of a string's content, written as an escape or not, and returns what follows.
+func character(text []byte) (rune, []byte) {
+	if text[0] != '\\' {
+		r, n := utf8.DecodeRune(text)
+		return r, text[n:]
+	}
+	if text[1] != 'u' {
+		return rune(shortEscapes[text[1]]), text[2:]
+	}
+	unit, _ := hex4(text[2:6])
+	text = text[6:]
+	if utf16.IsSurrogate(unit) && len(text) >= 6 && text[0] == '\\' && text[1] == 'u' {
+		low, _ := hex4(text[2:6])
+		if r := utf16.DecodeRune(unit, low); r != utf8.RuneError {
+			return r, text[6:]
+		}
+	}
+	return unit, text
+}
+
+// shortEscapes has what stands behind a backslash and what it stands for.
+var shortEscapes = [256]byte{'"': '"', '\\': '\\', '/': '/', 'b': '\b', 'f': '\f', 'n': '\n', 'r': '\r', 't': '\t'}
 
 // appendUnescaped appends valid string content with its escapes undone. A surrogate that stands alone becomes the three bytes
 // that would encode it; those are not valid UTF-8, so nothing else can be equal to it.

@@ -1,7 +1,5 @@
 package compare
 
-import "bytes"
-
 // maxWork bounds the steps of one comparison. Only documents made for it, or huge arrays without order, come near.
 const maxWork = 1 << 23
 
@@ -196,7 +194,7 @@ func (w *walker) sameScalar(o, n uint32) bool {
 	case a.kind == jsonNumber:
 		return equalNumbers(w.old.raw(o), w.new.raw(n))
 	case a.kind == jsonString && (a.escaped || b.escaped):
-		return bytes.Equal(w.old.string(o), w.new.string(n))
+		return equalTexts(w.old.content(o), w.new.content(n))
 	}
 	return false // the bytes are known to differ
 }
