@@ -206,6 +206,15 @@ func (m maker) rule(t *tree, actions []string) testkit.Rule {
 		}
 	case "rename":
 		rule.Rename = oneOf(m, []string{"a", "b", "label", "id"})
+		if steps := readSteps(path); len(steps) == 0 || steps[len(steps)-1].wildcard || steps[len(steps)-1].element {
+			rule.Path = oneOf(m, []string{"$..a", "$..b", "$.*.id", "$[*].name"}) // only a member has a name
+		}
+		if m.IntN(4) == 0 {
+			rule.Path, rule.Rename = oneOf(m, []string{"$.a.b", "$.id", "$.a", "$.b.name", "$.a.id"}), oneOf(m, []string{"$.c", "$.m.n", "$.a.x", "$.b"})
+		}
+		if steps := readSteps(rule.Path); steps[len(steps)-1].name == rule.Rename {
+			rule.Rename = "other"
+		}
 	}
 	return rule
 }

@@ -2,6 +2,7 @@ package compare_test
 
 import (
 	"fmt"
+	"paritygate/internal/testkit"
 	"regexp"
 	"slices"
 	"strconv"
@@ -214,6 +215,21 @@ func keyOf(t *tree, key string) *tree {
 	return t
 }
 
+// room reports whether a value can stand where steps lead: every container on the way is an object, or is not there.
+func room(t *tree, steps []pathStep) bool {
+	for _, s := range steps {
+		if t.kind != isObject {
+			return false
+		}
+		i := slices.Index(t.names, s.name)
+		if i < 0 {
+			return true
+		}
+		t = t.kids[i]
+	}
+	return true
+}
+
 // renamed returns old's document with new's names. All renames are looked up before the first is done.
 func (r *reference) renamed(old *tree) *tree {
 	type move struct {
@@ -223,10 +239,14 @@ func (r *reference) renamed(old *tree) *tree {
 	var moves []move
 	var build func(t *tree, at []place) *tree
 	build = func(t *tree, at []place) *tree {
-		out := &tree{kind: t.kind, text: t.text}
+		out := &tree{kind: t.kind, text: t.text, is: t}
 		for i, kid := range t.kids {
 			if t.kind == isArray {
-				out.kids = append(out.kids, build(kid, element(at, i)))
+				here := element(at, i)
+				if _, structure, _ := r.deciding(at); structure >= 0 && r.rules[structure].Unordered+testkit.Word(r.rules[structure].Key) != "" {
+					here = hidden(at)
+				}
+				out.kids = append(out.kids, build(kid, here))
 				continue
 			}
 			name := t.names[i]
@@ -239,7 +259,8 @@ func (r *reference) renamed(old *tree) *tree {
 					moves = append(moves, move{built, target})
 					continue
 				}
-				built.was, name = name, target
+				was := name
+				built.was, name = &was, target
 			}
 			out.kids, out.names = append(out.kids, built), append(out.names, name)
 		}
@@ -248,10 +269,14 @@ func (r *reference) renamed(old *tree) *tree {
 	root := build(old, nil)
 	for _, m := range moves {
 		steps, t := readSteps(m.target), root
+		if !room(root, steps) {
+			r.lone(compare.KindMissing, m.kid, m.kid.from)
+			continue
+		}
 		for _, s := range steps[:len(steps)-1] {
 			i := slices.Index(t.names, s.name)
 			if i < 0 {
-				t.names, t.kids = append(t.names, s.name), append(t.kids, &tree{kind: isObject})
+				t.names, t.kids = append(t.names, s.name), append(t.kids, &tree{kind: isObject, made: true})
 				i = len(t.kids) - 1
 			}
 			t = t.kids[i]

@@ -40,8 +40,10 @@ type tree struct {
 	names []string
 	kids  []*tree
 
-	was  string  // what a renamed member was called in old
+	was  *string // what a renamed member was called in old
 	from []place // where a moved value stands in old
+	is   *tree   // what a value was before the renames beneath it
+	made bool    // an object that is there for moved members alone
 }
 
 // place is one step to a value: a member's name, or an element's index.
@@ -111,7 +113,7 @@ func (r *reference) judge(old, new *tree) compare.Verdict {
 	switch {
 	case len(r.found) > 0:
 		return compare.Mismatch
-	case same:
+	case same && len(r.forgiven) == 0:
 		return compare.Match
 	default:
 		return compare.Tolerated
@@ -120,11 +122,12 @@ func (r *reference) judge(old, new *tree) compare.Verdict {
 
 // pair compares two values at a place, which is named as old names it.
 func (r *reference) pair(old, new *tree, at []place) {
+	r.vague = r.vague || old.made && new.kind != isObject
 	suppress, structure, value := r.deciding(at)
 	if suppress >= 0 {
 		mode := r.rules[suppress].Ignore
 		if mode == "true" || mode == "value" && old.kind == new.kind {
-			if !equalTrees(old, new) {
+			if !equalTrees(original(old), new) {
 				r.forgiven[suppress]++
 			}
 			return
@@ -151,6 +154,14 @@ func (r *reference) pair(old, new *tree, at []place) {
 	}
 }
 
+// original is the value as old has it.
+func original(t *tree) *tree {
+	if t.is != nil {
+		return t.is
+	}
+	return t
+}
+
 // lone handles a value that one side alone has.
 func (r *reference) lone(kind compare.Kind, t *tree, at []place) {
 	suppress, structure, _ := r.deciding(at)
@@ -168,10 +179,18 @@ func (r *reference) differ(kind compare.Kind, at []place) {
 	r.found = append(r.found, string(kind)+" "+writePlace(at))
 }
 
-// objects sets members of one name against each other, repeats in their order.
+// objects sets members of one name against each other, repeats in their order; one that was
+// renamed to the name of another comes last.
 func (r *reference) objects(old, new *tree, at []place) {
 	taken := make([]bool, len(new.kids))
-	for i, kid := range old.kids {
+	order := make([]int, 0, len(old.kids))
+	for i := range 2 * len(old.kids) {
+		if kid := old.kids[i%len(old.kids)]; (kid.was != nil || kid.from != nil) == (i >= len(old.kids)) {
+			order = append(order, i%len(old.kids))
+		}
+	}
+	for _, i := range order {
+		kid := old.kids[i]
 		here := r.step(at, kid, old.names[i])
 		n := -1
 		for j := range new.kids {
@@ -179,6 +198,12 @@ func (r *reference) objects(old, new *tree, at []place) {
 				n = j
 				break
 			}
+		}
+		if n < 0 && kid.made {
+			for _, moved := range movedTo(kid) {
+				r.lone(compare.KindMissing, moved, moved.from)
+			}
+			continue
 		}
 		if n < 0 {
 			r.lone(compare.KindMissing, kid, here)
@@ -194,13 +219,25 @@ func (r *reference) objects(old, new *tree, at []place) {
 	}
 }
 
+// movedTo returns what was moved into an object made for it.
+func movedTo(t *tree) []*tree {
+	if !t.made {
+		return []*tree{t}
+	}
+	var out []*tree
+	for _, kid := range t.kids {
+		out = append(out, movedTo(kid)...)
+	}
+	return out
+}
+
 // step names the place of a member as old does.
 func (r *reference) step(at []place, kid *tree, name string) []place {
 	if kid.from != nil {
 		return kid.from
 	}
-	if kid.was != "" {
-		name = kid.was
+	if kid.was != nil {
+		name = *kid.was
 	}
 	return append(slices.Clone(at), place{name: name})
 }
