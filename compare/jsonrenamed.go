@@ -75,7 +75,7 @@ func (w *walker) foreign(n uint32) {
 func (w *walker) enterInverse(name []byte) {
 	for _, i := range w.rules.inverse[string(name)] {
 		w.at.name([]byte(i.name))
-		if d := w.rules.decide(&w.at); w.rules.does(d, actRename) && d[familyStructure] == i.rule {
+		if d := w.rules.decide(&w.at); d[familyStructure] == i.rule {
 			return
 		}
 		w.at.pop()
@@ -105,9 +105,19 @@ func (w *walker) vague(d *document, i uint32) bool {
 		return true
 	}
 	w.at.name(name)
-	defer w.at.pop()
 	rules := w.rules.decide(&w.at)
-	return w.rules.ignores(rules) == IgnoreAll || w.rules.does(rules, actAbsent) && len(w.rules.inverse[string(name)]) > 0
+	w.at.pop()
+	vague, renames := w.rules.ignores(rules) == IgnoreAll, 0
+	for _, r := range w.rules.inverse[string(name)] {
+		vague = vague || w.rules.does(rules, actAbsent)
+		w.at.name([]byte(r.name))
+		if d := w.rules.decide(&w.at); d[familyStructure] == r.rule {
+			renames++
+			vague = vague || renames > 1 || w.rules.ignores(d) == IgnoreAll
+		}
+		w.at.pop()
+	}
+	return vague
 }
 
 // certain reports whether one set of rules is sure to decide on a member whose name in new a rename leads to, whatever it had in

@@ -41,7 +41,7 @@ func (w *walker) unordered(o, n uint32, number int) {
 	if w.rules.ignores(w.rules.decide(&w.at)) == IgnoreAll {
 		// Every element is ignored; the order and number of them with it.
 		w.at.pop()
-		w.arrays(o, n, 0)
+		m.ignore()
 		return
 	}
 	cohorts := m.cohorts()
@@ -68,6 +68,22 @@ func (w *walker) unordered(o, n uint32, number int) {
 	}
 	for i := range cohorts {
 		m.report(&cohorts[i])
+	}
+}
+
+// ignore counts the elements that differ, each of which a rule ignores.
+func (m *multiset) ignore() {
+	for i := range max(len(m.old), len(m.new)) {
+		m.w.enterLeftover(i)
+		switch {
+		case i >= len(m.new):
+			m.w.lone(m.old[i], absent)
+		case i >= len(m.old):
+			m.w.lone(absent, m.new[i])
+		default:
+			m.w.pair(m.old[i], m.new[i])
+		}
+		m.w.leave()
 	}
 }
 

@@ -105,5 +105,14 @@ func (s *ruleset) compileRenames(paths []*Path) {
 	}
 	if anyName {
 		s.vague = nil
+		return
+	}
+	// What a move leaves empty may have another name in new.
+	for to, from := range s.inverse {
+		for _, r := range from {
+			if s.vague[r.name] {
+				s.vague[to] = true
+			}
+		}
 	}
 }
