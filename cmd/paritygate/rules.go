@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 
 	"paritygate/config"
 	"paritygate/internal/admin"
@@ -59,46 +58,4 @@ func ruleUses(rules []placedRule, stats *evidence.RouteStats) []admin.RuleUse {
 		add(text, "")
 	}
 	return uses
-}
-
-// usedRules is of the routes only what ruleWarnings looks at: the status is asked for all the time.
-func usedRules(c *config.Config, stats []evidence.RouteStats) []admin.Route {
-	var out []admin.Route
-	for i := range stats {
-		if r := &stats[i]; len(r.Suppressed) > 0 {
-			out = append(out, admin.Route{Route: r.Route, Rules: ruleUses(rulesOf(c, r.Route), r)})
-		}
-	}
-	return out
-}
-
-// maxRoutesNamed is how many routes one warning names.
-const maxRoutesNamed = 5
-
-// ruleWarnings says which rules hide more than half of what is compared on a route, one sentence for each rule.
-func ruleWarnings(routes []admin.Route) []string {
-	var order []string
-	where := map[string][]string{}
-	for _, r := range routes {
-		for _, use := range r.Rules {
-			if !use.HidesMuch() {
-				continue
-			}
-			name := strings.TrimSpace(use.Place + " " + use.Rule)
-			if where[name] == nil {
-				order = append(order, name)
-			}
-			where[name] = append(where[name], fmt.Sprintf("%s (%s)", r.Route, percent(use.Share)))
-		}
-	}
-	out := make([]string, len(order))
-	for i, name := range order {
-		list := where[name]
-		if more := len(list) - maxRoutesNamed; more > 0 {
-			list = append(list[:maxRoutesNamed:maxRoutesNamed], fmt.Sprintf("%d more", more))
-		}
-		out[i] = fmt.Sprintf("the rule %s hides a difference in more than half of the compared exchanges on %s: see that it hides no more than is meant",
-			name, strings.Join(list, ", "))
-	}
-	return out
 }

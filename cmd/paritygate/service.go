@@ -81,7 +81,7 @@ func (s *service) warnings(state cutover.State) []string {
 	if n := s.store.NoiseUncounted(); n > 0 {
 		warnings = append(warnings, fmt.Sprintf("second reads of old found %d differences at more places of a route than are kept: what is said of noise leaves them out", n))
 	}
-	return append(warnings, ruleWarnings(usedRules(c.config, s.store.Routes()))...)
+	return warnings
 }
 
 func places(n int) string {

@@ -71,7 +71,7 @@ func printRules(p *printer, routes []admin.Route) {
 	for _, use := range admin.IdleRules(routes) {
 		p.linef("hid nothing: %s %s", use.Place, use.Rule)
 	}
-	for _, warning := range ruleWarnings(routes) {
+	for _, warning := range admin.RuleWarnings(routes) {
 		p.linef("warning: %s", warning)
 	}
 	printNoise(p, routes)

@@ -9,6 +9,7 @@ package report
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"paritygate/internal/admin"
@@ -46,6 +47,9 @@ type Report struct {
 	// Obstacles are the criteria that do not pass, the failing ones first.
 	Obstacles []Obstacle `json:"obstacles"`
 	At        time.Time  `json:"at"`
+
+	// Warnings are what a person should know besides: those of the status, with each rule that hides much by its name.
+	Warnings []string `json:"warnings"`
 
 	Status admin.Status   `json:"status"`
 	Gate   cutover.Report `json:"gate"`
@@ -125,6 +129,8 @@ func gather(ctx context.Context, source Source) (r Report, err error) {
 // judge sets what follows from the rest.
 func (r *Report) judge() {
 	r.Obstacles = []Obstacle{}
+	r.Warnings = append([]string{}, r.Status.Warnings...)
+	r.Warnings = append(r.Warnings, admin.RuleWarnings(r.Routes)...)
 	for _, wanted := range []cutover.Verdict{cutover.Fail, cutover.Inconclusive} {
 		for _, c := range r.Gate.Criteria {
 			if c.Verdict == wanted {
@@ -171,6 +177,9 @@ func (r *Report) number(v cutover.Verdict) string {
 
 // advice says what to do about a criterion that does not pass.
 func (r *Report) advice(c cutover.Criterion) string {
+	if c.Verdict == cutover.Inconclusive && slices.Contains([]string{"responses", "lagged", "errors", "latency"}, c.Name) {
+		return "Wait for more traffic, or mirror more of it (`paritygate mirror 50%`): nothing is proven yet, either way."
+	}
 	switch c.Name {
 	case "window":
 		ready := r.Status.Window.Start.Add(time.Duration(r.Status.Window.RequiredSeconds * float64(time.Second)))
