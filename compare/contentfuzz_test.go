@@ -66,10 +66,10 @@ func FuzzForm(f *testing.F) {
 			return
 		}
 		got := url.Values{}
-		for _, name := range form.names {
-			for _, value := range form.values[name] {
-				key := unquoted([]byte(name))
-				got[key] = append(got[key], unquoted(value))
+		for _, x := range form.fields {
+			for _, v := range append([]span{x.first}, x.others...) {
+				name := unquoted([]byte(x.name))
+				got[name] = append(got[name], unquoted(form.texts[v.start:v.end]))
 			}
 		}
 		want, err := url.ParseQuery(string(text))

@@ -18,15 +18,24 @@ func compareForm(c *Comparer, old, new part, rec *recorder) outcome {
 	return c.text.compare(oldText, newText, rec)
 }
 
-// form is a urlencoded form: the values of each field as JSON strings, by its name, which is one too.
+// form is a urlencoded form: the fields in the order in which their names first come.
 type form struct {
-	names  []string
-	values map[string][][]byte
+	fields []field
+	byName map[string]int // their numbers
+	texts  []byte         // all values as JSON strings
+}
+
+// field is a field with its values, which are parts of the form's texts.
+type field struct {
+	name   string // as a JSON string
+	first  span
+	others []span
 }
 
 // readForm reads a form of at most so many values.
 func readForm(body []byte, limit int) (*form, bool) {
-	f := &form{values: make(map[string][][]byte)}
+	f := &form{byName: make(map[string]int)}
+	var name []byte
 	for more := true; more; {
 		var pair []byte
 		pair, body, more = bytes.Cut(body, []byte("&"))
@@ -36,42 +45,50 @@ func readForm(body []byte, limit int) (*form, bool) {
 		if limit--; limit < 0 {
 			return nil, false
 		}
-		name, value, _ := bytes.Cut(pair, []byte("="))
-		key := string(appendFormText(nil, name))
-		values, known := f.values[key]
-		if !known {
-			f.names = append(f.names, key)
+		raw, text, _ := bytes.Cut(pair, []byte("="))
+		name = appendFormText(name[:0], raw)
+		start := len(f.texts)
+		f.texts = appendFormText(f.texts, text)
+		value := span{start, len(f.texts)}
+		if i, known := f.byName[string(name)]; known {
+			f.fields[i].others = append(f.fields[i].others, value)
+		} else {
+			key := string(name)
+			f.byName[key] = len(f.fields)
+			f.fields = append(f.fields, field{name: key, first: value})
 		}
-		f.values[key] = append(values, appendFormText(nil, value))
 	}
 	return f, true
 }
 
+// repeats reports whether the form has several values of a name.
+func (f *form) repeats(name string) bool {
+	i, ok := f.byName[name]
+	return ok && len(f.fields[i].others) > 0
+}
+
 // json writes the form as an object; the other one says which fields repeat besides its own.
-func (f *form) json(t *rewriter, other *form) ([]byte, bool) {
-	t.out = append(t.out, '{')
-	for _, name := range f.names {
-		values := f.values[name]
-		repeats := len(values) > 1 || len(other.values[name]) > 1
-		t.separate()
-		t.out = append(append(t.out, name...), ':')
-		if repeats {
-			t.out = append(t.out, '[')
-		}
-		for i, value := range values {
-			if i > 0 {
-				t.out = append(t.out, ',')
+func (f *form) json(w *rewriter, other *form) ([]byte, bool) {
+	w.out = append(w.out, '{')
+	for i := range f.fields {
+		x := &f.fields[i]
+		w.separate()
+		w.out = append(append(w.out, x.name...), ':')
+		first := f.texts[x.first.start:x.first.end]
+		if f.repeats(x.name) || other.repeats(x.name) {
+			w.out = append(append(w.out, '['), first...)
+			for _, v := range x.others {
+				w.out = append(append(w.out, ','), f.texts[v.start:v.end]...)
 			}
-			t.out = append(t.out, value...)
+			w.out = append(w.out, ']')
+		} else {
+			w.out = append(w.out, first...)
 		}
-		if repeats {
-			t.out = append(t.out, ']')
-		}
-		if !t.spend(1 + len(values)) {
+		if !w.spend(2 + len(x.others)) {
 			return nil, false
 		}
 	}
-	return append(t.out, '}'), true
+	return append(w.out, '}'), true
 }
 
 // appendFormText appends a name or a value as a JSON string. A percent sign that begins no escape is kept, as the code unit that
@@ -79,23 +96,38 @@ func (f *form) json(t *rewriter, other *form) ([]byte, bool) {
 func appendFormText(out, text []byte) []byte {
 	out = append(out, '"')
 	var plain []byte
-	for i := 0; i < len(text); i++ {
-		switch b := text[i]; {
-		case b == '+':
-			plain = append(plain, ' ')
-		case b != '%':
-			plain = append(plain, b)
-		default:
-			if value, ok := hexByte(text[i+1:]); ok {
-				plain = append(plain, value)
-				i += 2
-				break
-			}
-			out = appendStrayByte(appendQuotedPart(out, plain), b)
-			plain = plain[:0]
+	for len(text) > 0 {
+		if bytes.IndexByte(text, '%') < 0 && bytes.IndexByte(text, '+') < 0 {
+			out = appendQuotedPart(out, text)
+			break
+		}
+		// What was escaped may be one character with what stands beside it.
+		plain, text = appendPlain(plain[:0], text)
+		if out = appendQuotedPart(out, plain); len(text) > 0 {
+			out, text = appendStrayByte(out, '%'), text[1:]
 		}
 	}
-	return append(appendQuotedPart(out, plain), '"')
+	return append(out, '"')
+}
+
+// appendPlain appends text with its escapes undone up to a percent sign that begins none, and returns what is left from there on.
+func appendPlain(plain, text []byte) (out, rest []byte) {
+	for i := 0; i < len(text); i++ {
+		switch b := text[i]; b {
+		case '+':
+			plain = append(plain, ' ')
+		case '%':
+			value, ok := hexByte(text[i+1:])
+			if !ok {
+				return plain, text[i:]
+			}
+			plain = append(plain, value)
+			i += 2
+		default:
+			plain = append(plain, b)
+		}
+	}
+	return plain, nil
 }
 
 // hexByte reads two hexadecimal digits.
