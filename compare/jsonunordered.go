@@ -20,6 +20,8 @@ type multiset struct {
 	old, new []uint32
 	toNew    []int // per element of old its partner in new, unpaired or repeated
 	toOld    []int
+	oldHash  []uint64 // without rules
+	newHash  []uint64
 	tried    map[[2]int]recorder // pairs that were compared
 	used     [][2]int            // those of them that repeated elements rest on
 }
@@ -34,6 +36,7 @@ func (w *walker) unordered(o, n uint32, number int) {
 		old: w.old.children(o, nil), new: w.new.children(n, nil),
 	}
 	m.toNew, m.toOld = allUnpaired(len(m.old)), allUnpaired(len(m.new))
+	m.oldHash, m.newHash = make([]uint64, len(m.old)), make([]uint64, len(m.new))
 	if !w.spend(len(m.old) + len(m.new)) {
 		return
 	}
@@ -148,34 +151,32 @@ func (m *multiset) pairSame(g *cohort) {
 	w := m.w
 	w.at.forget()
 	defer w.at.pop()
-	newHash := make(map[int]uint64, len(g.new))
-	byHash := make(map[uint64][]int, len(g.new))
 	for _, n := range g.new {
-		newHash[n] = w.hash(&w.new, m.new[n])
+		m.newHash[n] = w.hash(&w.new, m.new[n])
 	}
 	var rest []int
-	oldHash := make(map[int]uint64, len(g.old))
 	for _, o := range g.old {
 		h := w.hash(&w.old, m.old[o])
-		oldHash[o] = h
-		if there, ok := newHash[o]; ok && h == there && w.same(m.old[o], m.new[o]) {
+		m.oldHash[o] = h
+		if o < len(m.new) && h == m.newHash[o] && w.same(m.old[o], m.new[o]) {
 			m.join(o, o)
 			continue
 		}
 		rest = append(rest, o)
 	}
+	byHash := make(map[uint64][]int, len(rest))
 	for _, n := range g.new {
 		if m.toOld[n] == unpaired {
-			byHash[newHash[n]] = append(byHash[newHash[n]], n)
+			byHash[m.newHash[n]] = append(byHash[m.newHash[n]], n)
 		}
 	}
 	for _, o := range rest {
-		candidates := byHash[oldHash[o]]
+		candidates := byHash[m.oldHash[o]]
 		for k, n := range candidates {
 			if w.same(m.old[o], m.new[n]) {
 				m.join(o, n)
 				candidates[k] = candidates[0]
-				byHash[oldHash[o]] = candidates[1:]
+				byHash[m.oldHash[o]] = candidates[1:]
 				break
 			}
 		}
@@ -184,7 +185,7 @@ func (m *multiset) pairSame(g *cohort) {
 		}
 	}
 	if m.rule.set {
-		m.forgiveRepeats(g, oldHash, newHash)
+		m.forgiveRepeats(g)
 	}
 }
 
@@ -202,21 +203,21 @@ func (m *multiset) countRenames(g *cohort) {
 }
 
 // forgiveRepeats marks the elements of a set whose like has a partner.
-func (m *multiset) forgiveRepeats(g *cohort, oldHash, newHash map[int]uint64) {
+func (m *multiset) forgiveRepeats(g *cohort) {
 	w := m.w
 	byOld, byNew := map[uint64][2]int{}, map[uint64][2]int{} // pairs by the hash they share
 	for _, o := range g.old {
 		if n := m.toNew[o]; n >= 0 {
-			byOld[oldHash[o]], byNew[newHash[n]] = [2]int{o, n}, [2]int{o, n}
+			byOld[m.oldHash[o]], byNew[m.newHash[n]] = [2]int{o, n}, [2]int{o, n}
 		}
 	}
 	for _, o := range g.old {
-		if pair, ok := byNew[oldHash[o]]; ok && m.toNew[o] == unpaired && w.same(m.old[o], m.new[pair[1]]) {
+		if pair, ok := byNew[m.oldHash[o]]; ok && m.toNew[o] == unpaired && w.same(m.old[o], m.new[pair[1]]) {
 			m.toNew[o] = repeated
 		}
 	}
 	for _, n := range g.new {
-		if pair, ok := byOld[newHash[n]]; ok && m.toOld[n] == unpaired && w.same(m.old[pair[0]], m.new[n]) {
+		if pair, ok := byOld[m.newHash[n]]; ok && m.toOld[n] == unpaired && w.same(m.old[pair[0]], m.new[n]) {
 			m.toOld[n] = repeated
 		}
 	}

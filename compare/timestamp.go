@@ -22,6 +22,8 @@ const (
 	maxSecond = 253402300799
 )
 
+const minutesOfDay = 24 * 60
+
 // within reports whether two instants are at most skew apart.
 func (a instant) within(b instant, skew nanos) bool {
 	if a.seconds < b.seconds || a.seconds == b.seconds && a.nanos < b.nanos {
@@ -55,7 +57,6 @@ func parseInstant(s []byte) (instant, bool) {
 		f[i] = n
 	}
 	year, month, day, hour, minute, second := f[0], f[1], f[2], f[3], f[4], f[5]
-	// 60 is a leap second, and the same instant as the next minute's 0, as Unix time has it.
 	if month < 1 || month > 12 || day < 1 || day > daysIn(year, month) || hour > 23 || minute > 59 || second > 60 {
 		return instant{}, false
 	}
@@ -65,6 +66,10 @@ func parseInstant(s []byte) (instant, bool) {
 	}
 	offset, ok := parseOffset(rest)
 	if !ok {
+		return instant{}, false
+	}
+	// 60 is a leap second, which ends a day of UTC. It is the same instant as the next day's 0, as Unix time has it.
+	if second == 60 && (hour*60+minute-offset/60+minutesOfDay)%minutesOfDay != minutesOfDay-1 {
 		return instant{}, false
 	}
 	midnight := time.Date(year, time.Month(month), day, 0, 0, 0, 0, time.UTC).Unix()
