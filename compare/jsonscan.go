@@ -55,12 +55,14 @@ func scanText(src []byte, at int) (end int, escaped bool) {
 		case '"':
 			return i + 1, escaped
 		case '\\':
-			n := escapeLength(src[i:])
-			if n == 0 {
-				return 0, false
-			}
-			i += n
 			escaped = true
+			for i < len(src) && src[i] == '\\' {
+				n := escapeLength(src[i:])
+				if n == 0 {
+					return 0, false
+				}
+				i += n
+			}
 		default:
 			return 0, false
 		}

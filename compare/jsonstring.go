@@ -163,20 +163,25 @@ func appendUnit(out, raw []byte) (rest, left []byte) {
 
 // hex4 reads four hexadecimal digits.
 func hex4[T string | []byte](s T) (rune, bool) {
-	var r rune
-	for i := range 4 {
-		c := s[i]
-		switch {
-		case '0' <= c && c <= '9':
-			c -= '0'
-		case 'a' <= c && c <= 'f':
-			c -= 'a' - 10
-		case 'A' <= c && c <= 'F':
-			c -= 'A' - 10
-		default:
-			return 0, false
-		}
-		r = r<<4 | rune(c)
+	a, b, c, d := hexDigits[s[0]], hexDigits[s[1]], hexDigits[s[2]], hexDigits[s[3]]
+	if a|b|c|d > 0xF {
+		return 0, false
 	}
-	return r, true
+	return rune(a)<<12 | rune(b)<<8 | rune(c)<<4 | rune(d), true
 }
+
+// hexDigits has the value of each hexadecimal digit, and notHex for other bytes.
+var hexDigits = func() (values [256]byte) {
+	for c := range values {
+		values[c] = notHex
+	}
+	for i, c := range []byte("0123456789abcdef") {
+		values[c] = byte(i)
+		if c >= 'a' {
+			values[c-'a'+'A'] = byte(i)
+		}
+	}
+	return values
+}()
+
+const notHex = 0xFF

@@ -13,10 +13,11 @@ import (
 //
 // What cannot be judged token by token is parsed and given to the walker, which alone decides what differs and what a rule
 // forgives: two scalars that do not mean the same, the rest of two objects whose names differ in their order, a container
-// that a rule decides on, and an array in which something differs. An array of another length is set against its other from
-// both ends, so nothing that differs within an array may be recorded before its end is known: what is left of the outermost
-// one, from the element at hand, goes to the walker as a whole, and what was forgiven in that element is counted anew. Each
-// byte is so read about twice at most.
+// that a rule decides on, and an array in which something differs. Arrays of different lengths are set against each other
+// from both ends, so nothing that differs within an array may be recorded before it is known whether both sides have as many
+// elements. They are counted then, for the first time; if they are not as many, what is left of the array, from the element
+// at hand, goes to the walker as a whole, and what was forgiven in that element is counted anew. So no byte is read more than
+// a few times.
 //
 // Whatever cannot go on, a syntax error or a limit, gives up the whole pair, which the tapes then word.
 type lockstep struct {
@@ -32,13 +33,16 @@ type lockstep struct {
 	w        walker
 	maxNodes int
 	found    recorder // what this comparison found
-	pending  recorder // what was forgiven in the element at pendingAt of the outermost array
-	element  visit    // whose it is
+	pending  recorder // what was forgiven in an element of the outermost array that is open
+	element  visit    // that element
+	trial    recorder // what the walker finds where it is not known whether that is recorded
+	counted  int      // bytes of arrays whose elements were counted
 }
 
 // frame is an object or array that both sides are inside of.
 type frame struct {
 	closes   byte // the byte that ends it; 0 for the document
+	even     bool // an array that is known to have as many elements on both sides
 	old, new int  // where it begins
 	child    int  // where its current child begins: a member's name, or the first byte behind the comma before an element
 	childNew int  // the same in new; of arrays only
@@ -72,7 +76,8 @@ func (s *lockstep) compare(old, new []byte, rules *ruleset, maxNodes int, rec *r
 	s.names.src, s.steps, s.element = old, s.steps[:0], visit{-1, -1}
 	s.found.reset()
 	s.pending.reset()
-	s.pending.stop, s.maxNodes = 1, maxNodes
+	s.trial.reset()
+	s.trial.stop, s.maxNodes, s.counted = 1, maxNodes, 0
 	s.w.begin(rules, rec)
 	for s.state != expectNothing {
 		s.run(s.o + commonPrefix(old[s.o:], new[s.n:]))
@@ -137,7 +142,7 @@ scan:
 				}
 				s.depth++
 				top = &s.frames[s.depth]
-				top.closes, top.old, top.new, top.count = c+2, i, i+delta, 0
+				top.closes, top.even, top.old, top.new, top.count = c+2, false, i, i+delta, 0
 				top.child, top.childNew = end, end+delta
 				state = expectFirst
 			default:

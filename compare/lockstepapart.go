@@ -98,7 +98,7 @@ func (s *lockstep) apartValue(a, b byte) bool {
 			return false
 		}
 		s.depth++
-		s.frames[s.depth] = frame{a + 2, s.o, s.n, s.o + 1, s.n + 1, 0}
+		s.frames[s.depth] = frame{closes: a + 2, old: s.o, new: s.n, child: s.o + 1, childNew: s.n + 1}
 		s.o, s.n, s.state = s.o+1, s.n+1, expectFirst
 		return true
 	}

@@ -18,10 +18,7 @@ func (s *lockstep) value() bool {
 	if !ok {
 		return false
 	}
-	array := s.outermostArray(s.depth)
-	s.record(array)
-	s.w.pair(0, 0)
-	if s.pending.found > 0 {
+	if array := s.judge(handedValues, s.depth); array != 0 {
 		return s.array(array)
 	}
 	s.o, s.n, s.state = oldEnd, newEnd, expectMore
@@ -35,10 +32,7 @@ func (s *lockstep) container(k int) bool {
 	if !ok {
 		return false
 	}
-	array := s.outermostArray(k - 1)
-	s.record(array)
-	s.w.pair(0, 0)
-	if s.pending.found > 0 {
+	if array := s.judge(handedValues, k-1); array != 0 {
 		return s.array(array)
 	}
 	s.depth = k
@@ -51,10 +45,13 @@ func (s *lockstep) uneven() bool {
 	if s.frames[s.depth].closes == '}' {
 		return s.rest(s.state == expectMore)
 	}
-	return s.array(s.outermostArray(s.depth))
+	if array := s.countArrays(s.depth); array != 0 {
+		return s.array(array)
+	}
+	return false
 }
 
-// array gives the walker what is left of the arrays of frame k, the outermost one, from the current element on. What was
+// array gives the walker what is left of the arrays of frame k from the current element on. What was
 // forgiven in this element is forgotten: the walker sees it again.
 func (s *lockstep) array(k int) bool {
 	f := &s.frames[k]
@@ -68,41 +65,11 @@ func (s *lockstep) array(k int) bool {
 	if !ok {
 		return false
 	}
-	s.record(0)
+	s.w.rec = &s.found
 	s.w.arrays(0, 0, f.count)
 	s.depth = k
 	s.leave(oldEnd, newEnd)
 	return true
-}
-
-// outermostArray returns the first frame up to last that is an array, 0 if there is none.
-func (s *lockstep) outermostArray(last int) int {
-	for k := 1; k <= last; k++ {
-		if s.frames[k].closes == ']' {
-			return k
-		}
-	}
-	return 0
-}
-
-// record says where what the walker finds goes, in the array of a frame or, if that is 0, in none. In an array it stops at
-// the first difference, so that nothing is recorded; what it forgives is pending for as long as the element lasts.
-func (s *lockstep) record(array int) {
-	if array == 0 {
-		s.w.rec = &s.found
-		return
-	}
-	if element := s.frames[array].visit(); element != s.element {
-		s.keepPending()
-		s.element = element
-	}
-	s.w.rec = &s.pending
-}
-
-// keepPending counts what was forgiven in an element in which nothing differs.
-func (s *lockstep) keepPending() {
-	s.found.absorb(&s.pending)
-	s.pending.reset()
 }
 
 func (s *lockstep) parseValues(o, n, outer int) (oldEnd, newEnd int, ok bool) {

@@ -21,13 +21,7 @@ func (s *lockstep) rest(begun bool) bool {
 		return false
 	}
 	w.joined = w.index.left(w.joined)
-	array := s.outermostArray(s.depth)
-	s.record(array)
-	w.work -= len(w.joined)
-	for i := 0; i < len(w.joined) && !w.stopped(); i++ {
-		w.member(w.joined[i].old, w.joined[i].new)
-	}
-	if s.pending.found > 0 {
+	if array := s.judge(handedMembers, s.depth); array != 0 {
 		return s.array(array)
 	}
 	s.leave(oldEnd, newEnd)

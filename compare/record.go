@@ -1,6 +1,9 @@
 package compare
 
-import "unicode/utf8"
+import (
+	"slices"
+	"unicode/utf8"
+)
 
 // maxShown is how many bytes of a value a Difference shows.
 const maxShown = 256
@@ -40,6 +43,9 @@ func (r *recorder) forgive(rule, rules int) {
 	}
 	r.forgiven[rule]++
 }
+
+// forgave reports whether anything was forgiven.
+func (r *recorder) forgave() bool { return slices.ContainsFunc(r.forgiven, func(n int) bool { return n > 0 }) }
 
 // merge takes over what another recorder forgave.
 func (r *recorder) merge(forgiven []int) {
