@@ -89,13 +89,16 @@ func (s *suggester) gather(exchange int, one Seen) {
 			at = len(s.spots)
 			s.spots = append(s.spots, &spot{location: d.Location, path: path})
 		}
-		p := s.spots[at]
-		if !slices.Contains(p.kinds, d.Kind) {
-			p.kinds = append(p.kinds, d.Kind)
-		}
-		if len(p.seen) < maxSights {
-			p.seen = append(p.seen, sight{exchange, d})
-		}
+		s.spots[at].note(sight{exchange, d})
+	}
+}
+
+func (p *spot) note(d sight) {
+	if !slices.Contains(p.kinds, d.Kind) {
+		p.kinds = append(p.kinds, d.Kind)
+	}
+	if len(p.seen) < maxSights {
+		p.seen = append(p.seen, d)
 	}
 }
 

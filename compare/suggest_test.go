@@ -124,6 +124,13 @@ func TestSuggestLooksIntoTheBodies(t *testing.T) {
 			[]string{`{path: "$.items[*].t", unordered: true}`},
 			[]string{`{path: "$.items[*].t", unordered: true}`},
 		},
+		"another order, and a price rounded": {
+			"application/json",
+			`{"items":[{"id":1,"n":"a","price":1.10},{"id":2,"n":"b","price":2},{"id":3,"n":"c","price":3}]}`,
+			`{"items":[{"id":3,"n":"c","price":3},{"id":1,"n":"a","price":1.11},{"id":2,"n":"b","price":2}]}`,
+			[]string{`{path: "$.items", key: "$.id"}`, `{path: "$.items[*].price", number: {absolute: 0.01}}`},
+			[]string{"none: ", "none: ", "none: "},
+		},
 		"repeats": {
 			"application/json", `{"tags":["a","b","a"]}`, `{"tags":["b","a"]}`,
 			[]string{`{path: "$.tags", unordered: set}`},

@@ -42,7 +42,7 @@ func (s *suggester) orders() {
 func (s *suggester) order(array string) {
 	var within []*spot
 	for _, p := range s.spots {
-		if p.proposal == nil && p.location == InBody && strings.HasPrefix(p.path, array+"[*]") {
+		if p.proposal == nil && p.within(array) {
 			within = append(within, p)
 		}
 	}
@@ -53,6 +53,8 @@ func (s *suggester) order(array string) {
 	case refuted:
 		if set := (Rule{Path: array, Unordered: Set}); s.try(set, within...) == works {
 			s.offer(set, "the order of the elements, and how often one is there", within...)
+		} else {
+			s.keyed(array, within)
 		}
 	case untried:
 		if len(within) == 1 && within[0].path == array+"[*]" && s.permuted(within[0], len(splitPath(array))) {

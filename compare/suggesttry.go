@@ -9,6 +9,7 @@ import (
 
 // kept is an exchange whose answers can be compared again.
 type kept struct {
+	exchange int
 	old, new *Answer
 	found    []Difference // with the rules in force
 }
@@ -28,7 +29,7 @@ func (s *suggester) keepBodies(seen []Seen) {
 	if err != nil {
 		return
 	}
-	for _, one := range seen {
+	for i, one := range seen {
 		if one.Old == nil || one.New == nil || !one.Old.Whole() || !one.New.Whole() {
 			continue
 		}
@@ -39,7 +40,7 @@ func (s *suggester) keepBodies(seen []Seen) {
 			})
 		})
 		if again && r.Dropped == 0 {
-			s.bodies = append(s.bodies, kept{one.Old, one.New, r.Differences})
+			s.bodies = append(s.bodies, kept{i, one.Old, one.New, r.Differences})
 		}
 	}
 }
