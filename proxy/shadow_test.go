@@ -140,8 +140,8 @@ func TestShutdownCountsWhatIsQueued(t *testing.T) {
 	}
 	r.stop()
 	r.do("GET", "/", nil)
-	begun, finished := r.account.counts()
-	if begun != 11 || finished != 11 {
+	await(t, "the last verdict, which may come after the answer", func() bool { _, n := r.account.counts(); return n >= 11 })
+	if begun, finished := r.account.counts(); begun != 11 || finished != 11 {
 		t.Fatalf("%d begun, %d finished", begun, finished)
 	}
 	reasons := map[compare.Reason]int{}
