@@ -75,6 +75,7 @@ func parseHTML(p part, fragment bool) (root *element, mark bool, err error) {
 // htmlBuilder turns what the parser returns into a tree of elements.
 type htmlBuilder struct {
 	root     *element
+	new      nursery
 	elements int
 }
 
@@ -89,7 +90,8 @@ func (b *htmlBuilder) add(to *element, n *html.Node) {
 	if b.elements++; b.elements > maxElements {
 		return
 	}
-	e := &element{text: n.Data}
+	e := b.new.element(isElement, "")
+	e.text = n.Data
 	switch n.Type {
 	case html.TextNode:
 		if last := len(to.children) - 1; last >= 0 && to.children[last].kind == isText {
@@ -117,7 +119,8 @@ func (b *htmlBuilder) add(to *element, n *html.Node) {
 // drops.
 func (b *htmlBuilder) setAttributes(e *element, attributes []html.Attribute) {
 	for _, a := range attributes {
-		child := &element{kind: isAttribute, name: "@" + a.Key, space: a.Namespace, text: a.Val}
+		child := b.new.element(isAttribute, "@"+a.Key)
+		child.space, child.text = a.Namespace, a.Val
 		child.seal()
 		e.attributes = append(e.attributes, child)
 	}

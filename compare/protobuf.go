@@ -36,6 +36,7 @@ type wireReader struct {
 	src      string
 	at       int
 	elements int
+	new      nursery
 }
 
 // parseWire returns the fields of a message. The error is a *syntaxError or errTooComplex.
@@ -73,7 +74,7 @@ func (r *wireReader) fields(group uint64, depth int) ([]*element, error) {
 		if r.elements++; r.elements > maxElements {
 			return nil, errTooComplex
 		}
-		f := &element{name: strconv.FormatUint(number, 10)}
+		f := r.new.element(isVarint, strconv.FormatUint(number, 10))
 		if err := r.value(f, number, tag&7, depth); err != nil {
 			return nil, err
 		}

@@ -2,7 +2,6 @@ package compare
 
 import (
 	"cmp"
-	"encoding/binary"
 	"encoding/hex"
 	"fmt"
 	"strconv"
@@ -84,27 +83,31 @@ func (e *element) value() string {
 
 // seal computes the hash from those of attributes and children, which must be sealed.
 func (e *element) seal() {
-	h := xxh3.New()
-	sum := func(n uint64) {
-		_, _ = h.Write(binary.LittleEndian.AppendUint64(nil, n))
+	h := mix(uint64(e.kind), e.number)
+	for _, s := range [...]string{e.name, e.space, e.text} {
+		h = mix(h, xxh3.HashString(s))
 	}
-	text := func(s string) {
-		sum(uint64(len(s)))
-		_, _ = h.WriteString(s)
-	}
-	sum(uint64(e.kind))
-	text(e.name)
-	text(e.space)
-	text(e.text)
-	sum(e.number)
-	sum(uint64(len(e.attributes)))
+	h = mix(h, uint64(len(e.attributes)))
 	for _, a := range e.attributes {
-		sum(a.hash)
+		h = mix(h, a.hash)
 	}
 	for _, c := range e.children {
-		sum(c.hash)
+		h = mix(h, c.hash)
 	}
-	e.hash = h.Sum64()
+	e.hash = h
+}
+
+// nursery makes elements many at a time.
+type nursery []element
+
+func (n *nursery) element(kind elementKind, name string) *element {
+	if len(*n) == 0 {
+		*n = make([]element, 64)
+	}
+	e := &(*n)[0]
+	*n = (*n)[1:]
+	e.kind, e.name = kind, name
+	return e
 }
 
 // same reports whether two sealed trees are equal with no rule applied. Fields of messages are the same only if their bytes are.

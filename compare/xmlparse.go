@@ -26,6 +26,8 @@ type xmlParser struct {
 	elements int
 	doctype  bool // whether a document type was seen, which may define entities
 
+	new      nursery
+	names    map[string]string // those of attributes, with their mark
 	bindings []binding
 	open     []xmlOpen
 	text     []byte // what was read of the text at hand
@@ -264,7 +266,9 @@ func (p *xmlParser) flush() error {
 	if len(p.text) == 0 {
 		return nil
 	}
-	err := p.add(&element{kind: isText, name: "#text", text: string(p.text), start: p.begin, end: p.at})
+	e := p.new.element(isText, "#text")
+	e.text, e.start, e.end = string(p.text), p.begin, p.at
+	err := p.add(e)
 	p.text = p.text[:0]
 	return err
 }

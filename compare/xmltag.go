@@ -24,7 +24,7 @@ func (p *xmlParser) startTag() error {
 	if err != nil {
 		return err
 	}
-	o := xmlOpen{element: &element{kind: isElement}, name: name, bindings: len(p.bindings), preserve: p.top().preserve}
+	o := xmlOpen{element: p.new.element(isElement, ""), name: name, bindings: len(p.bindings), preserve: p.top().preserve}
 	empty, err := p.attributes(&o)
 	if err != nil {
 		return err
@@ -224,7 +224,9 @@ func (p *xmlParser) setAttributes(o *xmlOpen, all []xmlAttribute) error {
 		case space == schemaSpace && local == "type":
 			a.value = p.qualified(a.value)
 		}
-		e.attributes = append(e.attributes, &element{kind: isAttribute, name: "@" + local, space: space, text: a.value, start: a.start, end: a.end})
+		child := p.new.element(isAttribute, p.marked(local))
+		child.space, child.text, child.start, child.end = space, a.value, a.start, a.end
+		e.attributes = append(e.attributes, child)
 	}
 	slices.SortFunc(e.attributes, compareNames)
 	for i, a := range e.attributes {
@@ -234,6 +236,19 @@ func (p *xmlParser) setAttributes(o *xmlOpen, all []xmlAttribute) error {
 		a.seal()
 	}
 	return nil
+}
+
+// marked returns an attribute's name as paths have it.
+func (p *xmlParser) marked(local string) string {
+	name, ok := p.names[local]
+	if !ok {
+		name = "@" + local
+		if p.names == nil {
+			p.names = map[string]string{}
+		}
+		p.names[local] = name
+	}
+	return name
 }
 
 // qualified writes a value that is a name with a prefix by what the prefix stands for.
