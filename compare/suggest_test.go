@@ -74,6 +74,9 @@ var suggestCases = []struct {
 	{"null or absent", []string{`{"a":null}`, `{}`, `{}`, `{"a":null}`}, []string{`{path: "$.a", absent_equals_null: true}`}},
 	{"absent", []string{`{"a":1}`, `{}`}, []string{"none: new does not say what old says here"}},
 	{"new says more", []string{`{"a":1}`, `{"a":1,"b":[2]}`}, []string{`{path: "$.b", ignore: true}`}},
+	{"renamed", []string{`{"x":[{"name":"Ann"},{"name":"Bo"}]}`, `{"x":[{"label":"Ann"},{"label":"Bo"}]}`}, []string{`{path: "$.x[*].name", rename: "label"}`}},
+	{"renamed to a name that needs quotes", []string{`{"name":"Ann"}`, `{"full name":"Ann"}`}, []string{`{path: "$.name", rename: "full name"}`}},
+	{"moved", []string{`{"a":{"b":"particular"},"c":{}}`, `{"a":{},"c":{"d":"particular"}}`}, []string{`{path: "$.a.b", rename: "$.c.d"}`}},
 	{"perhaps renamed, to one of two", []string{`{"a":1}`, `{"b":1,"c":1}`}, []string{"none: new does not say", `{path: "$.b", ignore: true}`, `{path: "$.c", ignore: true}`}},
 	{"missing, and another one extra", []string{`{"a":1}`, `{"b":2}`}, []string{"none: new does not say", `{path: "$.b", ignore: true}`}},
 	{"another order", []string{`{"tags":["a","b","c"]}`, `{"tags":["c","b","a"]}`}, []string{`{path: "$.tags", unordered: true}`}},
@@ -135,6 +138,10 @@ func TestSuggestLooksIntoTheBodies(t *testing.T) {
 			"application/json", `{"tags":["a","b","a"]}`, `{"tags":["b","a"]}`,
 			[]string{`{path: "$.tags", unordered: set}`},
 			[]string{"none: "},
+		},
+		"long values renamed": {
+			"application/json", `{"a":"` + long + `1"}`, `{"b":"` + long + `1"}`,
+			[]string{`{path: "$.a", rename: "b"}`}, []string{"none: ", `{path: "$.b", ignore: true}`},
 		},
 		"long values that only begin alike": {
 			"application/json", `{"a":"` + long + `1"}`, `{"b":"` + long + `2"}`,
