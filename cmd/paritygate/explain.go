@@ -24,8 +24,9 @@ type explanations struct {
 
 // explained is all that decides about the proposals for a group.
 type explained struct {
-	signature, checksum, noise string
-	window, samples            int64
+	signature, noise string
+	config           *config.Config // the one that was loaded: a reload makes another
+	window, samples  int64
 }
 
 // maxExplained bounds what is kept; past it all is made anew.
@@ -61,7 +62,7 @@ func (s *service) Explain(ctx context.Context, g evidence.Group) (admin.Explanat
 	}
 	c := s.current.Load()
 	window, _ := s.store.Window()
-	key := explained{signature: g.Signature, checksum: c.config.Checksum(), window: window, samples: min(g.Count, maxExamples)}
+	key := explained{signature: g.Signature, config: c.config, window: window, samples: min(g.Count, maxExamples)}
 	for _, d := range g.Differences {
 		key.noise += fmt.Sprint(noisy(d))
 	}
