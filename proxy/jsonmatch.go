@@ -37,7 +37,7 @@ func singular(path string) ([]compare.Step, error) {
 	}
 	steps, ok := p.Steps()
 	if !ok {
-		return nil, fmt.Errorf("path %q: must name one place, with neither * nor ..", path)
+		return nil, fmt.Errorf("path %q: must name one place: * and .. may name several", path)
 	}
 	return steps, nil
 }

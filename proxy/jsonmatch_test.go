@@ -94,8 +94,8 @@ func TestJSONMatchCheck(t *testing.T) {
 		path, pattern string
 	}{
 		{JSONMatch{"$.path", "^messages:"}, "", ""},
-		{JSONMatch{"$..path", "x"}, `path "$..path": must name one place, with neither * nor ..`, ""},
-		{JSONMatch{"$.a[*]", "x"}, `path "$.a[*]": must name one place, with neither * nor ..`, ""},
+		{JSONMatch{"$..path", "x"}, `path "$..path": must name one place: * and .. may name several`, ""},
+		{JSONMatch{"$.a[*]", "x"}, `path "$.a[*]": must name one place: * and .. may name several`, ""},
 		{JSONMatch{"$.a[?@.b]", "a(b"}, `path "$.a[?@.b]", offset 4: filters are not supported`, `pattern "a(b", offset 0: missing closing )`},
 		{JSONMatch{"$", "ab[c"}, "", `pattern "ab[c", offset 2: missing closing ]`},
 		{JSONMatch{"$", `a(?=b)`}, "", `pattern "a(?=b)", offset 1: invalid or unsupported Perl syntax`},

@@ -38,7 +38,7 @@ routes:
 		t.Fatal(err)
 	}
 	_, err = compile(c)
-	want := `f:5:36: routes[1].match.json.path: path "$..path": must name one place, with neither * nor ..
+	want := `f:5:36: routes[1].match.json.path: path "$..path": must name one place: * and .. may name several
 f:5:54: routes[1].match.json.pattern: pattern "^(a", offset 0: missing closing )
 f:6:36: routes[2].match.json.path: path "$.a[", offset 4: the path ends inside [
 f:6:53: routes[2].match.json.pattern: pattern "a{2,1}", offset 1: invalid repeat count`
