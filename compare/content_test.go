@@ -50,7 +50,7 @@ func checkContent(t *testing.T, media string, cases []contentCase) {
 			if got.Verdict != want || !slices.Equal(show(got.Differences), tc.want) {
 				t.Errorf("%s %s\n%s\nwant %s\n%s", got.Verdict, got.Reason, strings.Join(show(got.Differences), "\n"), want, strings.Join(tc.want, "\n"))
 			}
-			if back := c.Compare(new, old); !tc.oneWay && back.Verdict != got.Verdict || len(back.Differences) != len(got.Differences) {
+			if back := c.Compare(new, old); !tc.oneWay && (back.Verdict != got.Verdict || len(back.Differences) != len(got.Differences)) {
 				t.Errorf("the other way round: %s %s", back.Verdict, strings.Join(show(back.Differences), "\n"))
 			}
 		})
@@ -67,6 +67,8 @@ func TestCompareRecords(t *testing.T) {
 			name: "keyed", old: "{\"id\":1,\"v\":1}\n{\"id\":2,\"v\":2}", new: "{\"id\":2,\"v\":3}\n{\"id\":1,\"v\":1}",
 			rules: []Rule{{Path: "$", Key: "$.id"}}, want: []string{"value $[1].v 2 3"},
 		},
+		{name: "renamed", old: "{\"name\":1}\n", new: "{\"label\":1}\n", rules: []Rule{{Path: "$[*].name", Rename: "label"}}, oneWay: true, tolerated: true},
+		{name: "not renamed, but equal", old: "{\"name\":1}\n", new: "{\"name\":1}\n", rules: []Rule{{Path: "$[*].name", Rename: "label"}}, want: []string{"missing $[0].name 1", "extra $[0].name  1"}},
 		{name: "order", old: "1\n2", new: "2\n1", want: []string{"value $[0] 1 2", "value $[1] 2 1"}},
 		{name: "unordered", old: "1\n2", new: "2\n1", rules: []Rule{{Path: "$", Unordered: Multiset}}, tolerated: true},
 		{name: "a rule for a member", old: "{\"a\":1}\n{\"a\":2}", new: "{\"a\":9}\n{\"a\":8}", rules: []Rule{{Path: "$[*].a", Ignore: IgnoreValue}}, tolerated: true},
@@ -121,8 +123,10 @@ func TestCompareTable(t *testing.T) {
 		{name: "columns in another order without the rule", old: "a\n1", new: "b\n1", rules: []Rule{{Path: "$", CSV: &CSV{}}}, want: []string{`value $[0][0] "a" "b"`}},
 		{name: "by name", old: "a,b\n1,2\n3,4", new: "b,a\n2,1\n5,3", rules: named, want: []string{`value $[1].b "4" "5"`}},
 		{name: "a column more", old: "a\n1", new: "a,b\n1,2", rules: named, want: []string{`extra $[0].b  "2"`}},
-		{name: "a column without records", old: "a,b", new: "a,c\n", rules: named, want: []string{`missing $[0].b "b"`, `extra $[0].c  "c"`}},
+		{name: "a column without records", old: "a,b", new: "a,c\n", rules: named, want: []string{`missing $[0].b ""`, `extra $[0].c  ""`}},
 		{name: "a column without records that is ignored", old: "a,b", new: "a", rules: []Rule{header, {Path: "$[*].b", Ignore: IgnoreAll}}, tolerated: true},
+		{name: "a renamed column", old: "id,name\n1,2", new: "label,id\n2,1", rules: []Rule{header, {Path: "$[*].name", Rename: "label"}}, oneWay: true, tolerated: true},
+		{name: "a renamed column without records", old: "id,name", new: "label,id\n", rules: []Rule{header, {Path: "$[*].name", Rename: "label"}}, oneWay: true, tolerated: true},
 		{name: "a repeated name", old: "a,a\n1,2", new: "a,a\n2,1", rules: named, want: []string{`value $[0].a "1" "2"`, `value $[0].a "2" "1"`}},
 		{name: "a row that is too long", old: "a\n1,2", new: "a\n1,3", rules: named, want: []string{`value $[0][''][0] "2" "3"`}},
 		{name: "a row that is too short", old: "a,b\n1", new: "a,b\n1,", rules: named, want: []string{`extra $[0].b  ""`}},
@@ -157,6 +161,7 @@ func TestCompareForm(t *testing.T) {
 		{name: "a tolerance", old: "a=1", new: "a=1.5", rules: []Rule{{Path: "$.a", Number: &Number{Absolute: "0.5"}}}, tolerated: true},
 		{name: "coerced", old: "a=1", new: "a=1.0", rules: []Rule{{Path: "$.a", CoerceNumber: true}}, tolerated: true},
 		{name: "a name in brackets", old: "a[b]=1", new: "a%5Bb%5D=2", want: []string{`value $['a[b]'] "1" "2"`}},
+		{name: "a renamed field", old: "name=1&b=2&name=3", new: "b=2&label=1&label=3", rules: []Rule{{Path: "$.name", Rename: "label"}}, oneWay: true, tolerated: true},
 		{name: "an ignored field", old: "a=1&csrf=x", new: "a=1", rules: []Rule{{Path: "$.csrf", Ignore: IgnoreAll}}, tolerated: true},
 	})
 }
@@ -219,6 +224,8 @@ func TestCompareMultipart(t *testing.T) {
 		{name: "invalid in a part", old: head + "[1]\r\n--b--", new: head + "[1\r\n--b--", want: []string{"invalid $[0] [1] (not valid JSON: unexpected end at byte 2) [1"}},
 		{name: "a part in a part", old: nested, new: strings.Replace(nested, "PART", "part", 1), want: []string{"value $[0][0] PART part"}},
 		{name: "a rule in a part", old: head + "{\"a\":1}\r\n--b--", new: head + "{\"a\":2}\r\n--b--", rules: []Rule{{Path: "$[0].a", Ignore: IgnoreAll}}, tolerated: true},
+		{name: "a rename in a part", old: head + "{\"a\":1}\r\n--b--", new: head + "{\"z\":1}\r\n--b--", rules: []Rule{{Path: "$[0].a", Rename: "z"}}, oneWay: true, tolerated: true},
+		{name: "no rename in equal parts", old: head + "{\"a\":1}\r\n--b--", new: head + "{\"a\":1}\r\n--b--", rules: []Rule{{Path: "$[0].a", Rename: "z"}}, want: []string{"missing $[0].a 1", "extra $[0].a  1"}},
 		{name: "a rule for a part", old: head + "1\r\n--b--", new: "--b\r\n\r\n1\r\n--b--", rules: []Rule{{Path: "$[*]", Ignore: IgnoreAll}}, tolerated: true},
 		{name: "a rule for the value of a part", old: "--b\r\n\r\nx\r\n--b--", new: "--b\r\n\r\ny\r\n--b--", rules: []Rule{{Path: "$[0]", Ignore: IgnoreValue}}, tolerated: true},
 		{name: "a rule for a field", old: head + "1\r\n--b--", new: "--b\r\nContent-Type: application/json; q=1\r\n\r\n1\r\n--b--", rules: []Rule{{Path: "$[*]['content-type']", Ignore: IgnoreValue}}, tolerated: true},

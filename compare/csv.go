@@ -149,9 +149,6 @@ func (t *table) records(w *rewriter) ([]byte, bool) {
 			w.separate()
 			w.out = append(append(w.out, names[k]...), ':')
 			w.out = t.append(w.out, &row[k])
-			if len(w.out) > w.maxBytes {
-				return nil, false
-			}
 		}
 		if !w.spend(1 + len(row)) {
 			return nil, false
@@ -168,14 +165,14 @@ func (t *table) records(w *rewriter) ([]byte, bool) {
 	return append(w.out, ']'), true
 }
 
-// columns writes the first row as the one record, whose values are the names themselves.
+// columns writes the first row as the one record, with nothing in it.
 func (t *table) columns(w *rewriter) ([]byte, bool) {
 	w.out = append(w.out, '[')
 	if len(t.starts) > 0 {
 		w.out = append(w.out, '{')
 		for _, name := range t.names() {
 			w.separate()
-			w.out = append(append(append(w.out, name...), ':'), name...)
+			w.out = append(append(w.out, name...), `:""`...)
 		}
 		w.out = append(w.out, '}')
 	}
