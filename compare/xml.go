@@ -2,8 +2,10 @@ package compare
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"errors"
+	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
 )
@@ -31,6 +33,7 @@ func (c *Comparer) compareAsTrees(old, new part, rec *recorder, ordered bool, pa
 	if bytes.Equal(old.body, new.body) {
 		return outcome{}
 	}
+	old, new = oneCharset(old, new)
 	oldRoot, oldMark, oldErr := parse(old)
 	newRoot, newMark, newErr := parse(new)
 	switch {
@@ -115,11 +118,7 @@ func fromCharset(body []byte, charset string) ([]byte, error) {
 		}
 		return body, nil
 	case "iso-8859-1", "iso8859-1", "latin1", "latin-1":
-		out := make([]byte, 0, len(body)+len(body)/8)
-		for _, c := range body {
-			out = utf8.AppendRune(out, rune(c))
-		}
-		return out, nil
+		return fromBytes(body), nil
 	}
 	return nil, errTooComplex
 }
@@ -145,4 +144,30 @@ func fromUTF16(body []byte, order binary.ByteOrder) ([]byte, error) {
 		}
 	}
 	return out, nil
+}
+
+// oneCharset returns two bodies as UTF-8 if both are in one charset that writes each character as a byte and begins with ASCII.
+// Each byte becomes the character of its number, right or not: what differs still differs.
+func oneCharset(old, new part) (part, part) {
+	charset := func(p part) string { return lower(cmp.Or(p.parameter("charset"), declaredEncoding(p.body))) }
+	a, b := charset(old), charset(new)
+	if a != b || !strings.HasPrefix(a, "iso-8859-") && !strings.HasPrefix(a, "windows-125") && !strings.HasPrefix(a, "koi8-") {
+		return old, new
+	}
+	for _, p := range []*part{&old, &new} {
+		if !bytes.HasPrefix(p.body, []byte(byteOrderMark)) {
+			p.body = fromBytes(p.body)
+		}
+		p.declared = p.media + "; charset=utf-8"
+	}
+	return old, new
+}
+
+// fromBytes returns a text as UTF-8 in which each byte is the character of its number.
+func fromBytes(body []byte) []byte {
+	out := make([]byte, 0, len(body)+len(body)/8)
+	for _, c := range body {
+		out = utf8.AppendRune(out, rune(c))
+	}
+	return out
 }
