@@ -81,7 +81,7 @@ func TestProofs(t *testing.T) {
 // TestProofsAreSeldomWrong looks after every exchange, as the program may, and wants no more wrong proofs than are promised: the
 // bound holds on average, so what is counted may lie three standard deviations above it.
 func TestProofsAreSeldomWrong(t *testing.T) {
-	const runs, exchanges = 1000, 1000
+	const runs, exchanges = 400, 400
 	limit := int(runs*proofError + 3*math.Sqrt(runs*proofError))
 	random := rand.New(rand.NewPCG(1, 2))
 	for name, test := range map[string]struct {
