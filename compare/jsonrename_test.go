@@ -74,6 +74,7 @@ func TestRenames(t *testing.T) {
 		{"into what is no object in old", `{"c":1,"a":5}`, `{"a":{"b":1}}`, []Rule{rename("$.c", "$.a.b")}, nil, []string{`type $.a 5 {"b":1}`, "missing $.c 1"}},
 		{"more in the container", `{"c":1}`, `{"a":{"b":1,"z":2}}`, []Rule{rename("$.c", "$.a.b")}, map[int]int{0: 1}, []string{"extra $.a.z  2"}},
 		{"several into one container", `{"c":1,"d":2}`, `{"a":{"e":2,"b":1}}`, []Rule{rename("$.c", "$.a.b"), rename("$.d", "$.a.e")}, map[int]int{0: 1, 1: 1}, nil},
+		{"into what is moved there itself", `{"y":1,"x":{"z":1}}`, `{"p":{"q":{"z":1,"r":1}}}`, []Rule{rename("$.y", "$.p.q.r"), rename("$.x", "$.p.q")}, map[int]int{0: 1, 1: 1}, nil},
 		{"wrapped", `{"a":1}`, `{"a":{"value":1}}`, []Rule{rename("$.a", "$.a.value")}, map[int]int{0: 1}, nil},
 		{"unwrapped", `{"a":{"value":1}}`, `{"a":1}`, []Rule{rename("$.a.value", "$.a")}, map[int]int{0: 1}, nil},
 		{"swapped containers", `{"a":{"x":1},"b":{"x":2}}`, `{"a":{"x":2},"b":{"x":1}}`, []Rule{rename("$.a.x", "$.b.x"), rename("$.b.x", "$.a.x")}, map[int]int{0: 1, 1: 1}, nil},
