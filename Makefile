@@ -52,6 +52,10 @@ bench-peers: build ## measure CPU time per request beside nginx and the standard
 	$(GO) build -o .cache/bin/benchpeers ./tools/benchpeers
 	nginx="$$(tools/nginx)" && .cache/bin/benchpeers -nginx "$$nginx" -out "$(OUT)" $(BENCHPEERS)
 
+.PHONY: bench-compare
+bench-compare: ## measure the comparison beside encoding/json and diff libraries (BENCHCOMPARE=flags)
+	cd tools/benchcompare && $(GO) run . $(BENCHCOMPARE)
+
 .PHONY: fuzz
 fuzz: ## run every fuzz target for FUZZTIME=10s
 	GO='$(GO)' FUZZTIME='$(FUZZTIME)' tools/fuzz

@@ -118,6 +118,15 @@ func equalWords(a, b []byte) int {
 	return i
 }
 
+// open steps into a container, and returns its frame.
+func (s *lockstep) open(c byte, old, new int) *frame {
+	s.depth++
+	f := &s.frames[s.depth]
+	f.closes, f.even, f.old, f.new, f.count = c+2, false, old, new, 0
+	f.child, f.childNew = old+1, new+1
+	return f
+}
+
 // run reads old up to limit, as far as whole tokens lie before it; new has the same bytes there.
 func (s *lockstep) run(limit int) {
 	src, i, state := s.old[:limit], s.o, s.state
@@ -140,10 +149,7 @@ scan:
 				if s.depth == maxDepth {
 					break scan
 				}
-				s.depth++
-				top = &s.frames[s.depth]
-				top.closes, top.even, top.old, top.new, top.count = c+2, false, i, i+delta, 0
-				top.child, top.childNew = end, end+delta
+				top = s.open(c, i, i+delta)
 				state = expectFirst
 			default:
 				end = scanScalar(src, i)

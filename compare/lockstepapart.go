@@ -97,8 +97,7 @@ func (s *lockstep) apartValue(a, b byte) bool {
 		if s.depth == maxDepth {
 			return false
 		}
-		s.depth++
-		s.frames[s.depth] = frame{closes: a + 2, old: s.o, new: s.n, child: s.o + 1, childNew: s.n + 1}
+		s.open(a, s.o, s.n)
 		s.o, s.n, s.state = s.o+1, s.n+1, expectFirst
 		return true
 	}

@@ -45,7 +45,9 @@ func (r *recorder) forgive(rule, rules int) {
 }
 
 // forgave reports whether anything was forgiven.
-func (r *recorder) forgave() bool { return slices.ContainsFunc(r.forgiven, func(n int) bool { return n > 0 }) }
+func (r *recorder) forgave() bool {
+	return slices.ContainsFunc(r.forgiven, func(n int) bool { return n > 0 })
+}
 
 // merge takes over what another recorder forgave.
 func (r *recorder) merge(forgiven []int) {
