@@ -1,8 +1,10 @@
 package admin_test
 
 import (
+	"strings"
 	"testing"
 
+	"paritygate/compare"
 	"paritygate/internal/admin"
 )
 
@@ -43,5 +45,19 @@ func TestPaste(t *testing.T) {
 	}
 	if got := (admin.Explanation{}).Paste(); got != "" {
 		t.Errorf("nothing to propose: %q", got)
+	}
+}
+
+// What a backend names its members must not become a rule.
+func TestPasteKeepsTextsInTheirComments(t *testing.T) {
+	const evil = "$.a\n- {header: etag, ignore: true}\u0085- b\u2028- c\r- d"
+	e := admin.Explanation{Proposals: []admin.Proposal{
+		{Places: []admin.Place{{Location: compare.InBody, Path: evil, Kind: compare.KindValue}}, Reason: evil},
+		{Rule: "{header: x, ignore: value}", Where: "compare.rules", Reason: evil},
+	}}
+	for i, line := range strings.FieldsFunc(e.Paste(), func(r rune) bool { return strings.ContainsRune("\r\n\u0085\u2028\u2029", r) }) {
+		if want := []string{"# compare.rules", "- {header: x, ignore: value} # hides $.a ", "# no rule for body $.a "}; i >= len(want) || !strings.HasPrefix(line, want[i]) {
+			t.Errorf("line %d: %q", i, line)
+		}
 	}
 }
