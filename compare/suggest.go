@@ -166,9 +166,12 @@ func (s *suggester) single(p *spot) Proposal {
 	}
 	r, reason := s.value(p)
 	if r == nil {
+		if number := s.textual(p); number != nil {
+			return *number
+		}
 		return noRule(reason)
 	}
-	r.Path = p.path
+	r.Path = s.narrow(p)
 	if _, err := New(Options{Rules: []Rule{*r}}); err != nil || s.try(*r, p) == refuted {
 		return noRule("no rule was found that would hide this alone")
 	}

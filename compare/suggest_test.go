@@ -188,3 +188,33 @@ func TestSuggestForNoise(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 }
+
+func TestSuggestForOtherTypes(t *testing.T) {
+	const uuid, other = "3b241101-e2bb-4255-8caf-4136c566a962", "9b2e6c2e-3c5e-4e0b-9a46-0b8f3e6b1a11"
+	for name, tt := range map[string]struct {
+		mediaType, old, new string
+		want                []string
+	}{
+		"columns in another order": {"text/csv", "a,b\n1,2\n3,4\n", "b,a\n2,1\n4,3\n", []string{`{path: "$", csv: {header: true}}`}},
+		"a number in CSV":          {"text/csv", "id,price\n1,2.50\n", "id,price\n1,2.51\n", []string{`{path: "$[*][1]", number: {absolute: 0.01}}`}},
+		"a number as JSON text":    {"application/json", `{"price":"2.50"}`, `{"price":"2.51"}`, []string{"none: "}},
+		"a time and a number in XML": {
+			"application/xml", `<a><t>2026-11-20T21:04:11Z</t><p>49.90</p></a>`, `<a><t>2026-11-20T21:04:12Z</t><p>49.89</p></a>`,
+			[]string{`{path: "$.a.t", time: {skew: 1s}}`, `{path: "$.a.p", number: {absolute: 0.01}}`},
+		},
+		"elements in another order": {
+			"application/xml", `<a><r id="1">x</r><r id="2">y</r></a>`, `<a><r id="2">y</r><r id="1">x</r></a>`, []string{`{path: "$.a.r", unordered: true}`},
+		},
+		"a token in HTML": {
+			"text/html", `<html><body><input name=csrf value="` + uuid + `"></body></html>`, `<html><body><input name=csrf value="` + other + `"></body></html>`,
+			[]string{`{path: "$.html.body.input['@value']", ignore: value}`},
+		},
+		"a record of NDJSON": {"application/x-ndjson", `{"id":"` + uuid + `"}` + "\n", `{"id":"` + other + `"}` + "\n", []string{`{path: "$[*].id", ignore: value}`}},
+		"a form":             {"application/x-www-form-urlencoded", "a=1&token=" + uuid, "a=1&token=" + other, []string{`{path: "$.token", ignore: value}`}},
+		"text":               {"text/plain", "made at 11", "made at 12", []string{"none: the bodies differ as a whole"}},
+	} {
+		if got := suggestions(t, tt.mediaType, true, tt.old, tt.new); !slices.EqualFunc(got, tt.want, strings.HasPrefix) {
+			t.Errorf("%s: got %q, want %q", name, got, tt.want)
+		}
+	}
+}

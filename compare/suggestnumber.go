@@ -1,6 +1,9 @@
 package compare
 
-import "strconv"
+import (
+	"encoding/json"
+	"strconv"
+)
 
 // The tolerances for numbers that are proposed: nothing below what a float64 loses, nothing above the contract's usual 1 %.
 const (
@@ -106,4 +109,29 @@ func scientific(mantissa, exponent int) string {
 
 func plainText(mantissa, exponent int) string {
 	return parseDecimal([]byte(scientific(mantissa, exponent))).plain()
+}
+
+// textual proposes a tolerance for numbers in a format that knows nothing but text, such as CSV or XML: only the answers themselves can
+// show that it is one.
+func (s *suggester) textual(p *spot) *Proposal {
+	bare := spot{location: p.location, path: p.path, kinds: p.kinds}
+	for _, d := range p.seen {
+		var old, new string
+		if json.Unmarshal([]byte(d.Old), &old) != nil || json.Unmarshal([]byte(d.New), &new) != nil {
+			return nil
+		}
+		d.Old, d.New = old, new
+		bare.seen = append(bare.seen, d)
+	}
+	steps := splitPath(p.path)
+	name, _ := memberName(steps[len(steps)-1])
+	r, reason := proposeNumber(&bare, name)
+	if r == nil {
+		return nil
+	}
+	r.Path = s.narrow(p)
+	if s.try(*r, p) != works {
+		return nil
+	}
+	return &Proposal{Rule: r, Reason: reason}
 }

@@ -14,13 +14,27 @@ func (s *suggester) columns() {
 			spots = append(spots, p)
 		}
 	}
-	claimsCSV := func(k kept) bool {
-		return strings.HasPrefix(lower(headerText(k.old.Header["Content-Type"])), "text/csv")
-	}
 	r := Rule{Path: "$", CSV: &CSV{Header: true}}
-	if len(spots) > 0 && slices.ContainsFunc(s.bodies, claimsCSV) && s.try(r, spots...) == works {
+	if len(spots) > 0 && slices.ContainsFunc(s.bodies, kept.table) && s.try(r, spots...) == works {
 		s.offer(r, "the order of the columns, which the first record names", spots...)
 	}
+}
+
+// table reports whether the answers say that they are CSV.
+func (k kept) table() bool {
+	return strings.HasPrefix(lower(headerText(k.old.Header["Content-Type"])), "text/csv")
+}
+
+// narrow returns the path for a rule about the spot: in CSV without names that of its column, where it is but one.
+func (s *suggester) narrow(p *spot) string {
+	if p.path != "$[*][*]" || !slices.ContainsFunc(s.bodies, kept.table) {
+		return p.path
+	}
+	column := splitPath(p.seen[0].Path)[1]
+	if !p.every(func(d Difference) bool { return splitPath(d.Path)[1] == column }) {
+		return p.path
+	}
+	return "$[*]" + column
 }
 
 // orders proposes unordered for arrays that hold the same elements in another order.
