@@ -147,7 +147,7 @@ func (r trees) change(b *branch, path string) string {
 func TestSpellingsOfTrees(t *testing.T) {
 	r := trees{rand.New(rand.NewPCG(41, 42))}
 	c := comparer(t)
-	for range 2000 {
+	for range 400 {
 		b := r.tree(4)
 		old, new := r.document(b), r.document(b)
 		if got := c.Compare(old, new); got.Verdict != Match {
@@ -195,7 +195,7 @@ func (r trees) message(b *branch) string {
 func TestSpellingsOfMessages(t *testing.T) {
 	r := trees{rand.New(rand.NewPCG(43, 44))}
 	c := comparer(t)
-	for range 2000 {
+	for range 400 {
 		b := r.tree(3)
 		of := func() *Answer { return answer(200, r.message(b), ct, "application/protobuf") }
 		old, new := of(), of()

@@ -124,13 +124,14 @@ func TestAttacksByFrames(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var now, most atomic.Int64
+			over := make(chan struct{})
 			r := bounded(t, Plan{Epoch: 1, Reads: Old, Writes: Old}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				most.Store(max(most.Load(), now.Add(1)))
 				defer now.Add(-1)
 				if r.Host != "well" {
-					select { // an attacker's request takes its time
+					select { // an attacker's request takes as long as the attack
 					case <-r.Context().Done():
-					case <-time.After(100 * time.Millisecond):
+					case <-over:
 					}
 				}
 				_, _ = io.WriteString(w, "fine")
@@ -142,6 +143,7 @@ func TestAttacksByFrames(t *testing.T) {
 				go func() { word <- lastWord(conn) }()
 			}
 			attack(t, conn, c.next)
+			close(over)
 			if grown := heapInUse() - before; grown > 48<<20 {
 				t.Errorf("the heap grew by %d bytes", grown)
 			}

@@ -260,7 +260,6 @@ func TestDrainCutsOffWhatTakesTooLong(t *testing.T) {
 
 // A client of HTTP/2 is told by GOAWAY, whether it asks once more or rests.
 func TestDrainSendsGoAway(t *testing.T) {
-	r := start(t, shadowPlan, text("fine"), text("fine"))
 	secure, roots := certificate(t)
 	protocols := new(http.Protocols)
 	protocols.SetUnencryptedHTTP2(true)
@@ -273,7 +272,7 @@ func TestDrainSendsGoAway(t *testing.T) {
 		"TLS": {secure, "https", &http.Transport{ForceAttemptHTTP2: true, TLSClientConfig: &tls.Config{RootCAs: roots, ServerName: "example.com"}}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			f := r.drainable(c.options)
+			f := start(t, shadowPlan, text("fine"), text("fine")).drainable(c.options) // a proxy leaves once and for all
 			ask := func() string {
 				resp, err := c.client.RoundTrip(mustGet(t, c.scheme+"://"+f.address+"/a"))
 				if err != nil {
@@ -295,7 +294,7 @@ func TestDrainSendsGoAway(t *testing.T) {
 		})
 	}
 	t.Run("at rest", func(t *testing.T) {
-		f := r.drainable(ServerOptions{})
+		f := start(t, shadowPlan, text("fine"), text("fine")).drainable(ServerOptions{})
 		s := f.connect()
 		s.send("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00")
 		const settings, goAway = 4, 7
