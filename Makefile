@@ -27,8 +27,9 @@ build: ## build the static binary bin/paritygate
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/paritygate ./cmd/paritygate
 
 .PHONY: test
-test: deps ## install what the tests need, then run all of them with the race detector
+test: deps ## install what the tests need, then run all of them with the race detector, and the largest inputs without
 	$(GO) test -race -timeout 15m ./...
+	$(GO) test -timeout 5m ./compare
 
 .PHONY: lint
 lint: ## run golangci-lint (the first run builds it from its pinned module)

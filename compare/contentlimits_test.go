@@ -4,10 +4,13 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+
+	"paritygate/internal/testkit"
 )
 
 // Bodies made to cost much end in a verdict, and take a bounded multiple of their size.
 func TestContentLimits(t *testing.T) {
+	testkit.WithoutRaceDetector(t)
 	const size = 1 << 20
 	fill := func(s string) string { return strings.Repeat(s, size/len(s)) }
 	for _, tc := range []struct {

@@ -4,10 +4,13 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"paritygate/internal/testkit"
 )
 
 // Documents of about 1 MiB that are made to cost much; each ends with a verdict, within the bound on work.
 func TestHostileDocuments(t *testing.T) {
+	testkit.WithoutRaceDetector(t)
 	list := func(n int, element func(i int) string) string {
 		parts := make([]string, n)
 		for i := range parts {

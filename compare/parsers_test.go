@@ -69,8 +69,8 @@ var seconds = []second{
 	{
 		name: "parts", media: "multipart/mixed; boundary=x", read: readParts,
 		broken: true, // mime/multipart wants all line ends to be alike
-		seeds: []string{"--x\r\nContent-Type: text/plain\r\n\r\na\r\n--x\r\n\r\nb\r\n--x--\r\n", "p\r\n--x\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n1\r\n--x--\r\ne"},
-		marks: []string{"\r\n", "--x", "--x--", "--", "a", " ", "\r\n--x\r\n\r\n", "Content-Type: text/html\r\n", ":", "\t"},
+		seeds:  []string{"--x\r\nContent-Type: text/plain\r\n\r\na\r\n--x\r\n\r\nb\r\n--x--\r\n", "p\r\n--x\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n1\r\n--x--\r\ne"},
+		marks:  []string{"\r\n", "--x", "--x--", "--", "a", " ", "\r\n--x\r\n\r\n", "Content-Type: text/html\r\n", ":", "\t"},
 	},
 }
 

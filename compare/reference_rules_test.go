@@ -2,12 +2,13 @@ package compare_test
 
 import (
 	"fmt"
-	"paritygate/internal/testkit"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"paritygate/internal/testkit"
 
 	"paritygate/compare"
 )

@@ -141,7 +141,8 @@ func TestSuggestLooksIntoTheBodies(t *testing.T) {
 		},
 		"long values renamed": {
 			"application/json", `{"a":"` + long + `1"}`, `{"b":"` + long + `1"}`,
-			[]string{`{path: "$.a", rename: "b"}`}, []string{"none: ", `{path: "$.b", ignore: true}`},
+			[]string{`{path: "$.a", rename: "b"}`},
+			[]string{"none: ", `{path: "$.b", ignore: true}`},
 		},
 		"long values that only begin alike": {
 			"application/json", `{"a":"` + long + `1"}`, `{"b":"` + long + `2"}`,

@@ -98,6 +98,7 @@ func spring(t *testing.T, traps []trap) {
 }
 
 func TestTrapsInJSON(t *testing.T) {
+	testkit.WithoutRaceDetector(t)
 	const wide, elements = 100_000, 200_000
 	anyOrder := []testkit.Rule{{Path: "$", Unordered: "true"}}
 	anySet := []testkit.Rule{{Path: "$", Unordered: "set"}}
@@ -149,6 +150,7 @@ func TestTrapsInJSON(t *testing.T) {
 
 // Bodies of other types that are made to cost much.
 func TestTrapsInOtherTypes(t *testing.T) {
+	testkit.WithoutRaceDetector(t)
 	const form, csv, html, xml = "application/x-www-form-urlencoded", "text/csv", "text/html", "application/xml"
 	const proto, lines, parts = "application/x-protobuf", "application/x-ndjson", "multipart/mixed; boundary=x"
 	const n = 100_000

@@ -107,9 +107,7 @@ func TestBodiesBeyondTheLimit(t *testing.T) {
 							t.Errorf("%d bytes were captured", len(kept[0]))
 						}
 					}
-					if used := r.proxy.memory.used.Load(); used != 0 {
-						t.Errorf("%d bytes are still accounted for", used)
-					}
+					await(t, "the memory to be given back", func() bool { return r.proxy.memory.used.Load() == 0 })
 				})
 			}
 		}
