@@ -138,7 +138,7 @@ func (p *pathParser) shorthand() (segment, error) {
 		p.at++
 	}
 	if p.at == start {
-		return segment{}, p.fail(start, "expected a name, or * ; other names are written ['…']")
+		return segment{}, p.fail(start, "expected a name or *; any other name is written ['…']")
 	}
 	switch c := p.peek(); {
 	case c == '(':

@@ -38,7 +38,7 @@ func (o object) decode(d *decoder, n *node, path string) {
 		return
 	case mapping, null: // a section whose keys are all commented out is empty
 	default:
-		d.fail(n, path, "must be a mapping with the keys %s; got %s", o.keys(), n.describe())
+		d.fail(n, path, "must be a mapping with the %s; got %s", o.keys(), n.describe())
 		return
 	}
 	seen := map[string]int{}
@@ -97,15 +97,22 @@ func (o object) unknown(key string) string {
 	if near := nearest(key, keys); near != "" {
 		return "is not a known key; did you mean " + near + "?"
 	}
-	return "is not a known key; the keys here are " + o.keys()
+	if len(keys) == 1 {
+		return "is not a known key; the one here is " + keys[0]
+	}
+	return "is not a known key; the keys here are " + enumerate(keys, "and")
 }
 
+// keys names them, as "key header" or "keys old and new".
 func (o object) keys() string {
 	var keys []string
 	for _, f := range o.fields {
 		keys = append(keys, f.key)
 	}
-	return enumerate(keys, "and")
+	if len(keys) == 1 {
+		return "key " + keys[0]
+	}
+	return "keys " + enumerate(keys, "and")
 }
 
 func (o object) encode(e *encoder, path string) (value, bool) {

@@ -8,14 +8,18 @@ import (
 	"os"
 )
 
+// Inspect finds what only the packages that use the values can see, such as a JSONPath that does not compile. It is asked of a file
+// with problems too, where fields that could not be read have their defaults: what it says of those is dropped.
+type Inspect func(*Config) Problems
+
 // Load reads and checks the file at path. lookup finds the variables that it names, as os.LookupEnv does. The error is
-// of type Problems and holds everything that is wrong.
-func Load(path string, lookup Lookup) (*Config, error) {
+// of type Problems and holds everything that is wrong, in the order of the file.
+func Load(path string, lookup Lookup, inspections ...Inspect) (*Config, error) {
 	data, err := read(path)
 	if err != nil {
 		return nil, Problems{{File: path, Message: err.Error()}}
 	}
-	return Parse(path, data, lookup)
+	return Parse(path, data, lookup, inspections...)
 }
 
 // read returns a file's bytes, at most one more than a configuration may have.
@@ -50,7 +54,7 @@ func unreadable(err error) error {
 
 // Parse checks the text of a configuration; name stands for the file in what it reports. It does not touch the file
 // system. The error is of type Problems.
-func Parse(name string, data []byte, lookup Lookup) (*Config, error) {
+func Parse(name string, data []byte, lookup Lookup, inspections ...Inspect) (*Config, error) {
 	d := &decoder{file: name, lookup: lookup, places: map[string]place{}, bad: map[string]bool{}}
 	root := parseTree(data, func(line, column int, format string, args ...any) {
 		d.failAt(line, column, "", format, args...)
@@ -62,10 +66,13 @@ func Parse(name string, data []byte, lookup Lookup) (*Config, error) {
 	c := Default()
 	schema(c).decode(d, root, "")
 	contradictions(d, c)
+	c.file, c.places = name, d.places
+	for _, inspect := range inspections {
+		d.problems = append(d.problems, d.problems.elsewhere(inspect(c))...)
+	}
 	if len(d.problems) > 0 {
 		d.problems.sort()
 		return nil, d.problems
 	}
-	c.file, c.places = name, d.places
 	return c, nil
 }

@@ -39,6 +39,35 @@ func leaks(t *testing.T, what, s string) {
 	}
 }
 
+// TestInspections: what others find comes beside what Parse finds, in the order of the file, but for fields that could not be read.
+func TestInspections(t *testing.T) {
+	const text = `run: {name: r}
+backends: {old: {url: "http://a"}, new: {url: "http://b"}}
+mirror: {fraction: 200%, key: "header:X"}
+compare: {headers: [a, b c], rules: [{path: "$.a", ignore: true}, {path: 5, ignore: true}]}
+redact: {json: ["$.a"]}
+`
+	said := []string{"redact.json[0]", "compare.rules[1]", "compare.rules[1].path", "compare.rules[1].path.more", "compare.rules[0].path", "compare", "mirror.fractional", "mirror.key"}
+	inspect := func(c *Config) Problems {
+		var out Problems
+		for _, path := range said {
+			out = append(out, c.Problem(path, "found"))
+		}
+		return out
+	}
+	c, err := Parse("f", []byte(text), nil, inspect)
+	want := `f:3:9: mirror.fractional: found
+f:3:20: mirror.fraction: must be a fraction between 0% and 100%, such as 10% or 0.1; got "200%"
+f:3:31: mirror.key: found
+f:4:24: compare.headers[1]: must be the name of a header, such as content-type; got "b c"
+f:4:45: compare.rules[0].path: found
+f:4:74: compare.rules[1].path: must be a string; put it in quotes; got 5
+f:5:17: redact.json[0]: found`
+	if c != nil || err == nil || err.Error() != want {
+		t.Errorf("%v, %v\nwant %s", c, err, want)
+	}
+}
+
 // TestBadFiles compares all that is said of each bad file with the text beside it.
 func TestBadFiles(t *testing.T) {
 	files, err := filepath.Glob("testdata/bad/*.yaml")

@@ -48,6 +48,19 @@ func (p Problems) sort() {
 	})
 }
 
+// elsewhere returns those of more that concern no field with a problem, nor what is in one or around it.
+func (p Problems) elsewhere(more Problems) Problems {
+	return slices.DeleteFunc(more, func(m Problem) bool {
+		return slices.ContainsFunc(p, func(known Problem) bool { return within(m.Path, known.Path) || within(known.Path, m.Path) })
+	})
+}
+
+// within reports whether a path is that of the outer one, or of a field in it.
+func within(path, outer string) bool {
+	rest, ok := strings.CutPrefix(path, outer)
+	return ok && (rest == "" || outer == "" || rest[0] == '.' || rest[0] == '[')
+}
+
 // place is where a value stands in the file.
 type place struct {
 	line, column int

@@ -31,11 +31,17 @@ func load(path string, lookup func(string) (string, bool)) (*compiled, error) {
 	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
 		return nil, exit(exitUsage, "there is no configuration %s here: name yours with --config FILE, or write one (README.md shows the least that works)", path)
 	}
-	c, err := config.Load(path, lookup)
+	var out *compiled
+	_, err := config.Load(path, lookup, func(c *config.Config) config.Problems {
+		made, err := compile(c)
+		out = made
+		problems, _ := errors.AsType[config.Problems](err)
+		return problems
+	})
 	if err != nil {
 		return nil, err
 	}
-	return compile(c)
+	return out, nil
 }
 
 func compile(c *config.Config) (*compiled, error) {
@@ -268,11 +274,15 @@ func (b *compiler) certificate() {
 }
 
 func (b *compiler) redactor() *compare.Redactor {
+	bad := false
 	for i, path := range b.c.Redact.JSON {
 		if _, err := compare.ParsePath(path); err != nil {
 			b.problem(fmt.Sprintf("redact.json[%d]", i), "%v", err)
-			return nil
+			bad = true
 		}
+	}
+	if bad {
+		return nil
 	}
 	redactor, err := compare.NewRedactor(b.c.Redact.JSON)
 	if err != nil {
