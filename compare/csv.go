@@ -29,6 +29,8 @@ func compareTable(c *Comparer, old, new part, rec *recorder) outcome {
 		if len(a.starts) <= 1 && len(b.starts) <= 1 {
 			// Without records the columns show in their names alone.
 			write = (*table).columns
+		} else if o := c.compareUnseen(a, b, rec); o.tooComplex {
+			return o
 		}
 	}
 	oldText, ok1 := write(a, c.rewriter(len(old.body)))
@@ -65,6 +67,50 @@ func (c *Comparer) forgiveColumns(rule int, a, b *table, rec *recorder) {
 	if slices.EqualFunc(old, new, bytes.Equal) {
 		rec.forgive(rule, len(c.rules.rules))
 	}
+}
+
+// compareUnseen compares the columns that no record shows, since all are too short: each is a member of the first record.
+func (c *Comparer) compareUnseen(a, b *table, rec *recorder) outcome {
+	old, new := a.unseen(b), b.unseen(a)
+	if len(old) == 0 && len(new) == 0 {
+		return outcome{}
+	}
+	return c.text.compare(emptyRecord(old), emptyRecord(new), rec)
+}
+
+// unseen returns the names of the columns without cells that the other table has not got.
+func (t *table) unseen(other *table) [][]byte {
+	longest := 0
+	for i := 1; i < len(t.starts); i++ {
+		longest = max(longest, len(t.row(i)))
+	}
+	names := t.names()
+	if longest >= len(names) {
+		return nil
+	}
+	known := map[string]int{}
+	for _, name := range other.names() {
+		known[string(name)]++
+	}
+	var out [][]byte
+	for i, name := range names {
+		if known[string(name)]--; known[string(name)] < 0 && i >= longest {
+			out = append(out, name)
+		}
+	}
+	return out
+}
+
+// emptyRecord writes an array of one record, whose members have the names and are empty.
+func emptyRecord(names [][]byte) []byte {
+	out := []byte(`[{`)
+	for i, name := range names {
+		if i > 0 {
+			out = append(out, ',')
+		}
+		out = append(append(out, name...), `:""`...)
+	}
+	return append(out, `}]`...)
 }
 
 // table is a table that was read: all cells one behind the other, and where each row begins.
