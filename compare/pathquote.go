@@ -88,6 +88,10 @@ func (p *pathParser) hex() (rune, bool) {
 	return r, ok
 }
 
+// controlEscapes has the letters that normalized paths (RFC 9535, section 2.7) write control characters with, and 0 for those that
+// are written as their number.
+var controlEscapes = [' ']byte{'\b': 'b', '\t': 't', '\n': 'n', '\f': 'f', '\r': 'r'}
+
 // appendName appends the step to the member called name to a path. Surrogates that stand alone are written as their escape.
 func appendName(path, name []byte) []byte {
 	bare := len(name) > 0
@@ -115,6 +119,8 @@ func appendName(path, name []byte) []byte {
 			n = 3
 		case r == '\'' || r == '\\':
 			path = append(path, '\\', byte(r))
+		case r < ' ' && controlEscapes[r] != 0:
+			path = append(path, '\\', controlEscapes[r])
 		case r < ' ':
 			path = fmt.Appendf(path, `\u%04x`, r)
 		default:

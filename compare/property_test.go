@@ -181,7 +181,7 @@ func stepTo(name string) string {
 	if bareName.MatchString(name) || name == "😀" {
 		return "." + name
 	}
-	return "['" + strings.NewReplacer(`\`, `\\`, `'`, `\'`, "\n", `\u000a`).Replace(name) + "']"
+	return "['" + strings.NewReplacer(`\`, `\\`, `'`, `\'`, "\n", `\n`).Replace(name) + "']"
 }
 
 func leaves(v any) int {

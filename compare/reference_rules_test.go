@@ -305,6 +305,8 @@ func writePlace(at []place) string {
 				switch {
 				case c == '\'' || c == '\\':
 					out.WriteString(`\` + string(c))
+				case strings.ContainsRune("\b\t\n\f\r", c):
+					out.WriteString(strings.Trim(strconv.QuoteRune(c), "'"))
 				case c < ' ':
 					fmt.Fprintf(&out, `\u%04x`, c)
 				default:
