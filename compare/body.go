@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 	"unicode/utf8"
 
 	"github.com/zeebo/xxh3"
@@ -23,13 +24,21 @@ func (c *Comparer) compareBodies(old, new *Answer, rec *recorder) Reason {
 	return reason
 }
 
-// looksInside reports whether two bodies may differ although they are equal, because a rule renames.
+// looksInside reports whether two bodies may differ although they are equal: because a rule renames, or because the headers say
+// that they are read in different ways.
 func (c *Comparer) looksInside(old, new *Answer) bool {
-	if !c.rules.renames {
+	if !c.rules.renames && !readApart(old, new) {
 		return false
 	}
 	oldFormat, newFormat := formatsOf(old, new)
 	return oldFormat == newFormat && oldFormat.structured()
+}
+
+// readApart reports whether equal bodies hold different things, since their headers name another boundary between parts or another
+// encoding of messages.
+func readApart(old, new *Answer) bool {
+	return otherBoundary(old.contentType(), new.contentType()) ||
+		isCall(old, new) && !slices.Equal(old.field("Grpc-Encoding"), new.field("Grpc-Encoding"))
 }
 
 // formatsOf returns the formats of two bodies by what is known before they are decoded.
@@ -76,7 +85,7 @@ func (c *Comparer) compareContent(old, new *Answer, rec *recorder) Reason {
 		return TooLarge
 	case oldErr != nil || newErr != nil:
 		return TooComplex
-	case bytes.Equal(oldBody.body, newBody.body) && !c.rules.renames:
+	case bytes.Equal(oldBody.body, newBody.body) && !c.rules.renames && !readApart(old, new):
 	default:
 		return c.compareParts(old.part(oldBody.body), new.part(newBody.body), rec)
 	}

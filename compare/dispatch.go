@@ -27,7 +27,7 @@ func (c *Comparer) compareParts(old, new part, rec *recorder) Reason {
 	switch {
 	case o.tooComplex:
 		return TooComplex
-	case o.old == nil && o.new == nil, same:
+	case o.old == nil && o.new == nil, same && o.old != nil && o.new != nil:
 		return ""
 	case old.declared == "" && new.declared == "":
 		// What was only guessed is no claim that a body could fail.

@@ -62,7 +62,7 @@ func (c *Comparer) compareBodyPart(a, b *bodyPart, old, new *Answer, rec *record
 		}
 	}
 	switch {
-	case bytes.Equal(a.body, b.body) && !c.rules.renames:
+	case bytes.Equal(a.body, b.body) && !c.rules.renames && !otherBoundary(a.contentType(), b.contentType()):
 		return ""
 	case len(b.body) == 0:
 		c.differInBody(rec, KindMissing, "$", excerpt(a.body, nil), "")
@@ -162,6 +162,11 @@ func (p *bodyPart) part(a *Answer) part {
 		declared = "text/plain"
 	}
 	return part{body: p.body, declared: declared, media: mediaType(declared), answer: a}
+}
+
+// otherBoundary reports whether two types are of multipart bodies whose boundaries differ.
+func otherBoundary(a, b string) bool {
+	return a != b && formatOf(mediaType(a)) == formatMultipart && mediaParameter(a, "boundary") != mediaParameter(b, "boundary")
 }
 
 func sameBodyPart(a, b bodyPart) bool {
