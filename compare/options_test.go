@@ -22,6 +22,9 @@ func TestNewNamesEveryFault(t *testing.T) {
 		{Header: "a b", Ignore: IgnoreAll},
 		{Path: "$.a", Ignore: 7},
 		{Path: "$[", Number: &Number{Relative: "x"}},
+		{Path: "$.a", CSV: &CSV{Header: true}},
+		{Path: "$[1]", CSV: &CSV{Header: true}},
+		{Path: "$..*", CSV: &CSV{}},
 	}})
 	want := []string{
 		"rules[1]: needs a path or a header",
@@ -39,6 +42,7 @@ func TestNewNamesEveryFault(t *testing.T) {
 		"rules[12].ignore: unknown mode 7",
 		`rules[13].path: path "$[", offset 2: the path ends inside [`,
 		`rules[13].number.relative: "x" is no decimal number such as 0.005`,
+		"rules[14].csv: is for a body as a whole, and the path leads to none: write $, or $[1] for a part of a multipart body",
 	}
 	joined, ok := err.(interface{ Unwrap() []error })
 	if !ok {

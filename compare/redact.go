@@ -56,13 +56,6 @@ func (r *Redactor) JSON(body []byte) []byte {
 	return out
 }
 
-// Covers reports whether the value at a difference's path is, lies in, or may hold a redacted place. Since `$..password` may lie
-// in any object, that is true of most paths; Difference looks at the values, and takes out no more than it must.
-func (r *Redactor) Covers(path string) bool {
-	c, covered := r.walk(path, false)
-	return covered || c.alive()
-}
-
 // walk follows a difference's path, and reports whether it leads into a redacted place. A path that cannot be read does. If it is
 // loose, the paths mean it as they mean markup.
 func (r *Redactor) walk(path string, loose bool) (c *cursor, covered bool) {

@@ -3,6 +3,7 @@ package compare
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -19,6 +20,11 @@ type target struct {
 // ofMember reports whether the path may lead to members of objects.
 func (p *Path) ofMember() bool {
 	return len(p.segments) > 0 && p.segments[len(p.segments)-1].selector != byIndex
+}
+
+// ofBody reports whether the path may lead to a body as a whole: the answer's, or that of a part of a multipart body, which has no name.
+func (p *Path) ofBody() bool {
+	return !slices.ContainsFunc(p.segments, func(s segment) bool { return s.selector == byName })
 }
 
 // isPath tells a path from a name that begins with $.

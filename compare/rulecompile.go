@@ -133,6 +133,9 @@ func compileOne(a action, r Rule, path *Path, out *rule, fail func(string, error
 			fail("absent_equals_null", errors.New("is for members of objects, and the path leads to none: it must not end in $ or an index"))
 		}
 	case actCSV:
+		if path != nil && !path.ofBody() {
+			fail("csv", errors.New("is for a body as a whole, and the path leads to none: write $, or $[1] for a part of a multipart body"))
+		}
 		out.csvHeader = r.CSV.Header
 	case actNothing, actCoerce:
 	}
