@@ -45,7 +45,7 @@ func (c *Comparer) Compare(old, new *Answer) Result {
 	}
 	switch {
 	case rec.found > 0:
-		r.Verdict = Mismatch
+		r.Verdict, r.Unfinished = Mismatch, reason
 	case reason != "":
 		r.Verdict, r.Reason = Skipped, reason
 	case r.Suppressed != nil:

@@ -209,7 +209,7 @@ func TestCompareBodies(t *testing.T) {
 		{"unknown encoding, same bytes", answer(200, "abc", gz, "dcb"), answer(200, "abc", gz, "DCB"), Result{Verdict: Match}},
 		{"unknown encoding, other bytes", answer(200, "abc", gz, "dcb"), answer(200, "abd", gz, "dcb"), skipped(TooComplex)},
 		{"unknown encoding and plain", answer(200, "abc", gz, "dcb"), answer(200, "abd"), skipped(TooComplex)},
-		{"unknown encoding, but the status differs", answer(200, "abc", gz, "dcb"), answer(201, "abd", gz, "dcb"), mismatch([]Difference{{InStatus, "", KindValue, "200", "201"}})},
+		{"unknown encoding, but the status differs", answer(200, "abc", gz, "dcb"), answer(201, "abd", gz, "dcb"), Result{Verdict: Mismatch, Differences: []Difference{{InStatus, "", KindValue, "200", "201"}}, Unfinished: TooComplex}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			got := comparer(t).Compare(tc.old, tc.new)
@@ -320,4 +320,24 @@ func TestComparerIsSafeForConcurrentUse(t *testing.T) {
 		})
 	}
 	wg.Wait()
+}
+
+// A header that differs must not make it look as if the bodies had been compared.
+func TestAMismatchSaysThatItsBodiesAreUnfinished(t *testing.T) {
+	c, err := New(Options{Headers: []string{"etag"}, MaxDecoded: 8})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, test := range map[string]struct {
+		old, new string
+		want     Reason
+	}{
+		"too large to be looked into": {`"0123456789"`, `""`, TooLarge},
+		"compared":                    {`"0"`, `"1"`, ""},
+	} {
+		got := c.Compare(answer(200, test.old, "Content-Type", "application/json", "Etag", "1"), answer(200, test.new, "Content-Type", "application/json", "Etag", "2"))
+		if got.Verdict != Mismatch || got.Reason != "" || got.Unfinished != test.want {
+			t.Errorf("%s: %+v", name, got)
+		}
+	}
 }

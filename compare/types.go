@@ -105,6 +105,8 @@ type Result struct {
 	Differences []Difference
 	// Dropped counts the differences beyond those.
 	Dropped int
+	// Unfinished says why the bodies were not compared to their end, where Verdict is Mismatch all the same: what else differs is unknown.
+	Unfinished Reason
 	// Suppressed counts per rule, by its index in Options.Rules, how many differences it forgave.
 	Suppressed map[int]int
 }

@@ -23,6 +23,10 @@ func TestMasked(t *testing.T) {
 	}
 	dropped := mismatch(value("$.id"))
 	dropped.Dropped = 1
+	unfinished := mismatch(value("$.id"), value("$.price"))
+	unfinished.Unfinished = compare.TooComplex
+	unseen := mismatch(value("$.id"))
+	unseen.Unfinished = compare.TooComplex
 	for name, test := range map[string]struct {
 		route   string
 		mask    Mask
@@ -38,6 +42,8 @@ func TestMasked(t *testing.T) {
 		"another location":        {"read", mask, mismatch(header), compare.Mismatch, []string{"header $.id value"}, 0},
 		"another route":           {"other", mask, mismatch(value("$.id")), compare.Mismatch, []string{"body $.id value"}, 0},
 		"not all are there":       {"read", mask, dropped, compare.Mismatch, []string{"body $.id value"}, 0},
+		"the rest is unknown":     {"read", mask, unseen, compare.Skipped, nil, 1},
+		"something is left of it": {"read", mask, unfinished, compare.Mismatch, []string{"body $.price value"}, 1},
 		"what is skipped stays":   {"read", mask, compare.Result{Verdict: compare.Skipped, Reason: compare.TooComplex, Differences: []compare.Difference{value("$.id")}}, compare.Skipped, []string{"body $.id value"}, 0},
 		"what matches stays":      {"read", mask, compare.Result{Verdict: compare.Match}, compare.Match, nil, 0},
 		"what is tolerated stays": {"read", mask, compare.Result{Verdict: compare.Tolerated}, compare.Tolerated, nil, 0},
@@ -48,6 +54,9 @@ func TestMasked(t *testing.T) {
 		got, out := p.masked(test.route, test.result)
 		if got.Verdict != test.verdict || !slices.Equal(places(got.Differences), append([]string{}, test.kept...)) || len(out) != test.out {
 			t.Errorf("%s: %+v, masked %v", name, got, out)
+		}
+		if (got.Verdict == compare.Skipped) != (got.Reason == compare.TooComplex) {
+			t.Errorf("%s: %s for the reason %q", name, got.Verdict, got.Reason)
 		}
 		if len(test.result.Differences) != before {
 			t.Errorf("%s: the result was changed", name)

@@ -52,9 +52,12 @@ func placeOf(d compare.Difference) placeKey {
 	return placeKey{d.Location, compare.GroupPath(d.Path), d.Kind}
 }
 
-// maskable reports whether differences at the place may be masked: only those of values, and neither the status nor a body as a whole,
-// as nothing would be left to compare.
+// maskable reports whether differences at the place may be masked: only those of values, and neither the status, gRPC's among them, nor
+// a body as a whole, as nothing would be left to compare.
 func (k placeKey) maskable() bool {
+	if k.location == compare.InHeader && k.path == callStatus {
+		return false
+	}
 	return k.kind == compare.KindValue && k.location != compare.InStatus && k.path != "" && k.path != "$"
 }
 

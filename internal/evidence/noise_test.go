@@ -132,6 +132,12 @@ func TestPairsAreNoted(t *testing.T) {
 	status := compare.Difference{Location: compare.InStatus, Kind: compare.KindValue, Old: "200", New: "404"}
 	created := compare.Difference{Location: compare.InStatus, Kind: compare.KindValue, Old: "200", New: "201"}
 	place := func(path string, kind compare.Kind) placeKey { return placeKey{compare.InBody, path, kind} }
+	header := func(name string) compare.Difference {
+		return compare.Difference{Location: compare.InHeader, Path: name, Kind: compare.KindValue, Old: "1", New: "2"}
+	}
+	headerPlace := func(name string) placeKey { return placeKey{compare.InHeader, name, compare.KindValue} }
+	unfinished := results(compare.Mismatch, header("etag"))
+	unfinished.Unfinished = compare.TooComplex
 	many := results(compare.Mismatch, differ("$.a", compare.KindValue))
 	many.Dropped = 1
 	for name, test := range map[string]struct {
@@ -172,6 +178,17 @@ func TestPairsAreNoted(t *testing.T) {
 		"another status of the class does not": {
 			&Pair{Shadow: results(compare.Mismatch, created), Again: results(compare.Mismatch, differ("$.id", compare.KindValue))},
 			map[placeKey]pairCounts{{compare.InStatus, "", compare.KindValue}: {onlyNew: 1}, place("$.id", compare.KindValue): {onlyOld: 1}},
+		},
+		"a body that was not compared to its end conceals what is in it": {
+			&Pair{Shadow: unfinished, Again: results(compare.Mismatch, header("vary"), differ("$.id", compare.KindValue))},
+			map[placeKey]pairCounts{headerPlace("etag"): {onlyNew: 1}, headerPlace("vary"): {onlyOld: 1}},
+		},
+		"another status of a call conceals its messages and its text": {
+			&Pair{
+				Shadow: results(compare.Mismatch, header("grpc-status")),
+				Again:  results(compare.Mismatch, header("grpc-message"), header("etag"), differ("$[0]", compare.KindValue)),
+			},
+			map[placeKey]pairCounts{headerPlace("grpc-status"): {onlyNew: 1}, headerPlace("etag"): {onlyOld: 1}},
 		},
 		"dropped differences may be anywhere": {
 			&Pair{Shadow: many, Again: results(compare.Mismatch, differ("$.a", compare.KindValue), differ("$.b", compare.KindValue))},

@@ -51,14 +51,18 @@ func placesOf(differences []compare.Difference) map[placeKey]struct{} {
 }
 
 // conceals reports whether a result that does not name a place may have missed it: because not all differences were kept, because
-// the statuses are of different classes, or because something above the place differs.
+// the bodies were not compared to their end, because the statuses differ so that nothing else was compared, or because something above the
+// place differs.
 func conceals(r *compare.Result, k placeKey) bool {
-	if r.Dropped > 0 {
+	if r.Dropped > 0 || r.Unfinished != "" && k.location == compare.InBody {
 		return true
 	}
 	return slices.ContainsFunc(r.Differences, func(d compare.Difference) bool {
 		if d.Location == compare.InStatus {
 			return k.location != compare.InStatus && classOf(d.Old) != classOf(d.New)
+		}
+		if d.Location == compare.InHeader && d.Path == callStatus {
+			return k.location == compare.InBody || k.location == compare.InHeader && k.path == callMessage
 		}
 		rest, above := strings.CutPrefix(k.path, compare.GroupPath(d.Path))
 		if !above || d.Location != compare.InBody || k.location != compare.InBody {
@@ -67,6 +71,12 @@ func conceals(r *compare.Result, k placeKey) bool {
 		return rest == "" && depth(d.Kind) > depth(k.kind) || rest != "" && (rest[0] == '.' || rest[0] == '[')
 	})
 }
+
+// The headers in which gRPC says how a call ended: where its status differs, neither its messages nor its text are compared.
+const (
+	callStatus  = "grpc-status"
+	callMessage = "grpc-message"
+)
 
 // depth orders the kinds of difference by what is compared first at a place: its presence, its type, its value.
 func depth(k compare.Kind) int {

@@ -153,6 +153,24 @@ func TestMasksComeAndGo(t *testing.T) {
 	}
 }
 
+// With the status of a call masked, a call that fails would pass for one that does not: its messages are not compared then.
+func TestTheStatusOfACallIsNeverMasked(t *testing.T) {
+	clock := newClock()
+	s := mustOpen(t, options(t, clock))
+	r := results(compare.Mismatch)
+	for _, name := range []string{"grpc-status", "etag"} {
+		r.Differences = append(r.Differences, compare.Difference{Location: compare.InHeader, Path: name, Kind: compare.KindValue})
+	}
+	for range 100 {
+		x := on("call", exchange(clock.Now(), 1, compare.Mismatch))
+		x.Pair, x.Differences = &Pair{Shadow: r, Again: r}, r.Differences
+		see(s, x)
+	}
+	if masked := settle(s, true); !slices.Equal(masked, []string{"call etag value"}) {
+		t.Errorf("masked: %v", masked)
+	}
+}
+
 // What was counted before a place was found to be noise does not delay the end of its mask.
 func TestAMaskEndsSoonAfterLongNoise(t *testing.T) {
 	clock := newClock()
