@@ -31,7 +31,7 @@ type again struct {
 
 // askAgain decides whether the authority is asked a second time for the exchange, which may be any that the shadow is asked for. It is
 // not where that would be in somebody's way: the queue is long, the authority is unwell, the limit of mirrored exchanges is reached, or the
-// program ends.
+// program ends; nor where the phase has changed since, because who was the authority may have stood still for some time.
 func (p *Proxy) askAgain(ctx context.Context, x *exchange) *again {
 	t := x.table
 	if t.Noise <= 0 || rand.Float64() >= t.Noise { //nolint:gosec // sampling needs no secrecy
@@ -39,7 +39,7 @@ func (p *Proxy) askAgain(ctx context.Context, x *exchange) *again {
 	}
 	authority := p.breakers[x.plan.Reads]
 	switch {
-	case x.plan.Stale || ctx.Err() != nil || len(p.mirror.queue) > cap(p.mirror.queue)/4:
+	case x.plan.Stale || p.router.Plan().Epoch != x.plan.Epoch || ctx.Err() != nil || len(p.mirror.queue) > cap(p.mirror.queue)/4:
 		return nil
 	case authority[Authority].state() != gobreaker.StateClosed:
 		return nil

@@ -202,6 +202,28 @@ func TestWhenThereIsNoSecondRead(t *testing.T) {
 	}
 }
 
+// An exchange that waited while the phase changed is compared, but who was the authority is not asked again.
+func TestNoSecondReadAfterAChangeOfPhase(t *testing.T) {
+	var asked [3]atomic.Int64
+	var r *rig
+	ready := make(chan struct{})
+	r = start(t, shadowPlan, http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		<-ready
+		if asked[Old].Load() == 0 { // the plan was made before
+			r.router.set(Plan{Epoch: 2, Reads: New, Shadow: Old, Fraction: 1, Writes: New})
+		}
+		document(&asked[Old], "%d").ServeHTTP(w, req)
+	}), document(&asked[New], "%d"), noisy(t))
+	close(ready)
+	r.do(http.MethodGet, "/", nil)
+	if x := r.account.only(t); x.Pair != nil || x.Epoch != 1 {
+		t.Errorf("epoch %d, pair %+v", x.Epoch, x.Pair)
+	}
+	if asked[Old].Load() != 1 || asked[New].Load() != 1 {
+		t.Errorf("old was asked %d times, new %d times", asked[Old].Load(), asked[New].Load())
+	}
+}
+
 // What a second read cannot tell changes nothing else.
 func TestSecondReadsThatTellNothing(t *testing.T) {
 	for name, answer := range map[string]http.Handler{

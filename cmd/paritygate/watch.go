@@ -151,8 +151,8 @@ func (p *Program) tryReload(ctx context.Context) error {
 	if err := p.record(ctx, current, next); err != nil {
 		return err
 	}
-	if err := p.swap(next); err != nil {
-		return errors.Join(err, p.swap(current), p.record(ctx, next, current))
+	if err := p.swap(ctx, next); err != nil {
+		return errors.Join(err, p.swap(ctx, current), p.record(ctx, next, current))
 	}
 	return nil
 }
@@ -178,8 +178,8 @@ func (p *Program) record(ctx context.Context, from, to *compiled) error {
 	return err
 }
 
-// swap puts a configuration into force. What was compared under the one before counts in no window but its own.
-func (p *Program) swap(next *compiled) error {
+// swap puts a configuration into force. What was compared under the one before, or masked by it, counts in no window but its own.
+func (p *Program) swap(ctx context.Context, next *compiled) error {
 	if err := p.proxy.Reload(next.table); err != nil {
 		return err
 	}
@@ -190,6 +190,7 @@ func (p *Program) swap(next *compiled) error {
 	}
 	p.store.SetRoutes(routeInfos(next))
 	before := p.current.Swap(next)
+	p.settleNoise(ctx)
 	if before.config.Checksum() != next.config.Checksum() {
 		// What was not written is tried again by the store, which says so itself.
 		_ = p.store.RestartWindow(context.Background(), time.Now().UTC())

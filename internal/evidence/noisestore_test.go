@@ -273,3 +273,38 @@ func TestGroupsAreRanked(t *testing.T) {
 		t.Errorf("the first two are %+v, %v", groups, err)
 	}
 }
+
+// A difference that nothing is known of is not made noise by one beside it, and what is proven to be noise comes after what is not,
+// however frequent it is.
+func TestNoiseComesAfterWhatMayBeReal(t *testing.T) {
+	clock := newClock()
+	s := mustOpen(t, options(t, clock))
+	for range 30 {
+		seePair(s, clock.Now(), "noise", []string{"$.id value"}, []string{"$.id value"})
+	}
+	settle(s, false)
+	for range 20 {
+		seePair(s, clock.Now(), "mixed", nil, []string{"$.id value"})
+	}
+	for path, times := range map[string]int{"$.id": 1, "$.price": 2} {
+		x := on("mixed", exchange(clock.Now(), 1, compare.Mismatch))
+		x.Differences = []compare.Difference{differ("$.id", compare.KindValue)}
+		if path != "$.id" {
+			x.Differences = append(x.Differences, differ(path, compare.KindValue))
+		}
+		for range times {
+			see(s, x)
+		}
+	}
+	groups, _, err := s.Mismatches(t.Context(), Filter{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, g := range groups {
+		got = append(got, fmt.Sprintf("%s %d %.2f", g.Route, len(g.Differences), g.Real))
+	}
+	if want := []string{"mixed 2 0.50", "noise 1 0.50", "mixed 1 0.00"}; !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+}

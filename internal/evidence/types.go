@@ -136,7 +136,7 @@ type Group struct {
 	First     time.Time       `json:"first"`
 	Last      time.Time       `json:"last"`
 	ExampleID string          `json:"example_id"`
-	// Real is the probability that the group is no noise: the largest among its differences, ½ where nothing is known of any, and 1 for
+	// Real is the probability that the group is no noise: the largest among its differences, ½ for one of which nothing is known, and 1 for
 	// failures. Asked counts the exchanges of the route that it comes of, in which the authority was asked twice.
 	Real  float64 `json:"-"`
 	Asked int64   `json:"-"`
