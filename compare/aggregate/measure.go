@@ -7,11 +7,11 @@ import (
 	"time"
 )
 
-// plan is a check that was validated: what is sent to each side, and what is allowed.
+// plan is a check that was validated: what is asked, and what is allowed.
 type plan struct {
-	check      Check
-	statements [2]string // old, new
-	bounds     bounds
+	check   Check
+	inquiry inquiry
+	bounds  bounds
 }
 
 // measure asks both databases at one moment and judges the answers. Whatever goes wrong is in the result.
@@ -24,28 +24,26 @@ func (r *Runner) measure(ctx context.Context, p *plan, strict bool) Result {
 		result.Tolerance = Tolerance{}
 		allowed, _ = result.Tolerance.parse() // the empty tolerance is always good
 	}
-	values, err := r.ask(ctx, p.statements)
+	both := &pair{allowed: allowed, strict: strict}
+	var end func()
+	var err error
+	if both.sides, end, err = r.open(ctx); err == nil {
+		err = p.inquiry.measure(ctx, both, &result)
+		end()
+	}
 	result.Duration = time.Since(result.At)
 	if err != nil {
 		result.inconclusive("The check could not be measured: " + strings.ReplaceAll(err.Error(), "\n", "; ") + ".")
-		return result
 	}
-	judge(&result, allowed, values[0], values[1])
 	return result
 }
 
-// askBoth opens both transactions before it sends either statement, so that their snapshots, which a statement takes, are
-// of one moment.
-func (r *Runner) askBoth(ctx context.Context, statements [2]string) (values [2]value, err error) {
-	// Always old first: two checks that each hold one side's last connection and wait for the other's would wait for ever.
-	for _, db := range r.databases {
-		if err := db.acquire(ctx); err != nil {
-			return values, err
-		}
-		defer db.release()
-	}
+// openBoth opens both transactions before either is asked, so that their snapshots, which a statement takes, are of one
+// moment. end must be called when there is no error.
+func (r *Runner) openBoth(ctx context.Context) (both [2]source, end func(), err error) {
+	var held []*database
 	var sessions [2]*session
-	defer func() {
+	end = func() {
 		// Both at once: a side that hangs must not keep the other's transaction open.
 		_ = onSides(ctx, func(_ context.Context, i int) error {
 			if sessions[i] != nil {
@@ -53,19 +51,27 @@ func (r *Runner) askBoth(ctx context.Context, statements [2]string) (values [2]v
 			}
 			return nil
 		})
-	}()
+		for _, db := range held {
+			db.release()
+		}
+	}
+	// Always old first: two checks that each hold one side's last connection and wait for the other's would wait for ever.
+	for _, db := range r.databases {
+		if err = db.acquire(ctx); err != nil {
+			end()
+			return both, nil, err
+		}
+		held = append(held, db)
+	}
 	err = onSides(ctx, func(ctx context.Context, i int) (err error) {
 		sessions[i], err = r.databases[i].open(ctx)
 		return err
 	})
 	if err != nil {
-		return values, err
+		end()
+		return both, nil, err
 	}
-	err = onSides(ctx, func(ctx context.Context, i int) (err error) {
-		values[i], err = sessions[i].ask(ctx, statements[i])
-		return err
-	})
-	return values, err
+	return [2]source{sessions[0], sessions[1]}, end, nil
 }
 
 // onSides runs a function for both sides at once, and returns their errors joined. When one fails the other is cancelled:

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"sync"
 	"time"
@@ -19,8 +20,8 @@ var sides = [2]string{"old", "new"}
 type Runner struct {
 	databases [2]*database // old, new; nil when there are no checks and no DSNs
 	missing   error        // why databases are nil
-	// ask is askBoth, but in tests of time, which have no sockets.
-	ask     func(ctx context.Context, statements [2]string) ([2]value, error)
+	// open is openBoth, but in tests of time, which have no sockets.
+	open    func(ctx context.Context) (both [2]source, end func(), err error)
 	report  func(Result)
 	metrics *metrics
 
@@ -44,7 +45,7 @@ type Runner struct {
 // DSNs may be empty.
 func New(o Options) (*Runner, error) {
 	r := &Runner{report: o.Report, resting: o.Resting, turn: make(chan struct{}, 1), changed: make(chan struct{}, 1)}
-	r.ask = r.askBoth
+	r.open = r.openBoth
 	var errs []error
 	var err error
 	for i, d := range []Database{o.Old, o.New} {
@@ -109,10 +110,8 @@ func newPlan(c Check) (*plan, error) {
 	if p.bounds, err = c.Tolerance.parse(); err != nil {
 		errs = append(errs, err)
 	}
-	for i, side := range []Side{c.Old, c.New} {
-		if p.statements[i], err = side.statement(c.Type); err != nil {
-			errs = append(errs, fmt.Errorf("%s: %w", sides[i], err))
-		}
+	if p.inquiry, err = inquiries[c.Type](&c); err != nil {
+		errs = append(errs, err)
 	}
 	return p, errors.Join(errs...)
 }
@@ -142,7 +141,7 @@ func (r *Runner) SetChecks(checks []Check) error {
 	defer r.mu.Unlock()
 	for i, p := range next {
 		// The same plan in the same place of memory is how Run knows that nothing changed.
-		if kept := find(r.plans, p.check.Name); kept != nil && kept.check == p.check {
+		if kept := find(r.plans, p.check.Name); kept != nil && reflect.DeepEqual(kept.check, p.check) {
 			next[i] = kept
 		}
 	}

@@ -27,8 +27,16 @@ type record struct {
 	most   int
 }
 
+// asked is a side that is a function.
+type asked func(ctx context.Context, sql string) (*answer, error)
+
+func (f asked) ask(ctx context.Context, sql string, _ int) (*answer, error) { return f(ctx, sql) }
+
+// one is the answer 1.
+var one = &answer{columns: []column{{name: "one"}}, rows: [][]value{{{text: "1", number: true}}}}
+
 // scheduled makes a runner whose databases answer after a time, and records when they are asked.
-func scheduled(t *testing.T, o Options, answer time.Duration) (*Runner, *record) {
+func scheduled(t *testing.T, o Options, answers time.Duration) (*Runner, *record) {
 	t.Helper()
 	o.Old.DSN, o.New.DSN = "host=old", "host=new"
 	r, err := New(o)
@@ -36,9 +44,9 @@ func scheduled(t *testing.T, o Options, answer time.Duration) (*Runner, *record)
 		t.Fatal(err)
 	}
 	seen := &record{begin: time.Now(), starts: map[string][]time.Duration{}}
-	r.ask = func(ctx context.Context, statements [2]string) ([2]value, error) {
+	pace := func(ctx context.Context, sql string) (*answer, error) {
 		r.mu.Lock()
-		name := strings.TrimPrefix(statements[0], "SELECT ")
+		name := strings.TrimPrefix(sql, "SELECT ")
 		seen.starts[name] = append(seen.starts[name], time.Since(seen.begin))
 		seen.active++
 		seen.most = max(seen.most, seen.active)
@@ -49,12 +57,14 @@ func scheduled(t *testing.T, o Options, answer time.Duration) (*Runner, *record)
 			r.mu.Unlock()
 		}()
 		select {
-		case <-time.After(answer):
-			one := value{text: "1", number: true}
-			return [2]value{one, one}, nil
+		case <-time.After(answers):
+			return one, nil
 		case <-ctx.Done():
-			return [2]value{}, context.Cause(ctx)
+			return nil, context.Cause(ctx)
 		}
+	}
+	r.open = func(context.Context) ([2]source, func(), error) {
+		return [2]source{asked(pace), asked(func(context.Context, string) (*answer, error) { return one, nil })}, func() {}, nil
 	}
 	return r, seen
 }

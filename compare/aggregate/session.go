@@ -9,7 +9,6 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgconn/ctxwatch"
-	"github.com/jackc/pgx/v5/pgtype"
 )
 
 const (
@@ -124,61 +123,6 @@ func (s *session) close() {
 	}
 }
 
-// value is one value as the database wrote it.
-type value struct {
-	text   string
-	null   bool
-	number bool // of one of the number types
-}
-
-var errShape = errors.New("the statement must give one row with one column")
-
-// ask runs a statement and reads its one value. The extended protocol takes a single statement, and the unnamed prepared
-// statement that it uses does not outlive it.
-func (s *session) ask(ctx context.Context, sql string) (value, error) {
-	ctx, cancel := context.WithTimeout(ctx, s.db.timeout+grace)
-	defer cancel()
-	rows := s.conn.ExecParams(ctx, sql, nil, nil, nil, nil)
-	v, shape := readValue(rows)
-	if shape != nil {
-		cancel() // what is left of a large answer is not fetched
-	}
-	_, err := rows.Close()
-	if shape != nil {
-		return value{}, fmt.Errorf("%s: %w", s.db.side, shape)
-	}
-	if err != nil {
-		return value{}, s.db.failure(ctx, "ask", err)
-	}
-	return v, nil
-}
-
-func readValue(rows *pgconn.ResultReader) (value, error) {
-	v := value{null: true}
-	for n := 0; rows.NextRow(); n++ {
-		if n > 0 {
-			return value{}, fmt.Errorf("%w: there is more than one row", errShape)
-		}
-		columns := rows.FieldDescriptions()
-		if len(columns) != 1 {
-			return value{}, fmt.Errorf("%w: there are %d columns", errShape, len(columns))
-		}
-		if raw := rows.Values()[0]; raw != nil {
-			v = value{text: string(raw)}
-		}
-		v.number = isNumber(columns[0].DataTypeOID)
-	}
-	return v, nil
-}
-
-func isNumber(oid uint32) bool {
-	switch oid {
-	case pgtype.Int2OID, pgtype.Int4OID, pgtype.Int8OID, pgtype.NumericOID, pgtype.Float4OID, pgtype.Float8OID, pgtype.OIDOID:
-		return true
-	}
-	return false
-}
-
 // probe connects and asks for nothing but an answer.
 func (d *database) probe(ctx context.Context) error {
 	if err := d.acquire(ctx); err != nil {
@@ -190,7 +134,7 @@ func (d *database) probe(ctx context.Context) error {
 		return err
 	}
 	defer s.close()
-	_, err = s.ask(ctx, "SELECT 1")
+	_, err = s.ask(ctx, "SELECT 1", 1)
 	return err
 }
 

@@ -19,10 +19,7 @@ const (
 	Scalar Type = "scalar" // a statement that gives one value
 )
 
-// Types lists every type of check.
-var Types = []Type{Count, Scalar}
-
-// Check is one question to both databases.
+// Check is one question to both databases. Names of tables and columns are old's, where it does not say otherwise.
 type Check struct {
 	Name     string
 	Type     Type
@@ -35,6 +32,23 @@ type Check struct {
 	MaxAge time.Duration
 	// Strict makes the check one of those that run again at the cutover.
 	Strict bool
+	// Limit is how many of the leading keys a top check compares; 100 if zero.
+	Limit int
+	// Key are the columns that tell one row from another; empty: those of the primary key, or the first one of a statement.
+	Key []string
+	// Columns says how single columns are compared; those that it does not name have one name on both sides.
+	Columns []Column
+	// Tables are those that a schema or sequences check looks at; empty: all of them.
+	Tables []string
+	// Rename leads from old's name of a table, or of a `table.column`, to new's.
+	Rename map[string]string
+}
+
+// Column says how a column is compared.
+type Column struct {
+	Old, New  string // New is Old if empty
+	Ignore    bool
+	Tolerance Tolerance // in place of the check's, for the values of this column
 }
 
 // Side is what one database is asked: a table or a statement, not both.
@@ -42,8 +56,12 @@ type Side struct {
 	// Table is a table's name, as `table` or `schema.table`, exactly as it is stored: case counts, and a name with a dot
 	// in it is put in double quotes.
 	Table string
-	// SQL is one SELECT (or WITH, VALUES, TABLE) that gives one row with one column.
+	// SQL is one SELECT (or WITH, VALUES, TABLE). How many rows and columns it gives depends on the type of check.
 	SQL string
+	// Column is the column of Table whose values a distribution counts.
+	Column string
+	// Schema is where a schema or sequences check looks; public if empty.
+	Schema string
 }
 
 // Tolerance is how far apart two numbers may be: the larger of the two bounds, itself included. Both are exact, plain
@@ -51,6 +69,7 @@ type Side struct {
 type Tolerance struct {
 	Relative string `json:"relative"` // of the larger magnitude; 0 to 1
 	Absolute string `json:"absolute"`
+	Overlap  string `json:"overlap,omitempty"` // the part of a ranking's keys that must be in both; 0 to 1
 }
 
 // Database is one of the two databases.
@@ -105,8 +124,9 @@ type Result struct {
 	Old, New *string
 	// Tolerance is what was allowed: that of the check, or nothing when it was strict.
 	Tolerance Tolerance
-	// Differences names what differs; empty on a pass.
+	// Differences names what differs, the worst first, at most MaxDifferences of them; empty on a pass. Dropped counts the others.
 	Differences []Difference
+	Dropped     int
 	// At is when the databases were asked, and Duration how long the answer took.
 	At       time.Time
 	Duration time.Duration
@@ -114,6 +134,9 @@ type Result struct {
 	Reason string
 	Strict bool
 }
+
+// MaxDifferences is how many differences a result names.
+const MaxDifferences = 100
 
 // Difference is one place where the two databases differ.
 type Difference struct {

@@ -1,0 +1,40 @@
+package aggregate
+
+import "context"
+
+// inquiry is a check that was validated, of one of the types: what is asked, and how the answers are judged.
+type inquiry interface {
+	// measure asks both sides and fills in the result. An error means that nothing was measured; it holds no secret.
+	measure(ctx context.Context, both *pair, r *Result) error
+}
+
+// inquiries make an inquiry of each type of check. Their errors say which key of the check is wrong and why.
+var inquiries = map[Type]func(c *Check) (inquiry, error){
+	Count:  newValues,
+	Scalar: newValues,
+}
+
+// Types lists every type of check.
+var Types = []Type{Count, Scalar}
+
+// source is a side while it is asked: a database within a transaction.
+type source interface {
+	// ask returns what the statement gives, which may be no more than so many rows.
+	ask(ctx context.Context, sql string, most int) (*answer, error)
+}
+
+// pair are both sides while they are asked, and what is allowed between them.
+type pair struct {
+	sides   [2]source // old, new
+	allowed bounds
+	strict  bool // nothing is allowed, whatever a column of its own says
+}
+
+// ask asks both sides at once.
+func (p *pair) ask(ctx context.Context, statements [2]string, most int) (answers [2]*answer, err error) {
+	err = onSides(ctx, func(ctx context.Context, i int) (err error) {
+		answers[i], err = p.sides[i].ask(ctx, statements[i], most)
+		return err
+	})
+	return answers, err
+}

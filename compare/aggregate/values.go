@@ -1,0 +1,37 @@
+package aggregate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+)
+
+// values is a check of one value on each side: a count or a scalar.
+type values struct{ statements [2]string }
+
+func newValues(c *Check) (inquiry, error) {
+	v := &values{}
+	var errs []error
+	for i, side := range []Side{c.Old, c.New} {
+		var err error
+		if v.statements[i], err = side.statement(c.Type); err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", sides[i], err))
+		}
+	}
+	return v, errors.Join(errs...)
+}
+
+func (v *values) measure(ctx context.Context, both *pair, r *Result) error {
+	answers, err := both.ask(ctx, v.statements, 1)
+	if err != nil {
+		return err
+	}
+	var found [2]value
+	for i, a := range answers {
+		if found[i], err = a.single(); err != nil {
+			return fmt.Errorf("%s: %w", sides[i], err)
+		}
+	}
+	judge(r, both.allowed, found[0], found[1])
+	return nil
+}
