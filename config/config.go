@@ -259,31 +259,53 @@ type TimeRule struct {
 
 // The types of a Check.
 const (
-	Count  = "count"
-	Scalar = "scalar"
+	Count        = "count"
+	Scalar       = "scalar"
+	Ratio        = "ratio"
+	Top          = "top"
+	Distribution = "distribution"
+	Rows         = "rows"
+	Checksum     = "checksum"
+	Schema       = "schema"
+	Sequences    = "sequences"
 )
 
-// Check is an aggregate query asked of both databases.
+// Check is an aggregate query asked of both databases. Names of tables and columns are old's, where it does not say otherwise.
 type Check struct {
 	Name            string
-	Type            string // Count or Scalar
+	Type            string // one of the types above
 	Old, New        CheckSide
 	Tolerance       CheckTolerance
 	Every           time.Duration
 	MaxAge          time.Duration // a pass older than this is no pass
 	StrictAtCutover bool          // run again while writes are held, with tolerance 0
+	Limit           int           // top: how many of the leading keys
+	Key             []string      // rows, checksum: the columns that tell one row from another
+	Columns         []CheckColumn // rows, checksum: how single columns are compared
+	Tables          []string      // schema, sequences: those to look at; none is all
+	Rename          map[string]string
 }
 
-// CheckSide is what one database is asked: one of a table, to be counted, and a query.
+// CheckSide is what one side is asked. Which of the fields a check needs depends on its type.
 type CheckSide struct {
-	Table string // perhaps qualified and quoted, as in SQL: `public."Order"`
-	SQL   string
+	Table  string // perhaps qualified and quoted, as in SQL: `public."Order"`
+	SQL    string
+	Column string // distribution: the column of Table whose values are counted
+	Schema string // schema, sequences: where the tables are
 }
 
-// CheckTolerance is the variance that passes: the larger of the two.
+// CheckColumn says how one column is compared.
+type CheckColumn struct {
+	Old, New  string
+	Ignore    bool
+	Tolerance *CheckTolerance // nil: that of the check
+}
+
+// CheckTolerance is the variance that passes: the larger of Relative and Absolute.
 type CheckTolerance struct {
 	Relative Decimal // a ratio: 1% is 0.01
 	Absolute Decimal
+	Overlap  Decimal // top: the part of the keys that must be in both; 0 to 1
 }
 
 // Gate holds the criteria that must pass before the cutover. Fractions are 0 to 1.

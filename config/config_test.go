@@ -76,18 +76,18 @@ func TestFields(t *testing.T) {
 		}}},
 		"checks": {c.Checks, []Check{
 			{
-				"datasets", Count,
-				CheckSide{Table: "mart_performance_metrics"},
-				CheckSide{Table: `public."Performance"`},
-				CheckTolerance{"0.001", "2"},
-				10 * time.Minute, time.Hour, false,
+				Name: "datasets", Type: Count,
+				Old:       CheckSide{Table: "mart_performance_metrics"},
+				New:       CheckSide{Table: `public."Performance"`},
+				Tolerance: CheckTolerance{Relative: "0.001", Absolute: "2"},
+				Every:     10 * time.Minute, MaxAge: time.Hour,
 			},
 			{
-				"tags", Scalar,
-				CheckSide{SQL: "SELECT count(*)\nFROM tags WHERE note <> '${literal}'\n"},
-				CheckSide{SQL: "SELECT count(*) FROM tag_content_entity"},
-				CheckTolerance{"0.01", "0"},
-				5 * time.Minute, 15 * time.Minute, true,
+				Name: "tags", Type: Scalar,
+				Old:       CheckSide{SQL: "SELECT count(*)\nFROM tags WHERE note <> '${literal}'\n"},
+				New:       CheckSide{SQL: "SELECT count(*) FROM tag_content_entity"},
+				Tolerance: CheckTolerance{Relative: "0.01", Absolute: "0"},
+				Every:     5 * time.Minute, MaxAge: 15 * time.Minute, StrictAtCutover: true,
 			},
 		}},
 		"gate": {c.Gate, Gate{

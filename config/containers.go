@@ -195,6 +195,8 @@ type dict[T any] struct {
 	// key returns the key as it is kept, or what is wrong with it.
 	key  func(string) (string, string)
 	item func(*T) codec
+	// unset leaves out what is nil.
+	unset bool
 }
 
 func (m dict[T]) decode(d *decoder, n *node, path string) {
@@ -228,6 +230,9 @@ func (m dict[T]) decode(d *decoder, n *node, path string) {
 }
 
 func (m dict[T]) encode(e *encoder, path string) (value, bool) {
+	if m.unset && *m.p == nil {
+		return value{}, false
+	}
 	v := value{kind: mapping}
 	for _, key := range slices.Sorted(maps.Keys(*m.p)) {
 		t := (*m.p)[key]

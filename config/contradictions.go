@@ -183,36 +183,3 @@ func (d *decoder) rules(path string, rules []Rule) {
 		seen[key] = i
 	}
 }
-
-func (d *decoder) check(path string, c *Check, databases *Databases) {
-	for _, side := range []struct {
-		name string
-		CheckSide
-	}{{"old", c.Old}, {"new", c.New}} {
-		at := join(path, side.name)
-		if !d.ok(at) {
-			continue
-		}
-		switch {
-		case side.Table != "" && side.SQL != "":
-			d.contradict(at, "must have one of table and sql, not both")
-		case side.Table != "" && d.ok(path+".type") && c.Type == Scalar:
-			d.contradict(at+".table", "is for checks of type count; a scalar check needs sql")
-		case side.Table == "" && side.SQL == "" && d.ok(path+".type") && c.Type == Scalar:
-			d.contradict(at, "must have sql")
-		case side.Table == "" && side.SQL == "":
-			d.contradict(at, "must have table or sql")
-		}
-	}
-	if databases == nil && d.ok("databases") {
-		d.contradict(path, "needs both databases; databases.old.dsn and databases.new.dsn are not configured")
-	}
-	if d.ok(path+".every", path+".max_age") && c.MaxAge < c.Every {
-		at := path + ".max_age"
-		if !d.given(at) {
-			at = path + ".every" // or else both would be defaults, which do not contradict
-		}
-		d.contradict(at, "a pass would be older than max_age, %s, before the check runs again, every %s; raise max_age",
-			formatDuration(c.MaxAge), formatDuration(c.Every))
-	}
-}

@@ -55,4 +55,6 @@ func defaultCheck() Check {
 	}
 }
 
+func noTolerance() CheckTolerance { return CheckTolerance{Relative: "0", Absolute: "0"} }
+
 func defaultNumberRule() NumberRule { return NumberRule{Absolute: "0", Relative: "0"} }

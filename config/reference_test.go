@@ -74,6 +74,12 @@ func keys(t *testing.T, found map[string]key, path string, c codec, required boo
 		leaf("list")
 		check := v.make()
 		keys(t, found, path+"[]", v.item(&check), false)
+	case listOf[CheckColumn]:
+		leaf("list")
+		keys(t, found, path+"[]", v.item(new(CheckColumn)), false)
+	case optional[CheckTolerance]:
+		tolerance := v.make()
+		keys(t, found, path, v.item(&tolerance), false)
 	case dict[string], dict[Secret]:
 		leaf("map")
 	case optional[float64]:
@@ -115,7 +121,9 @@ func scalarKind(t *testing.T, path string, c codec) string {
 		return "`true`"
 	case sparse[string]:
 		return scalarKind(t, path, v.codec)
-	case scalar[int]:
+	case sparse[Decimal]:
+		return scalarKind(t, path, v.codec)
+	case scalar[int], sparse[int]:
 		return "integer"
 	case scalar[int64]:
 		return "size"

@@ -2,35 +2,6 @@ package config
 
 import "time"
 
-func checksSchema(p *[]Check) codec {
-	return listOf[Check]{
-		p: p, make: defaultCheck, key: func(c *Check) string { return c.Name }, in: "name",
-		item: func(c *Check) codec {
-			later := []string{"ratio", "top", "distribution", "rows", "checksum", "schema", "sequences"}
-			return section(
-				need("name", name(&c.Name)),
-				need("type", oneOf(&c.Type, []string{Count, Scalar}, later...)),
-				need("old", checkSideSchema(&c.Old)),
-				need("new", checkSideSchema(&c.New)),
-				opt("tolerance", section(
-					opt("relative", ratioOf(&c.Tolerance.Relative)),
-					opt("absolute", decimalOf(&c.Tolerance.Absolute)),
-				).without("overlap")),
-				opt("every", durationOf(&c.Every, time.Second)),
-				opt("max_age", durationOf(&c.MaxAge, time.Second)),
-				opt("strict_at_cutover", boolOf(&c.StrictAtCutover)),
-			).without("limit", "settled", "max_cost")
-		},
-	}
-}
-
-func checkSideSchema(s *CheckSide) object {
-	return section(
-		opt("table", sparse[string]{&s.Table, table(&s.Table)}),
-		opt("sql", sparse[string]{&s.SQL, someString(&s.SQL)}),
-	).without("http", "value")
-}
-
 func gateSchema(g *Gate) object {
 	confidence := bounds{least: "0.5", most: "1", openMost: true}
 	quantile := bounds{least: "0", most: "1", openLeast: true, openMost: true}

@@ -290,20 +290,3 @@ func (b *compiler) redactor() *compare.Redactor {
 	}
 	return redactor
 }
-
-func (b *compiler) checks() []aggregate.Check {
-	var out []aggregate.Check
-	for i, k := range b.c.Checks {
-		check := aggregate.Check{
-			Name: k.Name, Type: aggregate.Type(k.Type),
-			Old: aggregate.Side{Table: k.Old.Table, SQL: k.Old.SQL}, New: aggregate.Side{Table: k.New.Table, SQL: k.New.SQL},
-			Tolerance: aggregate.Tolerance{Relative: string(k.Tolerance.Relative), Absolute: string(k.Tolerance.Absolute)},
-			Every:     k.Every, MaxAge: k.MaxAge, Strict: k.StrictAtCutover,
-		}
-		if err := check.Validate(); err != nil {
-			b.problem(fmt.Sprintf("checks[%d]", i), "%v", err)
-		}
-		out = append(out, check)
-	}
-	return out
-}

@@ -48,7 +48,7 @@ type Check struct {
 type Column struct {
 	Old, New  string // New is Old if empty
 	Ignore    bool
-	Tolerance Tolerance // in place of the check's, for the values of this column
+	Tolerance *Tolerance // in place of the check's, for the values of this column; nil: the check's
 }
 
 // Side is what one database is asked: a table or a statement, not both.

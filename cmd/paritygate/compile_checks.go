@@ -1,0 +1,40 @@
+package main
+
+import (
+	"fmt"
+
+	"paritygate/compare/aggregate"
+	"paritygate/config"
+)
+
+func (b *compiler) checks() []aggregate.Check {
+	var out []aggregate.Check
+	for i, k := range b.c.Checks {
+		check := aggregate.Check{
+			Name: k.Name, Type: aggregate.Type(k.Type), Old: sideOf(k.Old), New: sideOf(k.New), Tolerance: checkTolerance(k.Tolerance),
+			Every: k.Every, MaxAge: k.MaxAge, Strict: k.StrictAtCutover,
+			Limit: k.Limit, Key: k.Key, Tables: k.Tables, Rename: k.Rename,
+		}
+		for _, c := range k.Columns {
+			column := aggregate.Column{Old: c.Old, New: c.New, Ignore: c.Ignore}
+			if c.Tolerance != nil {
+				tolerance := checkTolerance(*c.Tolerance)
+				column.Tolerance = &tolerance
+			}
+			check.Columns = append(check.Columns, column)
+		}
+		if err := check.Validate(); err != nil {
+			b.problem(fmt.Sprintf("checks[%d]", i), "%v", err)
+		}
+		out = append(out, check)
+	}
+	return out
+}
+
+func sideOf(s config.CheckSide) aggregate.Side {
+	return aggregate.Side{Table: s.Table, SQL: s.SQL, Column: s.Column, Schema: s.Schema}
+}
+
+func checkTolerance(t config.CheckTolerance) aggregate.Tolerance {
+	return aggregate.Tolerance{Relative: string(t.Relative), Absolute: string(t.Absolute), Overlap: string(t.Overlap)}
+}
