@@ -280,3 +280,23 @@ func TestRoutesByJSONAskForTheBody(t *testing.T) {
 		t.Errorf("the backend was sent %q", got)
 	}
 }
+
+// A backend that minds no case takes another member than one that does.
+func TestANameInAnotherCaseIsDoubtful(t *testing.T) {
+	steps, err := singular("$.path")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for text, want := range map[string]finding{
+		`{"path": "a"}`:              hit,
+		`{"PATH": "a"}`:              doubtful,
+		`{"path": "a", "Path": "b"}`: doubtful,
+		`{"Path": "b", "path": "a"}`: doubtful,
+		`{"path": "a", "path": "a"}`: doubtful,
+		`{"paths": "a"}`:             miss,
+	} {
+		if _, got := lookUp([]byte(text), steps); got != want {
+			t.Errorf("%s: %d, want %d", text, got, want)
+		}
+	}
+}

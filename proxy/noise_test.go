@@ -283,6 +283,21 @@ type panics struct{}
 
 func (panics) Compare(_, _ *compare.Answer) compare.Result { panic("as asked") }
 
+type undecided struct{}
+
+func (undecided) Compare(_, _ *compare.Answer) compare.Result {
+	return compare.Result{Verdict: compare.Skipped, Reason: compare.TooComplex}
+}
+
+// A comparison of old's answers that came to no end is no proof that they agree.
+func TestASecondReadThatCannotBeComparedTellsNothing(t *testing.T) {
+	r := start(t, shadowPlan, text("same"), text("same"), noisy(t), func(o *Options) { o.Table.Again = undecided{} })
+	r.do(http.MethodGet, "/", nil)
+	if x := r.account.only(t); x.Result.Verdict != compare.Match || x.Pair != nil {
+		t.Errorf("%+v, pair %v", x.Result, x.Pair)
+	}
+}
+
 func TestAPanicAboutASecondReadCostsTheExchange(t *testing.T) {
 	r := start(t, shadowPlan, text("same"), text("same"), noisy(t), func(o *Options) { o.Table.Again = panics{} })
 	r.do(http.MethodGet, "/", nil)

@@ -308,3 +308,21 @@ func TestNoiseComesAfterWhatMayBeReal(t *testing.T) {
 		t.Errorf("%q, want %q", got, want)
 	}
 }
+
+// The next window takes over what is proven to be noise, and nothing of what is undecided or real.
+func TestOnlyProvenNoiseIsCarriedOn(t *testing.T) {
+	clock := newClock()
+	s := mustOpen(t, options(t, clock))
+	for range 30 {
+		seePair(s, clock.Now(), "product", []string{"$.id value", "$.price value"}, []string{"$.id value"})
+	}
+	seePair(s, clock.Now(), "product", []string{"$.name value"}, []string{"$.name value"})
+	settle(s, true)
+	clock.advance(time.Minute)
+	if err := s.RestartWindow(t.Context(), clock.Now()); err != nil {
+		t.Fatal(err)
+	}
+	if masked := settle(s, true); !slices.Equal(masked, []string{"product $.id value"}) || len(s.Noise("")) != 1 {
+		t.Errorf("masked %v, known %+v", masked, s.Noise(""))
+	}
+}
