@@ -2,6 +2,9 @@ package main
 
 import (
 	"math"
+	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -55,5 +58,47 @@ f:6:53: routes[2].match.json.pattern: pattern "a{2,1}", offset 1: invalid repeat
 	}
 	if m := compiled.table.Routes[0].JSON; m == nil || *m != (proxy.JSONMatch{Path: "$.path", Pattern: "^messages:"}) {
 		t.Errorf("the route asks for %+v", m)
+	}
+}
+
+// A file with problems is compiled too, for what else is wrong with it: no field that could not be read may bring the running
+// process down with it, and each problem has its place.
+func TestCompileOfBadFiles(t *testing.T) {
+	files, err := filepath.Glob("../../config/testdata/*/*.yaml")
+	if err != nil || len(files) < 60 {
+		t.Fatalf("%d files, %v", len(files), err)
+	}
+	for _, path := range files {
+		mustHavePlaces(t, path)
+	}
+	text, err := os.ReadFile("../../examples/supabase.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cut := filepath.Join(t.TempDir(), "cut.yaml")
+	lines := strings.SplitAfter(string(text), "\n")
+	for i, line := range lines { // without one line, and with a value of another type in it
+		key, _, _ := strings.Cut(line, ":")
+		for _, instead := range []string{"", key + ": []\n", key + ": {a: 1}\n"} {
+			broken := slices.Concat(lines[:i], []string{instead}, lines[i+1:])
+			if err := os.WriteFile(cut, []byte(strings.Join(broken, "")), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			mustHavePlaces(t, cut)
+		}
+	}
+}
+
+// mustHavePlaces loads a file; if that fails, every line must name it.
+func mustHavePlaces(t *testing.T, path string) {
+	t.Helper()
+	_, err := load(path, func(string) (string, bool) { return "x", true })
+	if err == nil {
+		return
+	}
+	for line := range strings.Lines(err.Error()) {
+		if !strings.HasPrefix(line, path+":") {
+			t.Errorf("%s: %s", path, line)
+		}
 	}
 }
