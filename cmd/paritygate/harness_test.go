@@ -155,6 +155,7 @@ func (r *running) tryAsk(method, target, body string) (status int, answer string
 	if err != nil {
 		return 0, "", nil, err
 	}
+	req.Header.Set("Accept-Encoding", "gzip") // asked for here, it is not undone by the client: an answer may be damaged on purpose
 	resp, err := httpClient.Do(req)
 	if err != nil {
 		return 0, "", nil, err
