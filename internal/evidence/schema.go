@@ -150,6 +150,12 @@ CREATE TABLE noise_places (
 	masked   INTEGER NOT NULL,
 	PRIMARY KEY (window, route, location, path, kind)
 ) STRICT, WITHOUT ROWID;
+`, `
+-- How far checks are that take longer than this program may run. What is in a body is the check's own.
+CREATE TABLE check_progress (
+	name TEXT PRIMARY KEY,
+	body BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
 `}
 
 // migrate brings the store to this program's version, one durable transaction a step.
