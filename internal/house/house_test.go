@@ -40,6 +40,7 @@ var table = map[string][]string{
 	"internal/cutover":   {},
 	"internal/throwaway": {},
 	"internal/handover":  {},
+	"internal/detect":    {},
 	"internal/evidence":  {"compare"},
 	"internal/admin":     {"compare", "internal/cutover", "internal/evidence"},
 	"internal/report":    {"compare", "internal/admin", "internal/cutover", "internal/evidence"},
