@@ -12,10 +12,11 @@ type inquiry interface {
 var inquiries = map[Type]func(c *Check) (inquiry, error){
 	Count:  newValues,
 	Scalar: newValues,
+	Ratio:  newRatio,
 }
 
 // Types lists every type of check.
-var Types = []Type{Count, Scalar}
+var Types = []Type{Count, Scalar, Ratio}
 
 // source is a side while it is asked: a database within a transaction.
 type source interface {

@@ -13,7 +13,10 @@ import (
 var decimal = regexp.MustCompile(`^[0-9]{1,40}(\.[0-9]{1,40})?$`)
 
 // bounds is a Tolerance that was understood.
-type bounds struct{ relative, absolute *big.Rat }
+type bounds struct {
+	relative, absolute *big.Rat
+	overlap            *big.Rat // 1 unless something less is wanted
+}
 
 func (t Tolerance) parse() (bounds, error) {
 	relative, err := parseBound(t.Relative)
@@ -27,7 +30,16 @@ func (t Tolerance) parse() (bounds, error) {
 	if err != nil {
 		return bounds{}, errors.New("tolerance.absolute: " + err.Error())
 	}
-	return bounds{relative: relative, absolute: absolute}, nil
+	overlap := big.NewRat(1, 1)
+	if t.Overlap != "" {
+		if overlap, err = parseBound(t.Overlap); err != nil {
+			return bounds{}, errors.New("tolerance.overlap: " + err.Error())
+		}
+	}
+	if overlap.Cmp(big.NewRat(1, 1)) > 0 {
+		return bounds{}, errors.New("tolerance.overlap: must be at most 1, which is 100 %")
+	}
+	return bounds{relative: relative, absolute: absolute, overlap: overlap}, nil
 }
 
 func parseBound(s string) (*big.Rat, error) {
@@ -96,6 +108,20 @@ func percent(r *big.Rat) string {
 func exact(r *big.Rat) string {
 	digits, _ := r.FloatPrec()
 	return shorten(grouped(r.FloatString(digits)))
+}
+
+// figure writes a number for people: with all its digits if they end, else with ten of them.
+func figure(r *big.Rat) string {
+	if _, ends := r.FloatPrec(); ends {
+		return exact(r)
+	}
+	return plain(r)
+}
+
+// plain writes a number that was divided, with the ten digits that matter most.
+func plain(r *big.Rat) string {
+	f, _ := r.Float64()
+	return strconv.FormatFloat(f, 'g', 10, 64)
 }
 
 // grouped writes the thousands of a plain decimal apart, as 20,000.5.

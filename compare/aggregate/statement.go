@@ -12,6 +12,17 @@ import (
 // maxIdentifier is PostgreSQL's limit in bytes; it cuts longer names off, and would ask another table.
 const maxIdentifier = 63
 
+// statements are what is sent for the two sides.
+func (c *Check) statements() (statements [2]string, err error) {
+	var errs []error
+	for i, side := range []Side{c.Old, c.New} {
+		if statements[i], err = side.statement(c.Type); err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", sides[i], err))
+		}
+	}
+	return statements, errors.Join(errs...)
+}
+
 // statement is what is sent for a side of a check.
 func (s Side) statement(t Type) (string, error) {
 	switch {

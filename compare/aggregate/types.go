@@ -17,6 +17,7 @@ type Type string
 const (
 	Count  Type = "count"  // the rows of a table, or a statement that counts
 	Scalar Type = "scalar" // a statement that gives one value
+	Ratio  Type = "ratio"  // a statement that gives a numerator and a denominator
 )
 
 // Check is one question to both databases. Names of tables and columns are old's, where it does not say otherwise.

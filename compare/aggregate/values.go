@@ -2,7 +2,6 @@ package aggregate
 
 import (
 	"context"
-	"errors"
 	"fmt"
 )
 
@@ -10,15 +9,8 @@ import (
 type values struct{ statements [2]string }
 
 func newValues(c *Check) (inquiry, error) {
-	v := &values{}
-	var errs []error
-	for i, side := range []Side{c.Old, c.New} {
-		var err error
-		if v.statements[i], err = side.statement(c.Type); err != nil {
-			errs = append(errs, fmt.Errorf("%s: %w", sides[i], err))
-		}
-	}
-	return v, errors.Join(errs...)
+	statements, err := c.statements()
+	return &values{statements: statements}, err
 }
 
 func (v *values) measure(ctx context.Context, both *pair, r *Result) error {
