@@ -82,14 +82,15 @@ func (p *Program) checked(r aggregate.Result) {
 
 func resultOf(r aggregate.Result) evidence.CheckResult {
 	tolerance, _ := json.Marshal(r.Tolerance) // strings alone
-	differences := []byte("[]")
-	if len(r.Differences) > 0 {
-		differences, _ = json.Marshal(r.Differences) // strings alone
+	differences := make([]evidence.CheckDifference, len(r.Differences))
+	for i, d := range r.Differences {
+		differences[i] = evidence.CheckDifference(d)
 	}
 	at := r.At.UTC()
 	return evidence.CheckResult{
 		Name: r.Name, Type: string(r.Type), Verdict: string(r.Verdict), Variance: r.Variance, Old: r.Old, New: r.New,
-		Tolerance: tolerance, Differences: differences, At: &at, DurationSeconds: r.Duration.Seconds(), Reason: r.Reason,
+		Tolerance: tolerance, Differences: differences, Dropped: r.Dropped, At: &at, DurationSeconds: r.Duration.Seconds(), Reason: r.Reason,
+		History: []evidence.CheckRun{{At: at, Verdict: string(r.Verdict), Variance: r.Variance}},
 	}
 }
 
@@ -100,6 +101,9 @@ func unknownCheck(err error) bool {
 	_, ok := errors.AsType[*aggregate.UnknownCheckError](err)
 	return ok
 }
+
+// shownRuns is how many runs of a check are shown as its history.
+const shownRuns = 20
 
 // checkResults lists every configured check, in order, with its latest result or with the news that it has none.
 func (p *Program) checkResults(ctx context.Context) ([]evidence.CheckResult, error) {
@@ -129,8 +133,11 @@ func (p *Program) checkResults(ctx context.Context) ([]evidence.CheckResult, err
 			tolerance, _ := json.Marshal(k.Tolerance) // strings alone
 			r = evidence.CheckResult{
 				Name: k.Name, Type: string(k.Type), Verdict: string(aggregate.Inconclusive), Tolerance: tolerance,
-				Differences: json.RawMessage("[]"), Reason: reason,
+				Differences: []evidence.CheckDifference{}, Reason: reason,
 			}
+		}
+		if r.History, err = p.store.CheckHistory(ctx, k.Name, shownRuns); err != nil {
+			return nil, fmt.Errorf("reading the history of check %s: %w", k.Name, err)
 		}
 		out = append(out, r)
 	}
@@ -152,7 +159,11 @@ func (s *service) RunCheck(ctx context.Context, name string) (evidence.CheckResu
 	if err != nil {
 		return evidence.CheckResult{}, admin.Errorf(admin.CodeUnavailable, "%w", err)
 	}
-	return resultOf(r), nil
+	result := resultOf(r)
+	if result.History, err = s.store.CheckHistory(ctx, name, shownRuns); err != nil {
+		return evidence.CheckResult{}, fmt.Errorf("reading the history of check %s: %w", name, err)
+	}
+	return result, nil
 }
 
 func newCheck(o *options) *cobra.Command {

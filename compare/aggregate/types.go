@@ -142,11 +142,13 @@ const MaxDifferences = 100
 // Difference is one place where the two databases differ.
 type Difference struct {
 	// Key names the place within the check; empty for a check of one value.
-	Key      string       `json:"key"`
-	Kind     compare.Kind `json:"kind"`
-	Old      *string      `json:"old"`
-	New      *string      `json:"new"`
-	Variance *float64     `json:"variance"`
+	Key  string       `json:"key"`
+	Kind compare.Kind `json:"kind"`
+	// Class says what a structural finding is; empty for a difference of values.
+	Class    string   `json:"class,omitempty"`
+	Old      *string  `json:"old"`
+	New      *string  `json:"new"`
+	Variance *float64 `json:"variance"`
 }
 
 // Worst is the verdict on several results; of none it is Inconclusive.

@@ -21,6 +21,7 @@ func TestReads(t *testing.T) {
 	cet := time.FixedZone("CET", 3600)
 	at := time.Date(2026, 11, 21, 9, 0, 0, 0, cet)
 	r.status.Since, r.gate.At, r.checks[0].At = at, at, &at
+	r.checks[1].History[0].At = at
 	r.events[0].Time, r.groups[0].First, r.samples[0].Time = at, at, at
 	server := serve(t, r)
 	tests := []struct{ path, want string }{
@@ -42,8 +43,10 @@ func TestReads(t *testing.T) {
 		{"/v1/mismatches/m-1041", `"old":{"status":200,"duration_seconds":0.018,"headers":{"Cache-Control":["max-age=60"]`},
 		{"/v1/mismatches/m-1041", `"body":"{\"id\":4711,`},
 		{"/v1/mismatches/m-1022", `"body":"/9j/4A==","encoding":"base64"`},
-		{"/v1/checks", `{"checks":[{"name":"datasets","type":"count","verdict":"pass","variance":0.0004,"old":"1204511","new":"1204029","tolerance":{},"differences":[],"at":"2026-11-21T08:00:00Z","duration_seconds":0.412,"reason":"within 1 %"}`},
-		{"/v1/checks", `{"name":"tags","type":"count","verdict":"inconclusive","variance":null,"old":null,"new":null,"tolerance":{},"differences":[],"at":null`},
+		{"/v1/checks", `{"checks":[{"name":"datasets","type":"count","verdict":"pass","variance":0.0004,"old":"1204511","new":"1204029","tolerance":{},"differences":[],"dropped":0,"at":"2026-11-21T08:00:00Z","duration_seconds":0.412,"reason":"within 1 %","history":[]}`},
+		{"/v1/checks", `"differences":[{"key":"EUR","kind":"value","old":"88120.40","new":"86269.87","variance":0.021}],"dropped":3,`},
+		{"/v1/checks", `{"at":"2026-11-21T08:00:00Z","verdict":"pass","variance":0},`},
+		{"/v1/checks", `{"name":"tags","type":"count","verdict":"inconclusive","variance":null,"old":null,"new":null,"tolerance":{},"differences":[],"dropped":0,"at":null`},
 		{"/v1/routes", `"noise":[{"location":"body","path":"$.variants[*].price","kind":"value","asked":4120,"only_new":91,"only_old":61,"both":3,"real":0.9923,"finding":"open","masked":false,"hidden":0},`},
 		{"/v1/attestations", `{"attestations":[{"name":"backup-1","required":true,"valid":true,"actor":"alice","time":"`},
 		{"/v1/attestations", `"evidence":"s3://backups/2026-11-19, 41 tables restored and counted"},{"name":"backup-2","required":true,"valid":false,"actor":"","time":null,"evidence":""}]}`},

@@ -3,7 +3,6 @@ package admin_test
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"io/fs"
 	"net/http"
 	"os"
@@ -35,7 +34,7 @@ func TestPages(t *testing.T) {
 		"/mismatches/m-1041": {`<tr class="differs"><td>      &#34;price&#34;: 49.90,</td><td>      &#34;price&#34;: 49.89,</td></tr>`, `<tr class="forgiven"><td>  &#34;requestId&#34;`},
 		"/mismatches/m-1038": {"upstream query failed", "500 Internal Server Error"},
 		"/mismatches/m-1022": {"not text: 4 bytes from old", "no answer within 10s"},
-		"/checks":            {"revenue", "key EUR, old 88120.40, new 86269.87", "never", `data-run="datasets"`},
+		"/checks":            {"revenue", "<code>EUR</code>", `<code class="old">88120.40</code>`, "and 3 more", `aria-label="1 of the last 3 runs failed, 1 inconclusive; variance at most 2.10`, `<rect class="fail" x="16" y="0" width="6" height="24"`, `<rect class="inconclusive" x="8" y="21"`, "never", `data-run="datasets"`},
 		"/events":            {"rolled back → shadow", "48 of 60 requests"},
 	} {
 		got := call(t, server, "GET", path, "", "Accept: text/html")
@@ -113,7 +112,8 @@ func TestEverythingIsEscaped(t *testing.T) {
 	r.routes[0].Route, r.routes[0].Kind = evil, evil
 	r.routes[0].Rules[0].Rule, r.routes[0].Rules[0].Place, r.routes[0].Rules[2].Rule = evil, evil, evil
 	r.checks[0].Name, r.checks[0].Old, r.checks[0].Reason = evil, &s.Target, evil
-	r.checks[0].Differences, _ = json.Marshal([]string{evil}) //nolint:errchkjson // a string can be encoded
+	r.checks[0].Differences = []evidence.CheckDifference{{Key: evil, Kind: evil, Class: evil, Old: &s.Target, New: &s.Target}}
+	r.checks[0].History = []evidence.CheckRun{{Verdict: evil}}
 	r.events[0].Reason, r.events[0].Actor, r.events[0].Kind = evil, evil, evil
 	r.gate.Criteria[0].Reason, r.gate.Criteria[0].Observed = evil, evil
 	server := serve(t, r)

@@ -1,14 +1,10 @@
 package admin
 
 import (
-	"cmp"
-	"encoding/json"
 	"fmt"
-	"maps"
 	"net/http"
 	"net/url"
 	"slices"
-	"strings"
 
 	"paritygate/compare"
 	"paritygate/internal/cutover"
@@ -117,61 +113,6 @@ func (s *server) mismatchPage(r *http.Request) (view, error) {
 		return view{}, err
 	}
 	return view{Page: "mismatch", Title: "Mismatch", Data: newSampleData(sample)}, nil
-}
-
-// checkRow is a check with its differences made readable.
-type checkRow struct {
-	evidence.CheckResult
-	Notes []string
-	// More counts the differences that are not shown.
-	More int
-}
-
-// maxNotes is how many differences of a check the console shows.
-const maxNotes = 5
-
-func (s *server) checksPage(r *http.Request) (view, error) {
-	checks, err := s.service.Checks(r.Context())
-	rows := make([]checkRow, len(checks))
-	for i, c := range tidyChecks(checks) {
-		rows[i] = checkRow{CheckResult: c}
-		var differences []any
-		if json.Unmarshal(c.Differences, &differences) != nil {
-			continue // not a list: the page shows the figures alone
-		}
-		if len(differences) == 1 && keyless(differences[0]) {
-			continue // the figures and the reason say it already
-		}
-		for _, d := range differences[:min(len(differences), maxNotes)] {
-			rows[i].Notes = append(rows[i].Notes, flat(d))
-		}
-		rows[i].More = len(differences) - len(rows[i].Notes)
-	}
-	return view{Page: "checks", Title: "Checks", Data: rows}, err
-}
-
-// keyless reports whether a difference is that of the two figures themselves, not of one row or bucket among several.
-func keyless(difference any) bool {
-	object, ok := difference.(map[string]any)
-	key, named := object["key"]
-	return ok && named && key == ""
-}
-
-// flat writes a JSON value in one line without its punctuation.
-func flat(value any) string {
-	object, ok := value.(map[string]any)
-	if !ok {
-		return fmt.Sprint(value)
-	}
-	sides := []string{"old", "new"} // stand last, old before new
-	names := slices.SortedFunc(maps.Keys(object), func(a, b string) int {
-		return cmp.Or(cmp.Compare(slices.Index(sides, a), slices.Index(sides, b)), cmp.Compare(a, b))
-	})
-	parts := make([]string, len(names))
-	for i, name := range names {
-		parts[i] = name + " " + fmt.Sprint(object[name])
-	}
-	return strings.Join(parts, ", ")
 }
 
 // eventsData is a stretch of the audit log, the newest first.

@@ -58,7 +58,11 @@ func tidyChecks(checks []evidence.CheckResult) []evidence.CheckResult {
 			at := c.At.UTC()
 			c.At = &at
 		}
-		c.Tolerance, c.Differences = orElse(c.Tolerance, "{}"), orElse(c.Differences, "[]")
+		c.Tolerance, c.Differences, c.History = orElse(c.Tolerance, "{}"), filled(c.Differences), make([]evidence.CheckRun, len(c.History))
+		for j, run := range checks[i].History {
+			run.At = run.At.UTC()
+			c.History[j] = run
+		}
 		out[i] = c
 	}
 	return out

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -16,13 +17,14 @@ func (s *Store) SaveCheck(ctx context.Context, r CheckResult) error {
 		r.At = &now
 	}
 	at := r.At.UTC()
-	r.At = &at
+	r.At, r.History = &at, nil
 	body, err := json.Marshal(r)
 	if err != nil {
 		return fmt.Errorf("store %s: check %s: %w", s.path, r.Name, err)
 	}
 	err = inTx(ctx, s.write, func(tx *sql.Tx) error {
-		if _, err := tx.ExecContext(ctx, "INSERT INTO checks (name, at, body) VALUES (?, ?, ?)", r.Name, at.UnixNano(), string(body)); err != nil {
+		if _, err := tx.ExecContext(ctx, "INSERT INTO checks (name, at, body, verdict, variance) VALUES (?, ?, ?, ?, ?)",
+			r.Name, at.UnixNano(), string(body), r.Verdict, r.Variance); err != nil {
 			return err
 		}
 		_, err := tx.ExecContext(ctx, `DELETE FROM checks WHERE name = ?1 AND id <=
@@ -35,23 +37,40 @@ func (s *Store) SaveCheck(ctx context.Context, r CheckResult) error {
 	return nil
 }
 
+// CheckHistory returns the latest n runs of a check, the oldest first.
+func (s *Store) CheckHistory(ctx context.Context, name string, n int) (_ []CheckRun, err error) {
+	defer func() {
+		if err != nil {
+			err = s.failed("read the history of check "+name, err)
+		}
+	}()
+	rows, err := s.read.QueryContext(ctx, "SELECT at, verdict, variance FROM checks WHERE name = ? ORDER BY id DESC LIMIT ?", name, n)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	var runs []CheckRun
+	for rows.Next() {
+		var r CheckRun
+		var at int64
+		if err := rows.Scan(&at, &r.Verdict, &r.Variance); err != nil {
+			return nil, err
+		}
+		r.At = time.Unix(0, at).UTC()
+		runs = append(runs, r)
+	}
+	slices.Reverse(runs)
+	return runs, rows.Err()
+}
+
 // Checks returns the latest result of each check that ever ran, by name.
-func (s *Store) Checks(ctx context.Context) ([]CheckResult, error) {
-	return s.checks(ctx, "SELECT body FROM checks WHERE id IN (SELECT max(id) FROM checks GROUP BY name) ORDER BY name")
-}
-
-// CheckHistory returns up to n results of a check, the latest first.
-func (s *Store) CheckHistory(ctx context.Context, name string, n int) ([]CheckResult, error) {
-	return s.checks(ctx, "SELECT body FROM checks WHERE name = ? ORDER BY id DESC LIMIT ?", name, n)
-}
-
-func (s *Store) checks(ctx context.Context, query string, args ...any) (_ []CheckResult, err error) {
+func (s *Store) Checks(ctx context.Context) (_ []CheckResult, err error) {
 	defer func() {
 		if err != nil {
 			err = s.failed("read the results of checks", err)
 		}
 	}()
-	rows, err := s.read.QueryContext(ctx, query, args...)
+	rows, err := s.read.QueryContext(ctx, "SELECT body FROM checks WHERE id IN (SELECT max(id) FROM checks GROUP BY name) ORDER BY name")
 	if err != nil {
 		return nil, err
 	}

@@ -1,7 +1,9 @@
 package evidence
 
 import (
+	"database/sql"
 	"encoding/json"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -15,7 +17,7 @@ func TestChecks(t *testing.T) {
 	at := c.Now().Add(1500 * time.Microsecond)
 	full := CheckResult{
 		Name: "tags", Type: "scalar", Verdict: "fail", Variance: &variance, Old: &value, New: nil,
-		Tolerance: json.RawMessage(`{"relative":0.01}`), Differences: json.RawMessage(`[]`), At: &at, DurationSeconds: 1.5, Reason: "too far",
+		Tolerance: json.RawMessage(`{"relative":0.01}`), Differences: []CheckDifference{{Key: "EUR", Kind: "value", Old: &value}}, Dropped: 7, At: &at, DurationSeconds: 1.5, Reason: "too far",
 	}
 	for range checkHistory + 20 {
 		if err := s.SaveCheck(t.Context(), CheckResult{Name: "datasets", Verdict: "pass"}); err != nil {
@@ -46,14 +48,46 @@ func TestChecks(t *testing.T) {
 		t.Errorf("a result without a time is of %v", latest[0].At)
 	}
 	history, err := s.CheckHistory(t.Context(), "tags", 10)
-	if err != nil || len(history) != 2 || history[0].Verdict != "fail" || history[1].Verdict != "pass" {
-		t.Errorf("%+v, %v", history, err)
+	want := []CheckRun{{At: at, Verdict: "pass", Variance: &variance}, {At: at, Verdict: "fail", Variance: &variance}}
+	if diff := cmp.Diff(want, history); diff != "" || err != nil {
+		t.Error(diff, err)
+	}
+	if history, err = s.CheckHistory(t.Context(), "tags", 1); err != nil || len(history) != 1 || history[0].Verdict != "fail" {
+		t.Errorf("the latest run: %+v, %v", history, err)
 	}
 	if history, err = s.CheckHistory(t.Context(), "datasets", 10_000); err != nil || len(history) != checkHistory {
 		t.Errorf("%d results are kept (%v), want %d", len(history), err, checkHistory)
 	}
 	if none, err := s.CheckHistory(t.Context(), "none", 10); err != nil || len(none) != 0 {
 		t.Errorf("%v, %v", none, err)
+	}
+}
+
+// A store of an earlier version kept a check's runs as whole results alone.
+func TestEarlierRunsAreInTheHistory(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "old.db")
+	db, err := sql.Open("sqlite", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	const first = 4 // the version that did not know verdict and variance apart
+	for v := range len(migrations) {
+		if v == first {
+			if _, err := db.ExecContext(t.Context(), `INSERT INTO checks (name, at, body) VALUES
+				('tags', 1000, '{"name":"tags","verdict":"fail","variance":0.25,"differences":[]}'), ('tags', 2000, '{"name":"tags","verdict":"inconclusive","variance":null}')`); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := migrateStep(t.Context(), db, v); err != nil {
+			t.Fatal(err)
+		}
+	}
+	history, err := (&Store{path: path, read: db}).CheckHistory(t.Context(), "tags", 20)
+	variance := 0.25
+	want := []CheckRun{{At: time.Unix(0, 1000).UTC(), Verdict: "fail", Variance: &variance}, {At: time.Unix(0, 2000).UTC(), Verdict: "inconclusive"}}
+	if diff := cmp.Diff(want, history); diff != "" || err != nil {
+		t.Error(diff, err)
 	}
 }
 

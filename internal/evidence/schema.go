@@ -156,6 +156,13 @@ CREATE TABLE check_progress (
 	name TEXT PRIMARY KEY,
 	body BLOB NOT NULL
 ) STRICT, WITHOUT ROWID;
+`, `
+-- The history of a check is read again and again for its last runs, without what each of them found.
+ALTER TABLE checks ADD COLUMN verdict TEXT NOT NULL DEFAULT '';
+ALTER TABLE checks ADD COLUMN variance REAL;
+UPDATE checks SET verdict = json_extract(body, '$.verdict'), variance = json_extract(body, '$.variance');
+DROP INDEX checks_by_name;
+CREATE INDEX checks_by_name ON checks (name, id, at, verdict, variance);
 `}
 
 // migrate brings the store to this program's version, one durable transaction a step.

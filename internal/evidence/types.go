@@ -160,17 +160,38 @@ type Sample struct {
 
 // CheckResult is the outcome of one run of one check.
 type CheckResult struct {
-	Name            string          `json:"name"`
-	Type            string          `json:"type"`
-	Verdict         string          `json:"verdict"` // pass, fail or inconclusive
-	Variance        *float64        `json:"variance"`
-	Old             *string         `json:"old"`
-	New             *string         `json:"new"`
-	Tolerance       json.RawMessage `json:"tolerance"`
-	Differences     json.RawMessage `json:"differences"`
-	At              *time.Time      `json:"at"` // nil: never run
-	DurationSeconds float64         `json:"duration_seconds"`
-	Reason          string          `json:"reason"`
+	Name      string          `json:"name"`
+	Type      string          `json:"type"`
+	Verdict   string          `json:"verdict"` // pass, fail or inconclusive
+	Variance  *float64        `json:"variance"`
+	Old       *string         `json:"old"`
+	New       *string         `json:"new"`
+	Tolerance json.RawMessage `json:"tolerance"`
+	// Differences are the worst places, the worst first; Dropped counts those that are not among them.
+	Differences     []CheckDifference `json:"differences"`
+	Dropped         int               `json:"dropped"`
+	At              *time.Time        `json:"at"` // nil: never run
+	DurationSeconds float64           `json:"duration_seconds"`
+	Reason          string            `json:"reason"`
+	// History are the latest runs, the oldest first. SaveCheck does not keep it: it is made of what was saved.
+	History []CheckRun `json:"history"`
+}
+
+// CheckDifference is one place where a check found the two sides to differ.
+type CheckDifference struct {
+	Key      string       `json:"key"` // empty where there is no other place than the check itself
+	Kind     compare.Kind `json:"kind"`
+	Class    string       `json:"class,omitempty"` // of a structural finding
+	Old      *string      `json:"old"`
+	New      *string      `json:"new"`
+	Variance *float64     `json:"variance"`
+}
+
+// CheckRun is what is remembered of a run in the history of its check.
+type CheckRun struct {
+	At       time.Time `json:"at"`
+	Verdict  string    `json:"verdict"`
+	Variance *float64  `json:"variance"`
 }
 
 // Attestation is a statement by a person, with evidence, that the gate asks for.
