@@ -31,7 +31,10 @@ type answer struct {
 	rows    [][]value
 }
 
-var errShape = errors.New("the statement must give one row with one column")
+var (
+	errShape       = errors.New("the statement must give one row with one column")
+	errTooManyRows = errors.New("the statement gives more rows than such a check may have")
+)
 
 // single is the one value of an answer; without a row it is NULL, as a scalar subquery is in SQL.
 func (a *answer) single() (value, error) {
@@ -71,7 +74,7 @@ func readAnswer(rows *pgconn.ResultReader, most int) (*answer, error) {
 			if most == 1 {
 				return nil, fmt.Errorf("%w: there is more than one row", errShape)
 			}
-			return nil, fmt.Errorf("the statement gives more than %d rows; narrow it", most)
+			return nil, fmt.Errorf("%w, %d", errTooManyRows, most)
 		}
 		fields := rows.FieldDescriptions()
 		row := make([]value, len(fields))

@@ -1,6 +1,7 @@
 package aggregate
 
 import (
+	"cmp"
 	"fmt"
 	"math/big"
 
@@ -42,6 +43,14 @@ func compareValues(t bounds, a, b value) finding {
 	return finding{verdict: Pass}
 }
 
+// compareQuantities is compareValues where nothing but numbers makes sense.
+func compareQuantities(t bounds, a, b value) finding {
+	if !a.null && !b.null && !a.number && !b.number {
+		return finding{verdict: Inconclusive, doubt: "is not a number"}
+	}
+	return compareValues(t, a, b)
+}
+
 func compareNumbers(t bounds, x, y *big.Rat) finding {
 	d := measure(x, y)
 	f := finding{verdict: Pass, variance: d.variance(), distance: d.distance, allowed: d.allowed(t)}
@@ -63,18 +72,20 @@ func compareMissing(t bounds, v value, kind compare.Kind) finding {
 	return finding{verdict: Fail, kind: kind, variance: 1}
 }
 
-// worse orders findings: as different as a ratio says, and then as far apart.
+// worse orders findings: as different as a ratio says, and then as far apart; what has no distance is farther than all.
 func (f finding) worse(than finding) int {
-	switch {
-	case f.variance != than.variance:
-		if f.variance > than.variance {
-			return 1
-		}
-		return -1
-	case f.distance == nil || than.distance == nil:
-		return 0
+	if c := cmp.Compare(f.variance, than.variance); c != 0 {
+		return c
 	}
-	return f.distance.Cmp(than.distance)
+	switch {
+	case f.distance != nil && than.distance != nil:
+		return f.distance.Cmp(than.distance)
+	case f.distance != nil:
+		return -1
+	case than.distance != nil:
+		return 1
+	}
+	return 0
 }
 
 // rational is the number that a value is; not NULL, NaN, an infinity or a text.

@@ -10,13 +10,14 @@ type inquiry interface {
 
 // inquiries make an inquiry of each type of check. Their errors say which key of the check is wrong and why.
 var inquiries = map[Type]func(c *Check) (inquiry, error){
-	Count:  newValues,
-	Scalar: newValues,
-	Ratio:  newRatio,
+	Count:        newValues,
+	Scalar:       newValues,
+	Ratio:        newRatio,
+	Distribution: newDistribution,
 }
 
 // Types lists every type of check.
-var Types = []Type{Count, Scalar, Ratio}
+var Types = []Type{Count, Scalar, Ratio, Distribution}
 
 // source is a side while it is asked: a database within a transaction.
 type source interface {

@@ -107,11 +107,7 @@ func judgeRatio(r *Result, t bounds, a, b fraction) {
 }
 
 func partOf(name string, t bounds, a, b value) part {
-	p := part{name: name, old: a.said(), new: b.said(), values: [2]*string{a.shown(), b.shown()}, finding: compareValues(t, a, b)}
-	if !a.null && !b.null && !a.number && !b.number {
-		p.finding = finding{verdict: Inconclusive, doubt: "is not a number"}
-	}
-	return p
+	return part{name: name, old: a.said(), new: b.said(), values: [2]*string{a.shown(), b.shown()}, finding: compareQuantities(t, a, b)}
 }
 
 func (r *Result) judgeParts(parts []part) {

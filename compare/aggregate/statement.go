@@ -29,6 +29,9 @@ func (s Side) statement(t Type) (string, error) {
 	case s.Table != "" && s.SQL != "":
 		return "", errors.New("give a table or sql, not both")
 	case s.Table != "":
+		if t == Distribution {
+			return s.countPerValue()
+		}
 		if t != Count {
 			return "", fmt.Errorf("a check of type %s needs sql, not a table", t)
 		}
@@ -41,9 +44,27 @@ func (s Side) statement(t Type) (string, error) {
 		return s.SQL, readsOnly(s.SQL)
 	case t == Count:
 		return "", errors.New("give a table or sql")
+	case t == Distribution:
+		return "", errors.New("give a table and its column, or sql")
 	default:
 		return "", errors.New("give sql")
 	}
+}
+
+// countPerValue asks how often each value is in the column. What is grouped is the value itself, so that 1 and 1.0 are one
+// bucket where they are one value.
+func (s Side) countPerValue() (string, error) {
+	if s.Column == "" {
+		return "", errors.New("give the column of the table whose values are counted")
+	}
+	table, err := parseTable(s.Table)
+	if err != nil {
+		return "", err
+	}
+	if err := goodIdentifier(s.Column); err != nil {
+		return "", fmt.Errorf("column %q: %w", s.Column, err)
+	}
+	return fmt.Sprintf("SELECT %s, count(*) FROM %s GROUP BY 1", pgx.Identifier{s.Column}.Sanitize(), table.Sanitize()), nil
 }
 
 // parseTable splits `table`, `schema.table`, `"odd.name"`; within double quotes a double quote is written twice.
@@ -91,15 +112,19 @@ func cutIdentifier(s string) (part, rest string, err error) {
 			part, rest = s[:dot], s[dot:]
 		}
 	}
+	return part, rest, goodIdentifier(part)
+}
+
+func goodIdentifier(name string) error {
 	switch {
-	case part == "":
-		return "", "", errors.New("a part of the name is empty")
-	case len(part) > maxIdentifier:
-		return "", "", fmt.Errorf("%q is longer than PostgreSQL's %d bytes", part, maxIdentifier)
-	case !utf8.ValidString(part) || strings.ContainsRune(part, 0):
-		return "", "", errors.New("not valid text")
+	case name == "":
+		return errors.New("a part of the name is empty")
+	case len(name) > maxIdentifier:
+		return fmt.Errorf("%q is longer than PostgreSQL's %d bytes", name, maxIdentifier)
+	case !utf8.ValidString(name) || strings.ContainsRune(name, 0):
+		return errors.New("not valid text")
 	}
-	return part, rest, nil
+	return nil
 }
 
 // readsOnly refuses what does not begin as a query. It is there for a clear message at load; what keeps the data safe is

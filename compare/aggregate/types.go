@@ -15,9 +15,10 @@ type Type string
 
 // The types of check.
 const (
-	Count  Type = "count"  // the rows of a table, or a statement that counts
-	Scalar Type = "scalar" // a statement that gives one value
-	Ratio  Type = "ratio"  // a statement that gives a numerator and a denominator
+	Count        Type = "count"        // the rows of a table, or a statement that counts
+	Scalar       Type = "scalar"       // a statement that gives one value
+	Ratio        Type = "ratio"        // a statement that gives a numerator and a denominator
+	Distribution Type = "distribution" // the rows per value of a column, or a statement that gives buckets and their counts
 )
 
 // Check is one question to both databases. Names of tables and columns are old's, where it does not say otherwise.
