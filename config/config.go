@@ -284,6 +284,13 @@ type Check struct {
 	Columns         []CheckColumn // rows, checksum: how single columns are compared
 	Tables          []string      // schema, sequences: those to look at; none is all
 	Rename          map[string]string
+	Settled         *Settled // nil: all rows
+}
+
+// Settled leaves out the rows of a check that are younger than Lag by Column, which only sides with a table need.
+type Settled struct {
+	Column string
+	Lag    time.Duration
 }
 
 // CheckSide is what one side is asked. Which of the fields a check needs depends on its type.

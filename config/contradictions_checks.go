@@ -13,13 +13,13 @@ type checkForm struct {
 }
 
 var checkForms = map[string]checkForm{
-	Count:        {sides: [][]string{{"table"}, {"sql"}}},
-	Scalar:       {sides: [][]string{{"sql"}}},
-	Ratio:        {sides: [][]string{{"sql"}}},
-	Top:          {sides: [][]string{{"sql"}}, keys: []string{"limit", "tolerance.overlap"}},
-	Distribution: {sides: [][]string{{"sql"}, {"table", "column"}}},
-	Rows:         {sides: [][]string{{"sql"}}, keys: []string{"key", "columns"}},
-	Checksum:     {sides: [][]string{{"table"}}, keys: []string{"key", "columns"}},
+	Count:        {sides: [][]string{{"table"}, {"sql"}}, keys: []string{"columns", "settled"}},
+	Scalar:       {sides: [][]string{{"sql"}}, keys: []string{"settled"}},
+	Ratio:        {sides: [][]string{{"sql"}}, keys: []string{"settled"}},
+	Top:          {sides: [][]string{{"sql"}}, keys: []string{"limit", "tolerance.overlap", "settled"}},
+	Distribution: {sides: [][]string{{"sql"}, {"table", "column"}}, keys: []string{"columns", "settled"}},
+	Rows:         {sides: [][]string{{"sql"}}, keys: []string{"key", "columns", "settled"}},
+	Checksum:     {sides: [][]string{{"table"}}, keys: []string{"key", "columns", "settled"}},
 	Schema:       {sides: [][]string{{"schema"}}, keys: []string{"tables", "rename"}, none: true},
 	Sequences:    {sides: [][]string{{"schema"}}, keys: []string{"tables", "rename"}, none: true},
 }
@@ -28,7 +28,7 @@ var checkForms = map[string]checkForm{
 var keysOfSides = []string{"table", "sql", "column", "schema"}
 
 // keysOfTypes are those of a check that not every type knows.
-var keysOfTypes = []string{"limit", "tolerance.overlap", "key", "columns", "tables", "rename"}
+var keysOfTypes = []string{"limit", "tolerance.overlap", "key", "columns", "tables", "rename", "settled"}
 
 func (d *decoder) check(path string, c *Check, databases *Databases) {
 	if form, known := checkForms[c.Type]; known && d.ok(path+".type") {
@@ -39,6 +39,9 @@ func (d *decoder) check(path string, c *Check, databases *Databases) {
 				d.contradict(at, "is not for a check of type %s", c.Type)
 			}
 		}
+	}
+	if at := path + ".settled"; c.Settled != nil && d.ok(at) && !d.given(at+".column") && (d.given(path+".old.table") || d.given(path+".new.table")) {
+		d.contradict(at, "must have column, which says how old a row of a table is")
 	}
 	if databases == nil && d.ok("databases") {
 		d.contradict(path, "needs both databases; databases.old.dsn and databases.new.dsn are not configured")

@@ -80,6 +80,8 @@ func keys(t *testing.T, found map[string]key, path string, c codec, required boo
 	case optional[CheckTolerance]:
 		tolerance := v.make()
 		keys(t, found, path, v.item(&tolerance), false)
+	case optional[Settled]:
+		keys(t, found, path, v.item(new(Settled)), false)
 	case dict[string], dict[Secret]:
 		leaf("map")
 	case optional[float64]:

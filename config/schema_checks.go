@@ -24,7 +24,13 @@ func checksSchema(p *[]Check) codec {
 				}),
 				opt("tables", listOf[string]{p: &c.Tables, unset: true, key: func(s *string) string { return *s }, item: func(s *string) codec { return table(s) }}),
 				opt("rename", dict[string]{p: &c.Rename, unset: true, key: anyKey, item: func(s *string) codec { return someString(s) }}),
-			).without("settled", "max_cost")
+				opt("settled", optional[Settled]{p: &c.Settled, item: func(s *Settled) codec {
+					return section(
+						opt("column", sparse[string]{&s.Column, someString(&s.Column)}),
+						need("lag", durationOf(&s.Lag, time.Millisecond)),
+					)
+				}}),
+			).without("max_cost")
 		},
 	}
 }

@@ -23,6 +23,9 @@ func (b *compiler) checks() []aggregate.Check {
 			}
 			check.Columns = append(check.Columns, column)
 		}
+		if s := k.Settled; s != nil {
+			check.Settled = &aggregate.Settled{Column: s.Column, Lag: s.Lag}
+		}
 		if err := check.Validate(); err != nil {
 			b.problem(fmt.Sprintf("checks[%d]", i), "%v", err)
 		}

@@ -24,10 +24,11 @@ func (r *Runner) measure(ctx context.Context, p *plan, strict bool) Result {
 		result.Tolerance = Tolerance{}
 		allowed, _ = result.Tolerance.parse() // the empty tolerance is always good
 	}
+	a := &asking{runner: r, plan: p, strict: strict}
 	both := &pair{allowed: allowed, strict: strict}
 	var end func()
 	var err error
-	if both.sides, end, err = r.open(ctx); err == nil {
+	if both.sides, end, err = a.open(ctx); err == nil {
 		err = p.inquiry.measure(ctx, both, &result)
 		end()
 	}
@@ -40,7 +41,7 @@ func (r *Runner) measure(ctx context.Context, p *plan, strict bool) Result {
 
 // openBoth opens both transactions before either is asked, so that their snapshots, which a statement takes, are of one
 // moment. end must be called when there is no error.
-func (r *Runner) openBoth(ctx context.Context) (both [2]source, end func(), err error) {
+func (r *Runner) openBoth(ctx context.Context, _ *plan) (both [2]source, end func(), err error) {
 	var held []*database
 	var sessions [2]*session
 	end = func() {

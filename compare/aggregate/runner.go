@@ -21,7 +21,7 @@ type Runner struct {
 	databases [2]*database // old, new; nil when there are no checks and no DSNs
 	missing   error        // why databases are nil
 	// open is openBoth, but in tests of time, which have no sockets.
-	open    func(ctx context.Context) (both [2]source, end func(), err error)
+	open    func(ctx context.Context, p *plan) (both [2]source, end func(), err error)
 	report  func(Result)
 	metrics *metrics
 
@@ -108,6 +108,9 @@ func newPlan(c Check) (*plan, error) {
 	p := &plan{check: c}
 	var err error
 	if p.bounds, err = c.Tolerance.parse(); err != nil {
+		errs = append(errs, err)
+	}
+	if err := c.Settled.check(&c); err != nil {
 		errs = append(errs, err)
 	}
 	if p.inquiry, err = inquiries[c.Type](&c); err != nil {

@@ -63,7 +63,7 @@ func scheduled(t *testing.T, o Options, answers time.Duration) (*Runner, *record
 			return nil, context.Cause(ctx)
 		}
 	}
-	r.open = func(context.Context) ([2]source, func(), error) {
+	r.open = func(context.Context, *plan) ([2]source, func(), error) {
 		return [2]source{asked(pace), asked(func(context.Context, string) (*answer, error) { return one, nil })}, func() {}, nil
 	}
 	return r, seen

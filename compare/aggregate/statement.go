@@ -12,11 +12,18 @@ import (
 // maxIdentifier is PostgreSQL's limit in bytes; it cuts longer names off, and would ask another table.
 const maxIdentifier = 63
 
-// statements are what is sent for the two sides.
+// statements are what is sent for the two sides. They may have the placeholder of Settled in them.
 func (c *Check) statements() (statements [2]string, err error) {
 	var errs []error
 	for i, side := range []Side{c.Old, c.New} {
-		if statements[i], err = side.statement(c.Type); err != nil {
+		if c.Settled != nil {
+			side.where = " WHERE " + c.settled(i)
+		}
+		statements[i], err = side.statement(c.Type)
+		if err == nil && c.Settled != nil {
+			err = c.Settled.placed(statements[i])
+		}
+		if err != nil {
 			errs = append(errs, fmt.Errorf("%s: %w", sides[i], err))
 		}
 	}
@@ -39,7 +46,7 @@ func (s Side) statement(t Type) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		return "SELECT count(*) FROM " + table.Sanitize(), nil
+		return "SELECT count(*) FROM " + table.Sanitize() + s.where, nil
 	case s.SQL != "":
 		return s.SQL, readsOnly(s.SQL)
 	case t == Count:

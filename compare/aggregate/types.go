@@ -44,6 +44,17 @@ type Check struct {
 	Tables []string
 	// Rename leads from old's name of a table, or of a `table.column`, to new's.
 	Rename map[string]string
+	// Settled leaves out what is too new to be on both sides; nil leaves out nothing. A strict run leaves out nothing either.
+	Settled *Settled
+}
+
+// Settled is the part of the rows that the younger side must have got by now.
+type Settled struct {
+	// Column is old's name of the column that says how old a row of a table is: a date or a timestamp, without zone in UTC.
+	// Rows without a value count as old. It is not used by a side with SQL, which has the placeholder {settled} instead.
+	Column string
+	// Lag is how old a row must be to count.
+	Lag time.Duration
 }
 
 // Column says how a column is compared.
@@ -64,6 +75,8 @@ type Side struct {
 	Column string
 	// Schema is where a schema or sequences check looks; public if empty.
 	Schema string
+	// where leaves out what is not settled, of a table; empty or a clause of SQL.
+	where string
 }
 
 // Tolerance is how far apart two numbers may be: the larger of the two bounds, itself included. Both are exact, plain
