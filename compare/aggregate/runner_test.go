@@ -21,7 +21,7 @@ func TestNewNamesEverythingThatIsWrong(t *testing.T) {
 	}{
 		{"good", []Check{good}, ""},
 		{"no name", with(func(c *Check) { c.Name = "" }), `checks[0] "": name is empty`},
-		{"type", with(func(c *Check) { c.Type = "top" }), `type "top" is none of [count scalar]`},
+		{"type", with(func(c *Check) { c.Type = "median" }), `type "median" is none of [count scalar`},
 		{"twice", []Check{good, good}, `checks[1] "a": another check has this name`},
 		{"negative interval", with(func(c *Check) { c.Every = -1 }), "must be above 0"},
 		{"stale at once", with(func(c *Check) { c.MaxAge = time.Second }), "max_age (1s) not below it"},
