@@ -29,7 +29,7 @@ type compiled struct {
 // load reads the file and compiles it. The error is config.Problems.
 func load(path string, lookup func(string) (string, bool)) (*compiled, error) {
 	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
-		return nil, exit(exitUsage, "there is no configuration %s here: name yours with --config FILE, or write one (README.md shows the least that works)", path)
+		return nil, exit(exitUsage, "there is no configuration %s here: name yours with --config FILE, or write one with `paritygate init` (README.md shows the least that works)", path)
 	}
 	var out *compiled
 	_, err := config.Load(path, lookup, func(c *config.Config) config.Problems {

@@ -115,7 +115,7 @@ func (a *asker) ask(ctx context.Context, method, path, accept, body string) (*an
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errReachable, cause(err))
 	}
-	defer resp.Body.Close() //nolint:errcheck // it was only read
+	defer resp.Body.Close()
 	data, err := io.ReadAll(io.LimitReader(resp.Body, maxBody))
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errReachable, err)

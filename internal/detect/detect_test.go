@@ -48,42 +48,58 @@ func TestAsk(t *testing.T) {
 		{"a page for every path", map[string]http.HandlerFunc{"/": text("<!doctype html><title>GraphQL, Convex, PostgREST</title>")}, "", detect.Backend{Kind: detect.HTTP}},
 		{"an API whose errors are text", map[string]http.HandlerFunc{"/": reply(400, `{"errors": "no such thing"}`)}, "", detect.Backend{Kind: detect.HTTP}},
 		{
-			"Supabase with a key", map[string]http.HandlerFunc{"/rest/v1/{$}": reply(200, openAPI)}, "",
+			"Supabase with a key",
+			map[string]http.HandlerFunc{"/rest/v1/{$}": reply(200, openAPI)},
+			"",
 			detect.Backend{Kind: detect.Supabase, Prefix: "/rest/v1", Reads: []string{"search", "stats"}},
 		},
 		{
-			"Supabase without a key", map[string]http.HandlerFunc{"/": reply(401, `{"message":"No API key found in request","hint":"No apikey request header"}`)}, "",
+			"Supabase without a key",
+			map[string]http.HandlerFunc{"/": reply(401, `{"message":"No API key found in request","hint":"No apikey request header"}`)},
+			"",
 			detect.Backend{Kind: detect.Supabase, Prefix: "/rest/v1", Key: "apikey"},
 		},
 		{
-			"Supabase with GraphQL", map[string]http.HandlerFunc{
+			"Supabase with GraphQL",
+			map[string]http.HandlerFunc{
 				"/rest/v1/{$}": reply(200, openAPI), "POST /graphql/v1": reply(200, `{"data":{"__typename":"Query"}}`),
-			}, "",
+			},
+			"",
 			detect.Backend{Kind: detect.Supabase, Prefix: "/rest/v1", Reads: []string{"search", "stats"}, GraphQL: "/graphql/v1"},
 		},
 		{
-			"PostgREST", map[string]http.HandlerFunc{"/{$}": reply(200, openAPI), "/": reply(404, `{"code":"PGRST125","message":"Invalid path specified in request URL"}`)}, "",
+			"PostgREST",
+			map[string]http.HandlerFunc{"/{$}": reply(200, openAPI), "/": reply(404, `{"code":"PGRST125","message":"Invalid path specified in request URL"}`)},
+			"",
 			detect.Backend{Kind: detect.PostgREST, Reads: []string{"search", "stats"}},
 		},
 		{
-			"PostgREST below a path", map[string]http.HandlerFunc{"/db/{$}": reply(200, openAPI)}, "/db/",
+			"PostgREST below a path",
+			map[string]http.HandlerFunc{"/db/{$}": reply(200, openAPI)},
+			"/db/",
 			detect.Backend{Kind: detect.PostgREST, Reads: []string{"search", "stats"}},
 		},
 		{"Convex by its root", map[string]http.HandlerFunc{"/{$}": text("This Convex deployment is running. See https://docs.convex.dev/.")}, "", detect.Backend{Kind: detect.Convex}},
 		{
-			"Convex by its functions", map[string]http.HandlerFunc{
+			"Convex by its functions",
+			map[string]http.HandlerFunc{
 				"POST /api/query": reply(200, `{"status":"error","errorMessage":"Could not find public function for 'paritygate:probe'","logLines":[]}`),
-			}, "",
+			},
+			"",
 			detect.Backend{Kind: detect.Convex},
 		},
 		{
-			"Firestore's emulator", map[string]http.HandlerFunc{
+			"Firestore's emulator",
+			map[string]http.HandlerFunc{
 				"/": text("Ok"), "/v1/projects/": reply(404, `{"error":{"code":404,"message":"not found","status":"NOT_FOUND"}}`),
-			}, "",
+			},
+			"",
 			detect.Backend{Kind: detect.Firestore},
 		},
 		{
-			"Firestore's documents", map[string]http.HandlerFunc{"/v1/projects/": reply(200, `{"documents":[{"name":"projects/p/databases/(default)/documents/probe/a"}]}`)}, "",
+			"Firestore's documents",
+			map[string]http.HandlerFunc{"/v1/projects/": reply(200, `{"documents":[{"name":"projects/p/databases/(default)/documents/probe/a"}]}`)},
+			"",
 			detect.Backend{Kind: detect.Firestore},
 		},
 		{"GraphQL", map[string]http.HandlerFunc{"POST /graphql": reply(200, `{"data":{"__typename":"Query"}}`)}, "", detect.Backend{Kind: detect.GraphQL, GraphQL: "/graphql"}},
