@@ -192,7 +192,7 @@ func newCheck(o *options) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return o.showChecks(results)
+			return o.showChecks(cmd.Context(), results)
 		},
 	}
 	cmd.Flags().BoolVar(&strict, "strict", false, "with tolerance 0, as at the cutover")
@@ -207,15 +207,22 @@ func checkNames(c *compiled) string {
 	return strings.Join(names, ", ")
 }
 
-func (o *options) showChecks(results []aggregate.Result) error {
+func (o *options) showChecks(ctx context.Context, results []aggregate.Result) error {
 	rows := make([]evidence.CheckResult, 0, len(results))
 	for _, r := range results {
 		rows = append(rows, resultOf(r))
 	}
-	if err := o.print(map[string]any{"checks": rows}, func(p *printer) { printChecks(p, rows) }); err != nil {
+	verdict := aggregate.Worst(results)
+	people := func(p *printer) {
+		if verdict != aggregate.Pass {
+			o.withHistory(ctx, rows)
+		}
+		printChecks(p, rows)
+	}
+	if err := o.print(map[string]any{"checks": rows}, people); err != nil {
 		return err
 	}
-	return gateExit(cutover.Verdict(aggregate.Worst(results)))
+	return gateExit(cutover.Verdict(verdict))
 }
 
 // probeDatabases asks both databases for a sign of life.

@@ -10,6 +10,8 @@ import (
 	"paritygate/compare/aggregate"
 )
 
+func unset(string) (string, bool) { return "", false }
+
 func TestTheWorstCheckDecidesTheExitCode(t *testing.T) {
 	for name, test := range map[string]struct {
 		verdicts []aggregate.Verdict
@@ -26,7 +28,7 @@ func TestTheWorstCheckDecidesTheExitCode(t *testing.T) {
 				results = append(results, aggregate.Result{Name: "c", Type: aggregate.Count, Verdict: v})
 			}
 			got := exitDone
-			if err := (&options{sys: system{out: io.Discard}, output: "table"}).showChecks(results); err != nil {
+			if err := (&options{sys: system{out: io.Discard, lookup: unset}, output: "table"}).showChecks(t.Context(), results); err != nil {
 				got = exitCode(err)
 			}
 			if got != test.want {

@@ -8,7 +8,6 @@ import (
 
 	"paritygate/internal/admin"
 	"paritygate/internal/cutover"
-	"paritygate/internal/evidence"
 )
 
 // reading makes a command that asks the running proxy for something and shows it, once or with --watch again and again.
@@ -112,41 +111,6 @@ func printGate(p *printer, report cutover.Report) {
 			p.linef("%s: %s", c.Name, c.Reason)
 		}
 	}
-}
-
-func newChecks(o *options) *cobra.Command {
-	return reading(o, "checks", "Show the latest results of the aggregate checks", func(ctx context.Context, client *admin.Client) error {
-		checks, err := client.Checks(ctx)
-		if err != nil {
-			return err
-		}
-		return o.print(map[string]any{"checks": checks}, func(p *printer) { printChecks(p, checks) })
-	})
-}
-
-func printChecks(p *printer, checks []evidence.CheckResult) {
-	if len(checks) == 0 {
-		p.line("no checks are configured")
-		return
-	}
-	var rows [][]string
-	text := func(s *string) string {
-		if s == nil {
-			return "-"
-		}
-		return shortened(*s, 24)
-	}
-	for _, c := range checks {
-		variance, at := "-", "never"
-		if c.Variance != nil {
-			variance = percent(*c.Variance)
-		}
-		if c.At != nil {
-			at = instant(*c.At)
-		}
-		rows = append(rows, []string{c.Name, c.Type, c.Verdict, text(c.Old), text(c.New), variance, at, c.Reason})
-	}
-	p.table([]string{"CHECK", "TYPE", "VERDICT", "OLD", "NEW", "VARIANCE", "AT", "REASON"}, rows)
 }
 
 func newEvents(o *options) *cobra.Command {

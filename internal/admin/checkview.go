@@ -68,7 +68,7 @@ func Bars(runs []evidence.CheckRun) []Bar {
 	return bars
 }
 
-// RunsText says in words what a sparkline shows: "7 of the last 20 runs failed, 1 is inconclusive; at most 4.2 %".
+// RunsText says in words what a sparkline shows: "7 of 20 runs failed, 1 inconclusive; at most 4.2 %".
 func RunsText(runs []evidence.CheckRun) string {
 	var failed, undecided int
 	most, measured := 0.0, false
@@ -83,7 +83,7 @@ func RunsText(runs []evidence.CheckRun) string {
 			most, measured = max(most, *r.Variance), true
 		}
 	}
-	text := fmt.Sprintf("%d of the last %d runs failed", failed, len(runs))
+	text := fmt.Sprintf("%d of %d runs failed", failed, len(runs))
 	if len(runs) == 1 {
 		text = map[bool]string{true: "the only run failed", false: "the only run did not fail"}[failed == 1]
 	}
@@ -91,7 +91,7 @@ func RunsText(runs []evidence.CheckRun) string {
 		text += fmt.Sprintf(", %d inconclusive", undecided)
 	}
 	if measured {
-		text += "; variance at most " + percent(most)
+		text += "; at most " + percent(most)
 	}
 	return text
 }

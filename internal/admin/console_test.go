@@ -34,7 +34,7 @@ func TestPages(t *testing.T) {
 		"/mismatches/m-1041": {`<tr class="differs"><td>      &#34;price&#34;: 49.90,</td><td>      &#34;price&#34;: 49.89,</td></tr>`, `<tr class="forgiven"><td>  &#34;requestId&#34;`},
 		"/mismatches/m-1038": {"upstream query failed", "500 Internal Server Error"},
 		"/mismatches/m-1022": {"not text: 4 bytes from old", "no answer within 10s"},
-		"/checks":            {"revenue", "<code>EUR</code>", `<code class="old">88120.40</code>`, "and 3 more", `aria-label="1 of the last 3 runs failed, 1 inconclusive; variance at most 2.10`, `<rect class="fail" x="16" y="0" width="6" height="24"`, `<rect class="inconclusive" x="8" y="21"`, "never", `data-run="datasets"`},
+		"/checks":            {"revenue", "<code>EUR</code>", `<code class="old">88120.40</code>`, "and 3 more", `aria-label="1 of 3 runs failed, 1 inconclusive; at most 2.10`, `<rect class="fail" x="16" y="0" width="6" height="24"`, `<rect class="inconclusive" x="8" y="21"`, "never", `data-run="datasets"`},
 		"/events":            {"rolled back → shadow", "48 of 60 requests"},
 	} {
 		got := call(t, server, "GET", path, "", "Accept: text/html")
