@@ -34,7 +34,6 @@ func printChecks(p *printer, checks []evidence.CheckResult) {
 	p.overview(checks, time.Now())
 	for _, c := range checks {
 		if c.Verdict != string(cutover.Pass) {
-			p.line("")
 			p.checkDetail(c)
 		}
 	}
@@ -43,7 +42,8 @@ func printChecks(p *printer, checks []evidence.CheckResult) {
 // maxFigure is how much of a value the overview shows on a terminal.
 const maxFigure = 24
 
-// overview is one line for each check. Where the screen is narrow the time becomes an age, and the type goes.
+// overview is one line for each check. Without a terminal the reasons end the lines, which may be long then. Where a terminal is
+// narrow the time becomes an age, and the type goes.
 func (p *printer) overview(checks []evidence.CheckResult, now time.Time) {
 	figure := func(s *string) string {
 		if s == nil {
@@ -62,6 +62,12 @@ func (p *printer) overview(checks []evidence.CheckResult, now time.Time) {
 			at = instant(*c.At)
 		}
 		rows[i] = []string{visible(c.Name), c.Type, c.Verdict, figure(c.Old), figure(c.New), ratioText(c.Variance), at}
+		if p.width == 0 {
+			rows[i] = append(rows[i], visible(c.Reason))
+		}
+	}
+	if p.width == 0 {
+		header = append(header, "REASON")
 	}
 	const typeColumn, ageColumn = 1, 6
 	if !p.fits(header, rows) {
@@ -87,26 +93,26 @@ func (p *printer) overview(checks []evidence.CheckResult, now time.Time) {
 
 // checkDetail says why a check does not pass, how its last runs went, and what differs.
 func (p *printer) checkDetail(c evidence.CheckResult) {
-	p.wrapped(visible(c.Name)+" ("+c.Verdict+"): ", visible(c.Reason))
-	if len(c.History) > 0 {
+	found := admin.PlacesOf(c, admin.ShownDifferences)
+	switch {
+	case p.width > 0:
+		p.line("")
+		p.wrapped(visible(c.Name)+" ("+c.Verdict+"): ", visible(c.Reason))
+	case len(c.History) > 1 || len(found.Places) > 0:
+		p.linef("\n%s (%s)", visible(c.Name), c.Verdict)
+	}
+	if len(c.History) > 1 {
 		p.linef("  %s  %s", p.spark(c.History), strings.ReplaceAll(admin.RunsText(c.History), "\u00a0", " "))
 	}
-	found := admin.PlacesOf(c, admin.ShownDifferences)
 	if len(found.Places) == 0 {
 		return
 	}
 	header := []string{"  WHERE", "KIND", "OLD", "NEW", "VARIANCE"}
-	if found.Classes {
-		header = slices.Insert(header, 2, "CLASS")
-	}
 	rows := make([][]string, len(found.Places))
 	for i, d := range found.Places {
-		rows[i] = []string{"  " + side(&d.Key), string(d.Kind), side(d.Old), side(d.New), ratioText(d.Variance)}
-		if found.Classes {
-			rows[i] = slices.Insert(rows[i], 2, cmp.Or(d.Class, "-"))
-		}
+		rows[i] = []string{"  " + side(&d.Key), cmp.Or(d.Class, string(d.Kind)), side(d.Old), side(d.New), ratioText(d.Variance)}
 	}
-	p.squeeze(header, rows, 0, len(header)-3, len(header)-2)
+	p.squeeze(header, rows, 0, 2, 3)
 	p.table(header, rows)
 	if found.More > 0 {
 		p.linef("  and %s more", number(found.More))

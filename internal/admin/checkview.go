@@ -17,8 +17,6 @@ const ShownDifferences = 12
 // CheckPlaces are the differences of a check as people read them.
 type CheckPlaces struct {
 	Places []evidence.CheckDifference
-	// Classes says whether any of them has a class.
-	Classes bool
 	// More counts the others, named in the API or not.
 	More int
 }
@@ -29,11 +27,7 @@ func PlacesOf(c evidence.CheckResult, most int) CheckPlaces {
 		return CheckPlaces{}
 	}
 	shown := min(len(c.Differences), most)
-	p := CheckPlaces{Places: c.Differences[:shown], More: len(c.Differences) - shown + c.Dropped}
-	for _, d := range p.Places {
-		p.Classes = p.Classes || d.Class != ""
-	}
-	return p
+	return CheckPlaces{Places: c.Differences[:shown], More: len(c.Differences) - shown + c.Dropped}
 }
 
 // Bar is one run in a sparkline.
@@ -84,10 +78,7 @@ func RunsText(runs []evidence.CheckRun) string {
 		}
 	}
 	text := fmt.Sprintf("%d of %d runs failed", failed, len(runs))
-	if len(runs) == 1 {
-		text = map[bool]string{true: "the only run failed", false: "the only run did not fail"}[failed == 1]
-	}
-	if undecided > 0 && len(runs) > 1 {
+	if undecided > 0 {
 		text += fmt.Sprintf(", %d inconclusive", undecided)
 	}
 	if measured {

@@ -69,6 +69,23 @@ func (r *Report) page() page {
 	return page{r, admin.HidingRules(r.Routes), admin.IdleRules(r.Routes), admin.NoisyPlaces(r.Routes)}
 }
 
+// differing is a check with the places where it differs.
+type differing struct {
+	Name string
+	admin.CheckPlaces
+}
+
+// Differing are the checks that name places, the worst first.
+func (p page) Differing() []differing {
+	var list []differing
+	for _, c := range p.Checks {
+		if found := admin.PlacesOf(c, admin.ShownDifferences); len(found.Places) > 0 {
+			list = append(list, differing{c.Name, found})
+		}
+	}
+	return list
+}
+
 // Newest are the events, the newest first.
 func (p page) Newest() []eventRow {
 	rows := make([]eventRow, 0, len(p.Events))

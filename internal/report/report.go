@@ -3,7 +3,7 @@
 //
 //	admin API ──► Gather ──► Report ──► HTML, Markdown, JSON
 //
-// It knows what the admin API tells, where secrets are redacted already, and nothing else. Values of differences are not in it.
+// It knows what the admin API tells, where secrets are redacted already, and nothing else. Values of answers are not in it; the figures that checks compared are.
 package report
 
 import (

@@ -17,6 +17,7 @@ import (
 
 	"paritygate/internal/admin"
 	"paritygate/internal/cutover"
+	"paritygate/internal/evidence"
 	"paritygate/internal/report"
 )
 
@@ -135,6 +136,7 @@ func TestEverythingIsEscaped(t *testing.T) {
 	s.groups[0].Route, s.groups[0].Signature, s.groups[0].ExampleID, s.groups[0].Differences[0].Path = evil, evil, evil, evil
 	s.groups[0].Proposals[0] = admin.Proposal{Rule: evil, Where: evil, Reason: evil}
 	s.checks[0].Name, s.checks[0].Old, s.checks[0].Reason = evil, &s.status.Run, evil
+	s.checks[1].Differences[0] = evidence.CheckDifference{Key: evil, Kind: evil, Class: evil, Old: &s.status.Run, New: &s.status.Run}
 	s.attestations[0].Evidence = evil
 	s.events[0].Reason = evil
 	r := gather(t, s)

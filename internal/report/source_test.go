@@ -125,9 +125,16 @@ func groups(began time.Time) []admin.Group {
 }
 
 func checks(began time.Time) []evidence.CheckResult {
-	at, variance, old, fresh := began.Add(31*time.Hour), .0004, "1204511", "1204029"
+	at, variance, apart, old, fresh := began.Add(31*time.Hour), .0004, .25, "1204511", "1204029"
 	return []evidence.CheckResult{
 		{Name: "datasets", Type: "count", Verdict: "pass", Variance: &variance, Old: &old, New: &fresh, At: &at, DurationSeconds: .412, Reason: "within 1 %", Tolerance: json.RawMessage("{}"), Differences: []evidence.CheckDifference{}},
+		{
+			Name: "top-sellers", Type: "top", Verdict: "fail", Variance: &apart, At: &at, DurationSeconds: .088, Reason: "product|17 differs by 25 %", Tolerance: json.RawMessage("{}"),
+			Differences: []evidence.CheckDifference{
+				{Key: "product|17", Kind: compare.KindValue, Old: &old, New: &fresh, Variance: &apart},
+				{Key: "*4711*", Kind: compare.KindMissing, Class: "missing", Old: &old},
+			}, Dropped: 1204, History: []evidence.CheckRun{{At: at, Verdict: "fail", Variance: &apart}},
+		},
 		{Name: "tags", Type: "count", Verdict: "inconclusive", Reason: "has not run yet", Tolerance: json.RawMessage("{}"), Differences: []evidence.CheckDifference{}},
 	}
 }
