@@ -329,3 +329,28 @@ func FuzzQuote(f *testing.F) {
 		}
 	})
 }
+
+// TestExactChecks holds that a check of rows allows nothing that the file does not allow: 1 % would hide a wrong price.
+func TestExactChecks(t *testing.T) {
+	const file = `run: {name: r}
+backends: {old: {url: "http://a"}, new: {url: "http://b"}}
+databases: {old: {dsn: "postgres://a"}, new: {dsn: "postgres://b"}}
+checks:
+  - {name: a, type: scalar, old: {sql: SELECT 1}, new: {sql: SELECT 1}}
+  - {name: b, type: rows, old: {sql: SELECT 1}, new: {sql: SELECT 1}}
+  - {name: c, type: rows, old: {sql: SELECT 1}, new: {sql: SELECT 1}, tolerance: {absolute: 2}}
+  - {name: d, type: rows, old: {sql: SELECT 1}, new: {sql: SELECT 1}, tolerance: {relative: 2%}}
+`
+	c, err := Parse("test.yaml", []byte(file), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []CheckTolerance{
+		{Relative: "0.01", Absolute: "0"}, {Relative: "0", Absolute: "0"}, {Relative: "0", Absolute: "2"}, {Relative: "0.02", Absolute: "0"},
+	} {
+		if got := c.Checks[i].Tolerance; got != want {
+			t.Errorf("%s: %+v, want %+v", c.Checks[i].Name, got, want)
+		}
+	}
+	roundTrip(t, c)
+}

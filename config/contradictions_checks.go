@@ -10,6 +10,7 @@ type checkForm struct {
 	sides [][]string // the ways to say what a side is asked, each by its keys
 	keys  []string   // beside those that every check may have
 	none  bool       // a side may also say nothing
+	exact bool       // nothing is allowed that the file does not allow
 }
 
 var checkForms = map[string]checkForm{
@@ -18,8 +19,8 @@ var checkForms = map[string]checkForm{
 	Ratio:        {sides: [][]string{{"sql"}}, keys: []string{"settled"}},
 	Top:          {sides: [][]string{{"sql"}}, keys: []string{"limit", "tolerance.overlap", "settled"}},
 	Distribution: {sides: [][]string{{"sql"}, {"table", "column"}}, keys: []string{"columns", "settled"}},
-	Rows:         {sides: [][]string{{"sql"}}, keys: []string{"key", "columns", "settled"}},
-	Checksum:     {sides: [][]string{{"table"}}, keys: []string{"key", "columns", "settled"}},
+	Rows:         {sides: [][]string{{"sql"}}, keys: []string{"key", "columns", "settled"}, exact: true},
+	Checksum:     {sides: [][]string{{"table"}}, keys: []string{"key", "columns", "settled"}, exact: true},
 	Schema:       {sides: [][]string{{"schema"}}, keys: []string{"tables", "rename"}, none: true},
 	Sequences:    {sides: [][]string{{"schema"}}, keys: []string{"tables", "rename"}, none: true},
 }
@@ -38,6 +39,9 @@ func (d *decoder) check(path string, c *Check, databases *Databases) {
 			if at := path + "." + key; d.given(at) && !slices.Contains(form.keys, key) {
 				d.contradict(at, "is not for a check of type %s", c.Type)
 			}
+		}
+		if form.exact && !d.given(path+".tolerance.relative") {
+			c.Tolerance.Relative = "0"
 		}
 	}
 	if at := path + ".settled"; c.Settled != nil && d.ok(at) && !d.given(at+".column") && (d.given(path+".old.table") || d.given(path+".new.table")) {

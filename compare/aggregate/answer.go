@@ -12,6 +12,9 @@ import (
 // maxAnswer bounds what one statement may make us hold, in bytes.
 const maxAnswer = 64 << 20
 
+// cellSize is what a value takes besides its text: a row of a thousand NULLs is not nothing.
+const cellSize = 32
+
 // value is one value as the database wrote it.
 type value struct {
 	text   string
@@ -80,7 +83,7 @@ func readAnswer(rows *pgconn.ResultReader, most int) (*answer, error) {
 		row := make([]value, len(fields))
 		for i, raw := range rows.Values() {
 			row[i] = value{text: string(raw), null: raw == nil, number: isNumber(fields[i].DataTypeOID)}
-			size += len(raw)
+			size += len(raw) + cellSize
 		}
 		if size > maxAnswer {
 			return nil, fmt.Errorf("the statement gives more than %d MiB; narrow it", maxAnswer>>20)

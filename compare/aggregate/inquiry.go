@@ -14,10 +14,11 @@ var inquiries = map[Type]func(c *Check) (inquiry, error){
 	Scalar:       newValues,
 	Ratio:        newRatio,
 	Distribution: newDistribution,
+	Rows:         newRows,
 }
 
 // Types lists every type of check.
-var Types = []Type{Count, Scalar, Ratio, Distribution}
+var Types = []Type{Count, Scalar, Ratio, Distribution, Rows}
 
 // source is a side while it is asked: a database within a transaction.
 type source interface {

@@ -133,13 +133,16 @@ func decimalText(s string) bool {
 	return s != ""
 }
 
-// shorten cuts a text to maxShown bytes, at the border of a character.
-func shorten(s string) string {
-	if len(s) <= maxShown {
+// shorten cuts a text to maxShown bytes.
+func shorten(s string) string { return cut(s, maxShown) }
+
+// cut cuts a text to so many bytes, at the border of a character.
+func cut(s string, most int) string {
+	if len(s) <= most {
 		return s
 	}
 	const dots = "…"
-	end := maxShown - len(dots)
+	end := most - len(dots)
 	for end > 0 && !utf8.RuneStart(s[end]) {
 		end--
 	}

@@ -101,7 +101,7 @@ func (d *database) begin() string {
 		fmt.Sprintf("SET LOCAL idle_in_transaction_session_timeout = %d", ms+grace.Milliseconds()),
 		// Both sides must write the same value the same way.
 		"SET LOCAL timezone = 'UTC'", "SET LOCAL datestyle = 'ISO, YMD'", "SET LOCAL intervalstyle = 'iso_8601'",
-		"SET LOCAL extra_float_digits = 3", "SET LOCAL bytea_output = 'hex'",
+		"SET LOCAL extra_float_digits = 3", "SET LOCAL bytea_output = 'hex'", "SET LOCAL lc_monetary = 'C'",
 	}
 	return strings.Join(settings, "; ")
 }

@@ -19,6 +19,7 @@ const (
 	Scalar       Type = "scalar"       // a statement that gives one value
 	Ratio        Type = "ratio"        // a statement that gives a numerator and a denominator
 	Distribution Type = "distribution" // the rows per value of a column, or a statement that gives buckets and their counts
+	Rows         Type = "rows"         // a statement that gives some rows, which are joined by a key
 )
 
 // Check is one question to both databases. Names of tables and columns are old's, where it does not say otherwise.
