@@ -14,11 +14,12 @@ var inquiries = map[Type]func(c *Check) (inquiry, error){
 	Scalar:       newValues,
 	Ratio:        newRatio,
 	Distribution: newDistribution,
+	Top:          newTop,
 	Rows:         newRows,
 }
 
 // Types lists every type of check.
-var Types = []Type{Count, Scalar, Ratio, Distribution, Rows}
+var Types = []Type{Count, Scalar, Ratio, Top, Distribution, Rows}
 
 // source is a side while it is asked: a database within a transaction.
 type source interface {

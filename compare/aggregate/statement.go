@@ -71,7 +71,7 @@ func (s Side) countPerValue() (string, error) {
 	if err := goodIdentifier(s.Column); err != nil {
 		return "", fmt.Errorf("column %q: %w", s.Column, err)
 	}
-	return fmt.Sprintf("SELECT %s, count(*) FROM %s GROUP BY 1", pgx.Identifier{s.Column}.Sanitize(), table.Sanitize()), nil
+	return fmt.Sprintf("SELECT %s, count(*) FROM %s%s GROUP BY 1", pgx.Identifier{s.Column}.Sanitize(), table.Sanitize(), s.where), nil
 }
 
 // parseTable splits `table`, `schema.table`, `"odd.name"`; within double quotes a double quote is written twice.

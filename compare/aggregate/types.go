@@ -18,6 +18,7 @@ const (
 	Count        Type = "count"        // the rows of a table, or a statement that counts
 	Scalar       Type = "scalar"       // a statement that gives one value
 	Ratio        Type = "ratio"        // a statement that gives a numerator and a denominator
+	Top          Type = "top"          // the leading keys of a ranking and their values
 	Distribution Type = "distribution" // the rows per value of a column, or a statement that gives buckets and their counts
 	Rows         Type = "rows"         // a statement that gives some rows, which are joined by a key
 )
