@@ -32,6 +32,8 @@ type column struct {
 type answer struct {
 	columns []column
 	rows    [][]value
+	web     bool // of an endpoint, whose types are those of JSON
+	unnamed bool // the names of the columns are but their numbers
 }
 
 var (

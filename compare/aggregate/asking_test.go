@@ -61,7 +61,7 @@ func TestTransactionsOfOneRunHaveOneMoment(t *testing.T) {
 	c := every("{settled}", time.Minute)
 	c.Name, c.Settled = "a", &Settled{Lag: time.Minute}
 	r, statements := clocks(t, c, "2026-01-02 00:01:00+00", "2026-01-02 00:02:00+00")
-	a := &asking{runner: r, plan: r.plans[0], before: moment(time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC))}
+	a := &asking{runner: r, plan: r.plans[0], before: &cutoff{at: time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)}}
 	both, end, err := a.open(t.Context())
 	if err != nil {
 		t.Fatal(err)

@@ -71,16 +71,23 @@ func unescaped(dsn string) error {
 // redactor takes secrets out of a text that others wrote.
 type redactor struct{ secrets []string }
 
-// shortSecret is the length in bytes below which a password is not looked for: it would be found in ordinary words.
+// shortSecret is the length in bytes below which a secret is not looked for: it would be found in ordinary words.
 const shortSecret = 4
 
 func newRedactor(dsn string, config *pgconn.Config) redactor {
 	r := redactor{secrets: []string{dsn}}
-	if len(config.Password) >= shortSecret {
-		r.secrets = append(r.secrets, config.Password, url.QueryEscape(config.Password), url.PathEscape(config.Password),
-			strings.TrimPrefix(url.UserPassword("", config.Password).String(), ":"))
-	}
+	r.add(config.Password, url.QueryEscape(config.Password), url.PathEscape(config.Password),
+		strings.TrimPrefix(url.UserPassword("", config.Password).String(), ":"))
 	return r
+}
+
+// add has more secrets looked for.
+func (r *redactor) add(secrets ...string) {
+	for _, s := range secrets {
+		if len(s) >= shortSecret {
+			r.secrets = append(r.secrets, s)
+		}
+	}
 }
 
 func (r redactor) clean(text string) string {

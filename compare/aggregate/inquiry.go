@@ -40,5 +40,9 @@ func (p *pair) ask(ctx context.Context, statements [2]string, most int) (answers
 		answers[i], err = p.sides[i].ask(ctx, statements[i], most)
 		return err
 	})
+	if err == nil {
+		answers[0].adopt(answers[1])
+		answers[1].adopt(answers[0])
+	}
 	return answers, err
 }

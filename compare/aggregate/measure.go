@@ -3,6 +3,7 @@ package aggregate
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 )
@@ -12,12 +13,25 @@ type plan struct {
 	check   Check
 	inquiry inquiry
 	bounds  bounds
+	web     [2]*question // what endpoints are asked; nil for a database
+}
+
+// readsCatalog reports whether the check asks for more than it was given: for what there is to be compared.
+func (p *plan) readsCatalog() bool {
+	return slices.Contains([]string{"checksum", "schema", "sequences"}, string(p.check.Type))
+}
+
+// asksAgain reports whether a failure may be but the lag of one side. A schema does not lag, and a checksum looks again at
+// what differs by itself.
+func (p *plan) asksAgain() bool {
+	return !slices.Contains([]string{"checksum", "schema"}, string(p.check.Type))
 }
 
 // measure asks both databases at one moment and judges the answers. Whatever goes wrong is in the result.
 func (r *Runner) measure(ctx context.Context, p *plan, strict bool) Result {
 	result := Result{
 		Name: p.check.Name, Type: p.check.Type, Verdict: Inconclusive, Tolerance: p.check.Tolerance, Strict: strict, At: time.Now(),
+		Attempts: 1,
 	}
 	allowed := p.bounds
 	if strict {
@@ -41,7 +55,7 @@ func (r *Runner) measure(ctx context.Context, p *plan, strict bool) Result {
 
 // openBoth opens both transactions before either is asked, so that their snapshots, which a statement takes, are of one
 // moment. end must be called when there is no error.
-func (r *Runner) openBoth(ctx context.Context, _ *plan) (both [2]source, end func(), err error) {
+func (r *Runner) openBoth(ctx context.Context, p *plan) (both [2]source, end func(), err error) {
 	var held []*database
 	var sessions [2]*session
 	end = func() {
@@ -57,7 +71,11 @@ func (r *Runner) openBoth(ctx context.Context, _ *plan) (both [2]source, end fun
 		}
 	}
 	// Always old first: two checks that each hold one side's last connection and wait for the other's would wait for ever.
-	for _, db := range r.databases {
+	for i, db := range r.databases {
+		if p.web[i] != nil {
+			both[i] = &endpoint{side: sides[i], at: r.endpoints[i], asked: p.web[i]}
+			continue
+		}
 		if err = db.acquire(ctx); err != nil {
 			end()
 			return both, nil, err
@@ -65,14 +83,17 @@ func (r *Runner) openBoth(ctx context.Context, _ *plan) (both [2]source, end fun
 		held = append(held, db)
 	}
 	err = onSides(ctx, func(ctx context.Context, i int) (err error) {
-		sessions[i], err = r.databases[i].open(ctx)
+		if p.web[i] == nil {
+			sessions[i], err = r.databases[i].open(ctx)
+			both[i] = sessions[i]
+		}
 		return err
 	})
 	if err != nil {
 		end()
 		return both, nil, err
 	}
-	return [2]source{sessions[0], sessions[1]}, end, nil
+	return both, end, nil
 }
 
 // onSides runs a function for both sides at once, and returns their errors joined. When one fails the other is cancelled:

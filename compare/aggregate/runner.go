@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"reflect"
 	"slices"
 	"sync"
@@ -18,8 +19,10 @@ var sides = [2]string{"old", "new"}
 
 // Runner runs checks. Its methods may be called from any goroutine.
 type Runner struct {
-	databases [2]*database // old, new; nil when there are no checks and no DSNs
-	missing   error        // why databases are nil
+	databases [2]*database // old, new; nil without a DSN
+	missing   [2]error     // why a database is nil
+	endpoints [2]Endpoint
+	recheck   []time.Duration
 	// open is openBoth, but in tests of time, which have no sockets.
 	open    func(ctx context.Context, p *plan) (both [2]source, end func(), err error)
 	report  func(Result)
@@ -41,24 +44,25 @@ type Runner struct {
 	running sync.WaitGroup // runs under way; grows under mu only while not closed
 }
 
-// New checks everything that can be known without a connection, and returns all that is wrong at once. Without checks the
-// DSNs may be empty.
+// New checks everything that can be known without a connection, and returns all that is wrong at once. A DSN that no check
+// needs may be empty.
 func New(o Options) (*Runner, error) {
-	r := &Runner{report: o.Report, resting: o.Resting, turn: make(chan struct{}, 1), changed: make(chan struct{}, 1)}
+	r := &Runner{
+		report: o.Report, resting: o.Resting, turn: make(chan struct{}, 1), changed: make(chan struct{}, 1),
+		endpoints: [2]Endpoint{o.OldEndpoint, o.NewEndpoint}, recheck: o.Recheck,
+	}
 	r.open = r.openBoth
 	var errs []error
-	var err error
 	for i, d := range []Database{o.Old, o.New} {
-		r.databases[i], err = newDatabase(sides[i], d)
-		errs = append(errs, err)
-	}
-	if err := errors.Join(errs...); err != nil {
-		if len(o.Checks) > 0 || o.Old.DSN != "" && o.New.DSN != "" {
-			return nil, err
+		if r.databases[i], r.missing[i] = newDatabase(sides[i], d); d.DSN != "" {
+			errs = append(errs, r.missing[i])
 		}
-		r.missing = err
 	}
-	if r.plans, err = plans(o.Checks); err != nil {
+	var err error
+	if err = errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	if r.plans, err = r.planned(o.Checks); err != nil {
 		return nil, err
 	}
 	if r.metrics, err = newMetrics(o.Registerer); err != nil {
@@ -87,6 +91,32 @@ func plans(checks []Check) ([]*plan, error) {
 	return out, errors.Join(errs...)
 }
 
+// planned validates checks, and that all they ask is there.
+func (r *Runner) planned(checks []Check) ([]*plan, error) {
+	made, err := plans(checks)
+	if err != nil {
+		return nil, err
+	}
+	lacks := map[error]bool{}
+	var errs []error
+	for _, p := range made {
+		for i, asked := range p.web {
+			missing := r.missing[i]
+			if asked != nil {
+				missing = nil
+				if e := r.endpoints[i]; e.URL == nil || e.Transport == nil {
+					missing = fmt.Errorf("check %s: there is no endpoint of %s", p.check.Name, sides[i])
+				}
+			}
+			if missing != nil && !lacks[missing] {
+				lacks[missing] = true
+				errs = append(errs, missing)
+			}
+		}
+	}
+	return made, errors.Join(errs...)
+}
+
 func newPlan(c Check) (*plan, error) {
 	var errs []error
 	if c.Name == "" {
@@ -113,6 +143,20 @@ func newPlan(c Check) (*plan, error) {
 	if err := c.Settled.check(&c); err != nil {
 		errs = append(errs, err)
 	}
+	if c.MaxCost < 0 || math.IsNaN(c.MaxCost) || math.IsInf(c.MaxCost, 0) {
+		errs = append(errs, errors.New("max_cost: must be a number, 0 or more"))
+	}
+	for i, side := range []Side{c.Old, c.New} {
+		if side.HTTP == nil {
+			continue
+		}
+		if side.Table != "" || side.SQL != "" {
+			errs = append(errs, fmt.Errorf("%s: give http, or a table or sql, not both", sides[i]))
+		}
+		if p.web[i], err = newQuestion(*side.HTTP, c.Type, c.Settled != nil); err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", sides[i], err))
+		}
+	}
 	if p.inquiry, err = inquiries[c.Type](&c); err != nil {
 		errs = append(errs, err)
 	}
@@ -133,12 +177,9 @@ func (r *Runner) Checks() []Check {
 // SetChecks puts other checks in place of the present ones; with an error everything stays as it is. New and changed checks
 // run at once, the others when they are due. A run under way ends as it began.
 func (r *Runner) SetChecks(checks []Check) error {
-	next, err := plans(checks)
+	next, err := r.planned(checks)
 	if err != nil {
 		return err
-	}
-	if len(next) > 0 && r.missing != nil {
-		return r.missing
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -245,7 +286,7 @@ func (r *Runner) choose(names []string, mode Mode) ([]*plan, error) {
 	return chosen, errors.Join(errs...)
 }
 
-// run measures once. Only a result that is whole is reported: a context that ended says nothing of the databases.
+// run measures, again if need be. Only a result that is whole is reported: a context that ended says nothing of the databases.
 func (r *Runner) run(ctx context.Context, p *plan, mode Mode) (Result, error) {
 	if !r.enter() {
 		return Result{}, ErrClosed
@@ -263,6 +304,9 @@ func (r *Runner) run(ctx context.Context, p *plan, mode Mode) (Result, error) {
 		}
 	}
 	result := r.measure(ctx, p, mode.Strict)
+	if result.Verdict == Fail && !mode.Strict && p.asksAgain() {
+		result = r.settleDown(ctx, p, result)
+	}
 	if ctx.Err() != nil {
 		return Result{}, fmt.Errorf("check %s: %w", p.check.Name, context.Cause(ctx))
 	}
@@ -296,11 +340,9 @@ func (r *Runner) enter() bool {
 	return true
 }
 
-// Probe connects to both databases as a check would, and returns what is wrong with each.
+// Probe connects to both databases as a check would, and returns what is wrong with each; of one
+// that has no DSN that is ErrNoDatabase.
 func (r *Runner) Probe(ctx context.Context) (old, new error) {
-	if r.missing != nil {
-		return r.missing, r.missing
-	}
 	if !r.enter() {
 		return ErrClosed, ErrClosed
 	}
@@ -311,11 +353,18 @@ func (r *Runner) Probe(ctx context.Context) (old, new error) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		new = r.databases[1].probe(ctx)
+		new = r.probe(ctx, 1)
 	}()
-	old = r.databases[0].probe(ctx)
+	old = r.probe(ctx, 0)
 	<-done
 	return old, new
+}
+
+func (r *Runner) probe(ctx context.Context, i int) error {
+	if r.missing[i] != nil {
+		return r.missing[i]
+	}
+	return r.databases[i].probe(ctx)
 }
 
 // Close cancels what is under way, on the servers too, waits for it, and makes every later call fail with ErrClosed.

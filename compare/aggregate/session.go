@@ -26,6 +26,7 @@ type database struct {
 	config  *pgconn.Config
 	redact  redactor
 	timeout time.Duration
+	lag     Lag
 	slots   chan struct{}
 }
 
@@ -40,7 +41,10 @@ func newDatabase(side string, d Database) (*database, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s database: %w", side, err)
 	}
-	db := &database{side: side, config: config, redact: newRedactor(d.DSN, config), timeout: d.StatementTimeout}
+	db := &database{side: side, config: config, redact: newRedactor(d.DSN, config), timeout: d.StatementTimeout, lag: d.Lag}
+	if err := d.Lag.Validate(); err != nil {
+		return nil, fmt.Errorf("%s database: lag.%w", side, err)
+	}
 	if db.timeout == 0 {
 		db.timeout = 30 * time.Second
 	}

@@ -80,7 +80,7 @@ func now(ctx context.Context, s source) (time.Time, error) {
 	return at, nil
 }
 
-// filled is a source whose statements have a moment in the placeholder's stead.
+// filled is a database whose statements have a moment in the placeholder's stead.
 type filled struct {
 	source
 	moment string
@@ -90,10 +90,24 @@ func (f filled) ask(ctx context.Context, sql string, most int) (*answer, error) 
 	return f.source.ask(ctx, strings.ReplaceAll(sql, placeholder, f.moment), most)
 }
 
-// everything is the moment of a run that leaves out nothing.
-const everything = "timestamptz 'infinity'"
+// cutoff is the moment before which rows are settled.
+type cutoff struct {
+	at   time.Time
+	none bool // nothing is left out
+}
 
-// moment writes a time as SQL.
-func moment(at time.Time) string {
-	return "timestamptz '" + at.UTC().Format(timeLayout) + "'"
+// sql is the moment as a statement has it.
+func (c cutoff) sql() string {
+	if c.none {
+		return "timestamptz 'infinity'"
+	}
+	return "timestamptz '" + c.at.UTC().Format(timeLayout) + "'"
+}
+
+// text is the moment as a request has it: a time that JSON and URLs usually have.
+func (c cutoff) text() string {
+	if c.none {
+		return "9999-12-31T23:59:59.999999Z"
+	}
+	return c.at.UTC().Format("2006-01-02T15:04:05.000000Z")
 }

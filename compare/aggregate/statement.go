@@ -16,6 +16,9 @@ const maxIdentifier = 63
 func (c *Check) statements() (statements [2]string, err error) {
 	var errs []error
 	for i, side := range []Side{c.Old, c.New} {
+		if side.HTTP != nil {
+			continue // its question has all that is asked
+		}
 		if c.Settled != nil {
 			side.where = " WHERE " + c.settled(i)
 		}

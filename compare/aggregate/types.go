@@ -46,6 +46,8 @@ type Check struct {
 	Tables []string
 	// Rename leads from old's name of a table, or of a `table.column`, to new's.
 	Rename map[string]string
+	// MaxCost refuses statements that the planner takes for more expensive, in its own unit; 0 refuses none.
+	MaxCost float64
 	// Settled leaves out what is too new to be on both sides; nil leaves out nothing. A strict run leaves out nothing either.
 	Settled *Settled
 }
@@ -66,7 +68,7 @@ type Column struct {
 	Tolerance *Tolerance // in place of the check's, for the values of this column; nil: the check's
 }
 
-// Side is what one database is asked: a table or a statement, not both.
+// Side is what one side is asked: a table, a statement or an endpoint, one of them.
 type Side struct {
 	// Table is a table's name, as `table` or `schema.table`, exactly as it is stored: case counts, and a name with a dot
 	// in it is put in double quotes.
@@ -77,6 +79,8 @@ type Side struct {
 	Column string
 	// Schema is where a schema or sequences check looks; public if empty.
 	Schema string
+	// HTTP asks an endpoint of the backend, in place of a database.
+	HTTP *HTTP
 	// where leaves out what is not settled, of a table; empty or a clause of SQL.
 	where string
 }
@@ -97,12 +101,26 @@ type Database struct {
 	MaxConnections int
 	// StatementTimeout bounds one statement; 30 seconds if zero.
 	StatementTimeout time.Duration
+	// Lag makes checks inconclusive while the database is too far behind.
+	Lag Lag
+}
+
+// Lag is how far a database may be behind, such as a replica or the copy of another one.
+type Lag struct {
+	// SQL is one query for one value: seconds or an interval. It is asked in the transaction of the check. Empty: nothing is asked.
+	SQL string
+	Max time.Duration
 }
 
 // Options are what a Runner is made of.
 type Options struct {
+	// Old and New are the databases; one without a DSN is not there, and no check may need it.
 	Old, New Database
-	Checks   []Check
+	// OldEndpoint and NewEndpoint are where sides with HTTP are asked.
+	OldEndpoint, NewEndpoint Endpoint
+	Checks                   []Check
+	// Recheck is how long to wait before a check that failed is asked again, for each time that it is. Strict runs are not.
+	Recheck []time.Duration
 	// Report takes each result of Run, and of RunNow and RunAll unless they are strict. It is called by one goroutine at a
 	// time, and no check runs meanwhile. Nil: nobody is told.
 	Report func(Result)
@@ -144,9 +162,13 @@ type Result struct {
 	// Differences names what differs, the worst first, at most MaxDifferences of them; empty on a pass. Dropped counts the others.
 	Differences []Difference
 	Dropped     int
-	// At is when the databases were asked, and Duration how long the answer took.
+	// At is when the databases were asked, the last time if there were several, and Duration the time from the first asking
+	// to the last answer.
 	At       time.Time
 	Duration time.Duration
+	// Attempts is how often they were asked. Lagged says of a pass that they did not agree at first.
+	Attempts int
+	Lagged   bool
 	// Reason is a sentence that says why the verdict is what it is. It holds no secret.
 	Reason string
 	Strict bool
