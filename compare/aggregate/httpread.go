@@ -21,13 +21,13 @@ type shape uint8
 const (
 	oneValue  shape = iota
 	twoValues       // an array of two
-	table           // an array of arrays or of objects
+	manyRows        // an array of arrays or of objects
 	counts          // a table, or an object whose members are the buckets
 )
 
 // shapes are those of the types of check that endpoints can answer.
 var shapes = map[Type]shape{
-	Count: oneValue, Scalar: oneValue, Ratio: twoValues, "top": table, "rows": table, Distribution: counts,
+	Count: oneValue, Scalar: oneValue, Ratio: twoValues, Top: manyRows, Rows: manyRows, Distribution: counts,
 }
 
 func shapeOf(t Type) (shape, error) {
@@ -56,7 +56,7 @@ func (q *question) read(body []byte, most int) (*answer, error) {
 		if a, err = tableOf([]json.RawMessage{raw}); err == nil && (len(a.columns) != 2 || !a.unnamed) {
 			err = errors.New("must be an array of two values, numerator and denominator")
 		}
-	case table, counts:
+	case manyRows, counts:
 		a, err = q.rows(raw)
 	}
 	switch {
@@ -270,8 +270,8 @@ func cell(raw json.RawMessage) (v value, oid uint32, err error) {
 	return v, pgtype.NumericOID, err
 }
 
-// maxExponent is more than any number of a database or of a float has.
-const maxExponent = 1000
+// maxWritten is more than any number of a database or of a float has.
+const maxWritten = 1000
 
 // plainNumber writes a number of JSON without its exponent.
 func plainNumber(text string) (string, error) {
@@ -280,7 +280,7 @@ func plainNumber(text string) (string, error) {
 		return text, nil
 	}
 	exponent, err := strconv.Atoi(power)
-	if err != nil || exponent > maxExponent || exponent < -maxExponent {
+	if err != nil || exponent > maxWritten || exponent < -maxWritten {
 		return "", errors.New("a number is too large or too small")
 	}
 	sign := ""
