@@ -87,9 +87,9 @@ func alike(old, new uint32) (*likeness, error) {
 	case a == b:
 		return like(a, [2]fold{foldOf(old), foldOf(new)}, old, new), nil
 	case open(a) && b != binaries:
-		return like(b, [2]fold{readAs(b), foldOf(new)}, new), nil
+		return like(b, [2]fold{readAs(b, old), foldOf(new)}, new), nil
 	case open(b) && a != binaries:
-		return like(a, [2]fold{foldOf(old), readAs(a)}, old), nil
+		return like(a, [2]fold{foldOf(old), readAs(a, new)}, old), nil
 	case a == numbers && b == truths:
 		return like(truths, [2]fold{foldNumberTruth, foldOf(new)}), nil
 	case a == truths && b == numbers:

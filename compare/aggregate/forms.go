@@ -37,24 +37,23 @@ func foldOf(oid uint32) fold {
 	return asWritten
 }
 
-// readAs folds a text that stands for a value of a family on the other side.
-func readAs(f family) fold {
-	switch f {
-	case numbers:
-		return readNumber
-	case truths:
-		return readTruth
-	case uuids:
-		return readUUID
-	case moments:
-		return readMoment
-	case hours:
-		return foldHour
-	case addresses:
-		return foldAddress
-	case documents, intervals, binaries, bits, texts, untyped:
+// reads are how a text is read that stands for a value of a family; what is not here is compared as it is written.
+var reads = map[family]fold{
+	numbers: readNumber, truths: readTruth, uuids: readUUID, moments: readMoment, hours: foldHour, addresses: foldAddress,
+	documents: readDocument,
+}
+
+// readAs folds the texts of a type of text that stand for values of a family on the other side.
+func readAs(f family, oid uint32) fold {
+	text := foldText(oid)
+	read, ok := reads[f]
+	if !ok {
+		return text
 	}
-	return asWritten
+	return func(v value) (string, bool) {
+		v.text, _ = text(v)
+		return read(v)
+	}
 }
 
 // foldText leaves the padding of char(n) away, which is not significant to the database either.
@@ -204,11 +203,15 @@ func foldMoment(v value) (string, bool) {
 // momentText is a time in ISO 8601 as programs write it, with a T or a blank, with or without a zone.
 var momentText = regexp.MustCompile(`^(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d(?::?\d\d)?)?)?$`)
 
+// farText is a moment that ISO 8601 does not have, as a database writes it: infinity, a year before Christ or after 9999.
+var farText = regexp.MustCompile(`^(?:-?infinity|\d{4,6}-\d\d-\d\d(?: \d\d:\d\d:\d\d(?:\.\d{1,6})?(?:\+00)?)? BC|\d{5,6}-\d\d-\d\d(?: \d\d:\d\d:\d\d(?:\.\d{1,6})?(?:\+00)?)?)$`)
+
 // readMoment reads a text as a time; without a zone it is taken as UTC.
 func readMoment(v value) (string, bool) {
 	m := momentText.FindStringSubmatch(v.text)
 	if m == nil {
-		return foldMoment(v) // as the database itself would write it: infinity, a year before Christ or after 9999
+		form, _ := foldMoment(v)
+		return form, farText.MatchString(v.text)
 	}
 	var n [6]int
 	for i := range n {
@@ -256,3 +259,6 @@ func foldAddress(v value) (string, bool) {
 	}
 	return "", false
 }
+
+// readDocument leaves it to the comparison to find out whether a text is JSON; nothing at all is none.
+func readDocument(v value) (string, bool) { return v.text, strings.TrimSpace(v.text) != "" }
