@@ -35,7 +35,7 @@ func (c *distribution) measure(ctx context.Context, both *pair, r *Result) error
 	if err != nil {
 		return err
 	}
-	judgeDistribution(r, both.allowed, buckets)
+	judgeDistribution(r, valueBounds(both.allowed, lastOf(answers[0]), lastOf(answers[1])), buckets)
 	return nil
 }
 

@@ -2,12 +2,9 @@ package aggregate
 
 import (
 	"fmt"
-	"math/big"
 	"strconv"
 	"strings"
 	"unicode"
-
-	"github.com/jackc/pgx/v5/pgtype"
 )
 
 // entry is a row whose last column is a value and whose others are the key of it.
@@ -17,20 +14,30 @@ type entry struct {
 	value value
 }
 
-// entries takes the rows of both sides apart.
+// entries takes the rows of both sides apart. What they give of different types is compared as the types' values are.
 func entries(answers [2]*answer, what string) (both [2][]entry, err error) {
 	for i, a := range answers {
 		if len(a.columns) < 2 {
 			return both, fmt.Errorf("%s: the statement must give %s and then its value, and gives %s", sides[i], what, columnsOf(a))
 		}
 	}
-	if len(answers[0].columns) != len(answers[1].columns) {
+	columns := len(answers[0].columns)
+	if len(answers[1].columns) != columns {
 		return both, fmt.Errorf("old gives %s and new %s; they must give as many of them", columnsOf(answers[0]), columnsOf(answers[1]))
 	}
+	alike, err := alikeColumns(answers)
+	if err != nil {
+		return both, fmt.Errorf("%s: %w", what, err)
+	}
 	for i, a := range answers {
+		folds := make([]fold, columns)
+		for c, l := range alike {
+			folds[c] = l.folds[i]
+		}
 		seen := make(map[string]bool, len(a.rows))
 		for _, row := range a.rows {
-			e := a.entry(row)
+			e := entryOf(row, folds)
+			e.value.number = e.value.number || familyOf(lastOf(a)) == numbers // money
 			if seen[e.id] {
 				return both, fmt.Errorf("%s gives %s %s more than once; group by it in the check's sql", sides[i], what, named(e.key))
 			}
@@ -41,6 +48,31 @@ func entries(answers [2]*answer, what string) (both [2][]entry, err error) {
 	return both, nil
 }
 
+// alikeColumns says how the columns are compared. Values of kinds that do not go together are left to whoever judges them.
+func alikeColumns(answers [2]*answer) ([]*likeness, error) {
+	out := make([]*likeness, len(answers[0].columns))
+	for c := range out {
+		old, new := answers[0].columns[c].oid, answers[1].columns[c].oid
+		if c == len(out)-1 && (familyOf(old) != familyOf(new) || familyOf(old) == numbers) {
+			out[c] = &likeness{folds: [2]fold{foldValue(old), foldValue(new)}}
+			continue
+		}
+		var err error
+		if out[c], err = alike(old, new); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// foldValue leaves a value as it was written, since people are shown it, unless that is no plain number.
+func foldValue(oid uint32) fold {
+	if oid == moneyOID {
+		return foldMoney
+	}
+	return asWritten
+}
+
 func columnsOf(a *answer) string {
 	if len(a.columns) == 1 {
 		return "1 column"
@@ -48,27 +80,37 @@ func columnsOf(a *answer) string {
 	return fmt.Sprintf("%d columns", len(a.columns))
 }
 
-func (a *answer) entry(row []value) entry {
+func entryOf(row []value, folds []fold) entry {
 	last := len(row) - 1
 	var id strings.Builder
 	shown := make([]string, last)
 	for i, v := range row[:last] {
-		text := v.text
-		switch {
-		case v.null:
+		if v.null {
 			id.WriteString("-")
 			shown[i] = "NULL"
 			continue
-		case v.number:
-			text = canonicalNumber(text)
-		case a.columns[i].oid == pgtype.BPCharOID:
-			text = strings.TrimRight(text, " ") // padded, which has no meaning
+		}
+		text, good := folds[i](v)
+		if !good { // a text that stands for nothing of the other side's type is equal to itself alone
+			text = v.text
+			id.WriteString("!")
 		}
 		id.WriteString(strconv.Itoa(len(text)) + ":" + text)
 		shown[i] = shownKey(text, last > 1)
 	}
-	return entry{id: id.String(), key: strings.Join(shown, ", "), value: row[last]}
+	e := entry{id: id.String(), key: strings.Join(shown, ", "), value: row[last]}
+	if text, good := folds[last](e.value); good && !e.value.null {
+		e.value.text = text
+	}
+	return e
 }
+
+// valueBounds are what is allowed between the values of two columns: floating point numbers that were added up in another
+// order are equal only about.
+func valueBounds(t bounds, oids ...uint32) bounds { return t.atLeast(epsilonOf(oids)) }
+
+// lastOf is the type of an answer's values.
+func lastOf(a *answer) uint32 { return a.columns[len(a.columns)-1].oid }
 
 // shownKey is a part of a key as people read it: as it is, where that can not be mistaken.
 func shownKey(text string, several bool) string {
@@ -86,23 +128,6 @@ func named(key string) string {
 		return key
 	}
 	return `"` + key + `"`
-}
-
-// canonicalNumber writes equal numbers alike: 1.0 as 1, 1e3 as 1000. NaN and the infinities stay.
-func canonicalNumber(s string) string {
-	if strings.ContainsAny(s, "eE") {
-		if r, ok := new(big.Rat).SetString(s); ok {
-			digits, _ := r.FloatPrec()
-			return r.FloatString(digits)
-		}
-	}
-	if strings.Contains(s, ".") {
-		s = strings.TrimRight(strings.TrimRight(s, "0"), ".")
-	}
-	if s == "-0" {
-		return "0"
-	}
-	return s
 }
 
 // place is a key and what either side has there.

@@ -38,7 +38,11 @@ func (c *ratio) measure(ctx context.Context, both *pair, r *Result) error {
 			found[i] = fraction{numerator: a.rows[0][0], denominator: a.rows[0][1]}
 		}
 	}
-	judgeRatio(r, both.allowed, found[0], found[1])
+	var allowed [2]bounds
+	for half := range allowed {
+		allowed[half] = valueBounds(both.allowed, answers[0].columns[half].oid, answers[1].columns[half].oid)
+	}
+	judgeRatio(r, allowed, found[0], found[1])
 	return nil
 }
 
@@ -82,19 +86,20 @@ type part struct {
 	finding
 }
 
-// judgeRatio compares two fractions and fills in what was found. It is pure.
-func judgeRatio(r *Result, t bounds, a, b fraction) {
+// judgeRatio compares two fractions and fills in what was found; t is what is allowed between the numerators and between the
+// denominators. It is pure.
+func judgeRatio(r *Result, t [2]bounds, a, b fraction) {
 	r.Old, r.New = a.shown(), b.shown()
 	parts := []part{
-		partOf("denominator", t, a.denominator, b.denominator),
-		partOf("numerator", t, a.numerator, b.numerator),
+		partOf("denominator", t[1], a.denominator, b.denominator),
+		partOf("numerator", t[0], a.numerator, b.numerator),
 	}
 	p, q := a.quotient(), b.quotient()
 	x, xOK := a.denominator.rational()
 	y, yOK := b.denominator.rational()
 	switch {
 	case p != nil && q != nil:
-		f := compareNumbers(t, p, q)
+		f := compareNumbers(t[0].atLeast(t[1].relative), p, q)
 		old, new := plain(p), plain(q)
 		parts = append(parts, part{name: "ratio", old: old, new: new, values: [2]*string{&old, &new}, finding: f})
 	case xOK && yOK && x.Sign() == 0 && y.Sign() == 0:

@@ -61,7 +61,7 @@ func (c *top) measure(ctx context.Context, both *pair, r *Result) error {
 			return fmt.Errorf("%s: %w", sides[i], err)
 		}
 	}
-	judgeTop(r, both.allowed, limit, rankings)
+	judgeTop(r, valueBounds(both.allowed, lastOf(answers[0]), lastOf(answers[1])), limit, rankings)
 	return nil
 }
 
