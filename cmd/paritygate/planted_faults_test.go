@@ -26,4 +26,25 @@ var plantedFaults = []plantedFault{
 		change: "DELETE FROM denotation_relation WHERE denotation IN (SELECT 'asset-' || i FROM generate_series(1, 8) i)",
 		check:  "coverage", found: []string{"denominator value: 400 → 392", "numerator value: 300 → 294"},
 	},
+	{
+		name: "a tie that is none", change: "UPDATE performance_sales SET sold = 450 WHERE sku = 'SKU-00028'",
+		check: "top-sellers", found: []string{"SKU-00028 value: 500.00 → 450.000000"},
+	},
+	{
+		name:   "a shift of ranks",
+		change: "UPDATE performance_sales SET sold = CASE sku WHEN 'SKU-00003' THEN 90000 ELSE 92500 END WHERE sku IN ('SKU-00003', 'SKU-00004')",
+		check:  "top-sellers", found: []string{"SKU-00003 value: 92500.00 → 90000.000000", "SKU-00004 value: 90000.00 → 92500.000000"},
+	},
+	{
+		name: "a shifted time zone", change: "UPDATE sale SET placed_at = placed_at AT TIME ZONE 'UTC' AT TIME ZONE 'Europe/Berlin' WHERE sale_id = 1990",
+		check: "latest-orders", found: []string{"id=1990 placed_at value: 2026-01-16 04:58:17.5+00 → 2026-01-16 03:58:17.5+00"},
+	},
+	{
+		name: "a json of another meaning", change: `UPDATE artifact SET attributes = jsonb_set(attributes, '{sizes,1}', '2.51') WHERE artifact_id = 7`,
+		check: "catalogue", found: []string{"sku=SKU-00007 attributes $.sizes[1] value: 2.50 → 2.51"},
+	},
+	{
+		name: "a float off by more than an epsilon", change: "UPDATE artifact SET weight = weight * 1.000001 WHERE artifact_id = 14",
+		check: "catalogue", found: []string{"sku=SKU-00014 weight value: 2 → 2.0000020000004"},
+	},
 }
