@@ -25,7 +25,6 @@ const (
 	addresses family = "address"
 	bits      family = "bit"
 	texts     family = "text"
-	untyped   family = "untyped" // a source without types
 )
 
 // moneyOID and those below are types for which pgtype has no name.
@@ -43,7 +42,7 @@ var families = map[uint32]family{
 	pgtype.JSONOID: documents, pgtype.JSONBOID: documents, pgtype.ByteaOID: binaries,
 	pgtype.InetOID: addresses, pgtype.CIDROID: addresses, pgtype.BitOID: bits, pgtype.VarbitOID: bits,
 	pgtype.TextOID: texts, pgtype.VarcharOID: texts, pgtype.BPCharOID: texts, pgtype.NameOID: texts, pgtype.QCharOID: texts,
-	pgtype.UnknownOID: texts, 0: untyped,
+	pgtype.UnknownOID: texts, 0: texts,
 }
 
 func familyOf(oid uint32) family {
@@ -78,17 +77,12 @@ func alike(old, new uint32) (*likeness, error) {
 		return l, nil
 	}
 	a, b := familyOf(old), familyOf(new)
-	open := func(f family) bool { return f == texts || f == untyped }
 	switch {
-	case a == untyped && b == untyped:
-		return &likeness{folds: [2]fold{foldUntyped, foldUntyped}, weigh: weighUntyped}, nil
-	case open(a) && open(b):
-		return &likeness{folds: [2]fold{foldText(old), foldText(new)}}, nil
 	case a == b:
 		return like(a, [2]fold{foldOf(old), foldOf(new)}, old, new), nil
-	case open(a) && b != binaries:
+	case a == texts && b != binaries:
 		return like(b, [2]fold{readAs(b, old), foldOf(new)}, new), nil
-	case open(b) && a != binaries:
+	case b == texts && a != binaries:
 		return like(a, [2]fold{foldOf(old), readAs(a, new)}, old), nil
 	case a == numbers && b == truths:
 		return like(truths, [2]fold{foldNumberTruth, foldOf(new)}), nil
@@ -112,7 +106,7 @@ func like(f family, folds [2]fold, oids ...uint32) *likeness {
 		l.inexact, l.document, l.weigh = true, true, weighDocuments
 	case moments:
 		l.note = zoneNote(oids)
-	case truths, uuids, hours, intervals, binaries, addresses, bits, texts, untyped:
+	case truths, uuids, hours, intervals, binaries, addresses, bits, texts:
 	}
 	return l
 }

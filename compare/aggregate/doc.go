@@ -17,11 +17,15 @@
 //   - Numbers (smallint to numeric, and oid) are decimals of any size, never floating point: 0.3 equals 0.30, and 2^53+1 is
 //     not 2^53. A real or double precision value is the shortest decimal that stands for it, so that a double sum
 //     0.30000000000000004 is not the numeric 0.3: give such a check a relative tolerance.
-//   - All else is text, compared by bytes: the variance is 0 or 1, and the tolerance does not matter. A number on one side
-//     and a text on the other cannot be compared, and are inconclusive.
+//   - Values of other types are equal if their canonical forms are, which alike makes for the types of both sides: a timestamp
+//     and a timestamptz name one moment, char(10) and text one text, a uuid has one case, documents are compared by meaning.
+//     Where there is nothing to subtract the variance is 0 or 1, and the tolerance does not matter. Types without a common form,
+//     and as a single value a number and a text, cannot be compared, and are inconclusive. docs/reference.md has the table.
+//   - Within rows a number of floating point equals one that is a billionth of it away, or a millionth where a side is real:
+//     summed in another order, or in the other width, it is the same. NaN and the infinities equal themselves there.
 //   - NULL is neither 0 nor the empty text. A statement without a row is NULL, as a scalar subquery is in SQL. NULL on one
 //     side is a fail with variance 1, on both it is inconclusive.
-//   - NaN and the infinities of the number types hide what they were computed from: the same on both sides is
+//   - As a single value NaN and the infinities hide what they were computed from: the same on both sides is
 //     inconclusive, never a pass; otherwise a fail with variance 1.
 //   - A count of 0 on both sides is inconclusive. A scalar of 0 on both is a pass: no orphans here, none there.
 //

@@ -32,7 +32,7 @@ func foldOf(oid uint32) fold {
 		return foldAddress
 	case texts:
 		return foldText(oid)
-	case uuids, intervals, documents, binaries, bits, untyped:
+	case uuids, intervals, documents, binaries, bits:
 	}
 	return asWritten
 }
@@ -62,14 +62,6 @@ func foldText(oid uint32) fold {
 		return func(v value) (string, bool) { return strings.TrimRight(v.text, " "), true }
 	}
 	return asWritten
-}
-
-// foldUntyped tells the number 17 from the text.
-func foldUntyped(v value) (string, bool) {
-	if !v.number {
-		return "text " + v.text, true
-	}
-	return readNumber(v)
 }
 
 // maxExponent bounds the zeros that a number may be written with; a double has at most 324 places.

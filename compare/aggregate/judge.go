@@ -3,6 +3,7 @@ package aggregate
 import (
 	"fmt"
 	"math/big"
+	"strings"
 	"unicode/utf8"
 
 	"paritygate/compare"
@@ -11,8 +12,8 @@ import (
 // maxShown bounds a value in a result, in bytes.
 const maxShown = 256
 
-// judge compares the two values and fills in what was found. It is pure.
-func judge(r *Result, t bounds, a, b value) {
+// judge compares the two values, which are of these types, and fills in what was found. It is pure.
+func judge(r *Result, t bounds, oids [2]uint32, a, b value) {
 	r.Old, r.New = a.shown(), b.shown()
 	switch {
 	case a.null && b.null:
@@ -21,25 +22,56 @@ func judge(r *Result, t bounds, a, b value) {
 		r.differ(compare.KindExtra, fmt.Sprintf("Old gave no value (NULL) and new gave %s.", b.said()))
 	case b.null:
 		r.differ(compare.KindMissing, fmt.Sprintf("Old gave %s and new gave no value (NULL).", a.said()))
-	case a.number != b.number:
+	case a.number && b.number:
+		judgeNumbers(r, t, a, b)
+	case r.Type == Count && !a.number && !b.number:
+		r.inconclusive(fmt.Sprintf("A count must be a number, and the databases gave %s and %s.", a.said(), b.said()))
+	case a.number && familyOf(oids[1]) == texts, b.number && familyOf(oids[0]) == texts, r.Type == Count:
 		r.inconclusive(fmt.Sprintf("Old gave %s and new gave %s, one as a number and one not: cast one of them in the check's sql.",
 			a.said(), b.said()))
-	case !a.number && r.Type == Count:
-		r.inconclusive(fmt.Sprintf("A count must be a number, and the databases gave %s and %s.", a.said(), b.said()))
-	case !a.number:
-		judgeTexts(r, a, b)
 	default:
-		judgeNumbers(r, t, a, b)
+		judgeForms(r, t, oids, a, b)
 	}
 }
 
-func judgeTexts(r *Result, a, b value) {
-	if a.text != b.text {
-		r.differ(compare.KindValue, fmt.Sprintf("Old gave %s and new gave %s.", a.said(), b.said()))
+// judgeForms judges values of all the types that are not both of numbers.
+func judgeForms(r *Result, t bounds, oids [2]uint32, a, b value) {
+	gave := fmt.Sprintf("Old gave %s and new gave %s", a.said(), b.said())
+	like, err := alike(oids[0], oids[1])
+	if err != nil {
+		r.inconclusive(gave + ": " + err.Error() + ".")
 		return
 	}
-	r.Verdict, r.Variance = Pass, new(float64)
-	r.Reason = fmt.Sprintf("Both databases gave %s.", a.said())
+	found, err := like.compare(a, b, t)
+	switch {
+	case err != nil:
+		r.inconclusive(gave + ": " + err.Error() + ".")
+	case !found.agree:
+		r.Variance, r.Reason = &found.variance, gave+"."
+		r.fail(found.kind)
+		if len(found.inside) > 0 {
+			r.inside(found.inside)
+		}
+	case a.text == b.text:
+		r.Verdict, r.Variance, r.Reason = Pass, &found.variance, fmt.Sprintf("Both databases gave %s.", a.said())
+	case found.variance == 0:
+		r.Verdict, r.Variance, r.Reason = Pass, &found.variance, gave+", which are the same."
+	default:
+		r.Verdict, r.Variance, r.Reason = Pass, &found.variance, gave+", which is within what is allowed."
+	}
+}
+
+// inside names the places within two documents that differ.
+func (r *Result) inside(places []compare.Difference) {
+	r.Differences = nil
+	for i, inner := range places {
+		d := within(found{Difference: Difference{Variance: r.Variance}}, inner)
+		d.Key = strings.TrimPrefix(d.Key, " ")
+		r.addDifference(d.Difference)
+		if i == 0 && d.Key != "" {
+			r.Reason = strings.TrimSuffix(r.Reason, ".") + fmt.Sprintf(": they differ at %s.", d.said())
+		}
+	}
 }
 
 func judgeNumbers(r *Result, t bounds, a, b value) {

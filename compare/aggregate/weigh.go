@@ -54,15 +54,6 @@ func weighNumbers(forms [2]string, allowed bounds) distinction {
 	return distinction{agree: d.distance.Cmp(d.allowed(allowed)) <= 0, variance: d.variance(), kind: compare.KindValue}
 }
 
-func weighUntyped(forms [2]string, allowed bounds) (distinction, error) {
-	for _, form := range forms {
-		if _, number := readNumber(value{text: form}); !number {
-			return differ(compare.KindValue), nil
-		}
-	}
-	return weighNumbers(forms, allowed), nil
-}
-
 // bodies compares documents by meaning, as bodies without rules are.
 var bodies = func() *compare.Comparer {
 	c, err := compare.New(compare.Options{})
