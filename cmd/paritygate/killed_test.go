@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"os/exec"
@@ -41,6 +42,7 @@ type process struct {
 	t      *testing.T
 	config string
 	proxy  string
+	admin  string
 	client *admin.Client
 	cmd    *exec.Cmd
 	ended  chan struct{}
@@ -52,12 +54,12 @@ func startProcess(t *testing.T, text string, replace ...string) *process {
 	listen, adminAt := testkit.FreePort(t), testkit.FreePort(t)
 	text = strings.NewReplacer(replace...).Replace(text) + fmt.Sprintf(
 		"listen: {address: \"127.0.0.1:%d\"}\nadmin: {address: \"127.0.0.1:%d\"}\nstore: {path: %s}\n", listen, adminAt, filepath.Join(dir, "paritygate.db"))
-	p := &process{t: t, config: filepath.Join(dir, "paritygate.yaml"), proxy: fmt.Sprintf("http://127.0.0.1:%d", listen)}
+	p := &process{t: t, config: filepath.Join(dir, "paritygate.yaml"), proxy: fmt.Sprintf("http://127.0.0.1:%d", listen), admin: fmt.Sprintf("http://127.0.0.1:%d", adminAt)}
 	if err := os.WriteFile(p.config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	var err error
-	if p.client, err = admin.NewClient(fmt.Sprintf("http://127.0.0.1:%d", adminAt), "", nil); err != nil {
+	if p.client, err = admin.NewClient(p.admin, "", nil); err != nil {
 		t.Fatal(err)
 	}
 	p.start()
@@ -114,6 +116,21 @@ func (p *process) status() admin.Status {
 		p.t.Fatal(err)
 	}
 	return s
+}
+
+// metrics are those that Prometheus would see.
+func (p *process) metrics() string {
+	p.t.Helper()
+	response, err := httpClient.Get(p.admin + "/metrics")
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return string(body)
 }
 
 // traffic sends requests from eight clients until it is stopped; how they end is not its business.

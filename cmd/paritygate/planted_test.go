@@ -168,6 +168,10 @@ func TestPlantedFaults(t *testing.T) {
 			}
 		})
 	}
+	t.Run("through the proxy", func(t *testing.T) {
+		f := plantedFaults[1]
+		p.throughTheProxy(t, p.copy(t, "fault_proxy", f.change), f.check)
+	})
 	t.Run("a database that is not there", func(t *testing.T) {
 		if code, results := p.check(t, p.server.DSN("nowhere")); code != exitInconclusive || len(alarms(results)) != len(results) {
 			t.Errorf("exit code %d, alarms %v", code, alarms(results))
