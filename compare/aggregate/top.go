@@ -11,22 +11,22 @@ import (
 
 const (
 	defaultLimit = 100
-	// maxLimit bounds the leading keys, and so what is held of both rankings.
-	maxLimit = 10_000
-	// leastMargin is how far beyond the limit is looked at the least: there a key is found that is at the border of one
-	// ranking and just beyond it in the other.
-	leastMargin = 100
+	maxLimit     = 10_000
+	// maxRanked is how much of a ranking is read. What lies beyond the limit tells a key that fell a little, or is at the
+	// border by a tie, from one that is not there any more; the farther it goes, the fewer keys are in doubt.
+	maxRanked = 2 * maxLimit
 )
 
 // top is a check of the leading keys of a ranking and their values.
 type top struct {
-	statements [2]string
+	statements [2]string // as the check has them
+	bounded    [2]string // as they are asked
 	limit      int
 }
 
 func newTop(c *Check) (inquiry, error) {
 	statements, err := c.statements()
-	t := &top{statements: statements, limit: c.Limit}
+	t := &top{statements: statements, bounded: [2]string{bounded(statements[0]), bounded(statements[1])}, limit: c.Limit}
 	if t.limit == 0 {
 		t.limit = defaultLimit
 	}
@@ -37,8 +37,10 @@ func newTop(c *Check) (inquiry, error) {
 }
 
 func (c *top) measure(ctx context.Context, both *pair, r *Result) error {
-	most := c.limit + max(c.limit, leastMargin)
-	answers, err := both.leading(ctx, c.statements, most)
+	answers, err := both.ask(ctx, c.bounded, maxRanked)
+	if errors.Is(err, errTooManyRows) {
+		return fmt.Errorf("%w: end it with LIMIT %d", err, maxRanked)
+	}
 	if err != nil {
 		return err
 	}
@@ -50,14 +52,14 @@ func (c *top) measure(ctx context.Context, both *pair, r *Result) error {
 	var cut [2]bool
 	for i := range found {
 		rows := len(found[i])
-		cut[i] = rows == most || cutShort(c.statements[i], rows)
+		cut[i] = rows == maxRanked || cutShort(c.statements[i], rows)
 		if cut[i] {
 			limit = min(limit, rows) // its own LIMIT is the smaller one
 		}
 	}
 	var rankings [2]*ranking
 	for i := range found {
-		if rankings[i], err = rank(found[i], limit, cut[i], len(found[i]) < most); err != nil {
+		if rankings[i], err = rank(found[i], limit, cut[i], len(found[i]) < maxRanked); err != nil {
 			return fmt.Errorf("%s: %w", sides[i], err)
 		}
 	}
@@ -75,32 +77,14 @@ func cutShort(sql string, rows int) bool {
 	})
 }
 
-// leading asks both sides for the first rows of their statements, so many at most.
-func (p *pair) leading(ctx context.Context, statements [2]string, most int) (answers [2]*answer, err error) {
-	err = onSides(ctx, func(ctx context.Context, i int) (err error) {
-		answers[i], err = leading(ctx, p.sides[i], statements[i], most)
-		return err
-	})
-	return answers, err
-}
-
-// mayHaveLimit says whether a statement might not take a LIMIT of ours: it has one, or has ended.
+// mayHaveLimit says whether a statement might not take a LIMIT of ours: it has one somewhere, or has ended.
 var mayHaveLimit = regexp.MustCompile(`(?i)\b(?:LIMIT|FETCH)\b|;`)
 
-// leading asks for the first rows of a statement. A LIMIT behind its own ORDER BY lets the database keep the first rows
-// alone while it sorts. Where it does not take one they are taken from a cursor, for which a database does not work in parallel;
-// to break off the answer instead would write an error into its log at each run.
-func leading(ctx context.Context, s source, sql string, most int) (*answer, error) {
-	if !mayHaveLimit.MatchString(sql) {
-		return s.ask(ctx, fmt.Sprintf("(%s\n) LIMIT %d", sql, most), most) // a comment may end the statement
+// bounded ends a statement with a LIMIT, unless it might not take one. It stands behind the statement's own ORDER BY, so that
+// the database keeps no more than that while it sorts.
+func bounded(sql string) string {
+	if sql == "" || mayHaveLimit.MatchString(sql) {
+		return sql
 	}
-	if _, err := s.ask(ctx, "DECLARE ranking NO SCROLL CURSOR FOR "+sql, 0); err != nil {
-		return nil, err
-	}
-	a, err := s.ask(ctx, fmt.Sprintf("FETCH FORWARD %d FROM ranking", most), most)
-	if err != nil {
-		return nil, err
-	}
-	_, err = s.ask(ctx, "CLOSE ranking", 0)
-	return a, err
+	return fmt.Sprintf("(%s\n) LIMIT %d", sql, maxRanked) // a comment may end the statement
 }

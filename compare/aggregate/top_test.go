@@ -79,7 +79,9 @@ func TestTop(t *testing.T) {
 		{"overlap, strict", ten("a"), ten("x"), 10, ninety, true, aggregate.Fail, 1, "a1 x1", "9 of 10 keys"},
 		{"overlap, and a value", ten("a"), strings.Replace(ten("x"), "('a2', 8", "('a2', 7", 1), 10, ninety, false, aggregate.Fail, 1, "a2", `1 key of 10 lead on both sides and differ by more than is allowed, the worst is "a2"`},
 		{"unordered, all read", "('c', 10), ('a', 30), ('b', 20)", three, 2, onePercent, false, aggregate.Pass, 0, "", "The leading 2 keys"},
-		{"unordered, beyond what is read", "SELECT i, i % 7 FROM generate_series(1, 300) i", "SELECT i, i % 7 FROM generate_series(1, 300) i", 2, onePercent, false, aggregate.Inconclusive, -1, "", "old: the rows are not in the order of their last column"},
+		{"unordered, beyond what is read", "SELECT i, i % 7 FROM generate_series(1, 20001) i", "SELECT i, i % 7 FROM generate_series(1, 20001) i", 2, onePercent, false, aggregate.Inconclusive, -1, "", "old: the rows are not in the order of their last column"},
+		{"a LIMIT within", "SELECT i, 300 - i FROM (SELECT i FROM generate_series(1, 300) i LIMIT 300) x", "SELECT i, 300 - i FROM generate_series(1, 300) i", 7, onePercent, false, aggregate.Pass, 0, "", "The leading 7 keys"},
+		{"a LIMIT within, and more than is read", "SELECT i, -i FROM (SELECT i FROM generate_series(1, 20001) i LIMIT 99999) x", "SELECT 1, 1", 7, onePercent, false, aggregate.Inconclusive, -1, "", "20000: end it with LIMIT 20000."},
 		{"both empty", "", "", 3, onePercent, false, aggregate.Inconclusive, -1, "", "Both sides are empty"},
 		{"one empty", three, "", 3, onePercent, false, aggregate.Fail, 1, "a b c", "0 of 3 keys lead on both sides (0 %, and at least 100 % must)"},
 		{"no LIMIT is reached", three, "SELECT 'a', 1 LIMIT 0", 3, onePercent, false, aggregate.Fail, 1, "a b c", ""},
@@ -96,7 +98,7 @@ func TestTop(t *testing.T) {
 		{"with an end", "SELECT 'a', 1;", "SELECT 'a', 1 -- one\n", 3, onePercent, false, aggregate.Pass, 0, "", "All 1 key"},
 		{"of a WITH", "WITH x AS (SELECT 'a', 1) TABLE x", "(SELECT 'a', 1)", 3, onePercent, false, aggregate.Pass, 0, "", "All 1 key"},
 		{"an error", "SELECT 'a', 1 FROM missing", "SELECT 'a', 1", 3, onePercent, false, aggregate.Inconclusive, -1, "", `relation "missing" does not exist`},
-		{"an error behind a cursor", "SELECT 'a', 1 / 0 LIMIT 3", "SELECT 'a', 1", 3, onePercent, false, aggregate.Inconclusive, -1, "", "division by zero"},
+		{"an error behind a LIMIT", "SELECT 'a', 1 / 0 LIMIT 3", "SELECT 'a', 1", 3, onePercent, false, aggregate.Inconclusive, -1, "", "division by zero"},
 		{"a write", "SELECT 'a', 1", "SELECT 'a', nextval('counter') LIMIT 3", 3, onePercent, false, aggregate.Inconclusive, -1, "", "checks are read-only"},
 	}
 	var checks []aggregate.Check
