@@ -284,6 +284,7 @@ type Check struct {
 	Columns         []CheckColumn // rows, checksum: how single columns are compared
 	Tables          []string      // schema, sequences: those to look at; none is all
 	Rename          map[string]string
+	Pace            float64  // checksum: the part of the time in which it may keep the databases busy
 	Settled         *Settled // nil: all rows
 }
 

@@ -20,7 +20,7 @@ var checkForms = map[string]checkForm{
 	Top:          {sides: [][]string{{"sql"}}, keys: []string{"limit", "tolerance.overlap", "settled"}},
 	Distribution: {sides: [][]string{{"sql"}, {"table", "column"}}, keys: []string{"columns", "settled"}},
 	Rows:         {sides: [][]string{{"sql"}}, keys: []string{"key", "columns", "settled"}, exact: true},
-	Checksum:     {sides: [][]string{{"table"}}, keys: []string{"key", "columns", "settled"}, exact: true},
+	Checksum:     {sides: [][]string{{"table"}}, keys: []string{"key", "columns", "pace", "settled"}, exact: true},
 	Schema:       {sides: [][]string{{"schema"}}, keys: []string{"tables", "rename"}, none: true},
 	Sequences:    {sides: [][]string{{"schema"}}, keys: []string{"tables", "rename"}, none: true},
 }
@@ -29,7 +29,7 @@ var checkForms = map[string]checkForm{
 var keysOfSides = []string{"table", "sql", "column", "schema"}
 
 // keysOfTypes are those of a check that not every type knows.
-var keysOfTypes = []string{"limit", "tolerance.overlap", "key", "columns", "tables", "rename", "settled"}
+var keysOfTypes = []string{"limit", "tolerance.overlap", "key", "columns", "pace", "tables", "rename", "settled"}
 
 func (d *decoder) check(path string, c *Check, databases *Databases) {
 	if form, known := checkForms[c.Type]; known && d.ok(path+".type") {

@@ -129,6 +129,8 @@ func scalarKind(t *testing.T, path string, c codec) string {
 		return "integer"
 	case scalar[int64]:
 		return "size"
+	case sparse[float64]:
+		return scalarKind(t, path, v.codec)
 	case scalar[float64]:
 		want = v.want
 	case scalar[Decimal]:

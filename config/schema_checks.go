@@ -6,10 +6,10 @@ func checksSchema(p *[]Check) codec {
 	return listOf[Check]{
 		p: p, make: defaultCheck, key: func(c *Check) string { return c.Name }, in: "name",
 		item: func(c *Check) codec {
-			later := []string{Checksum, Schema, Sequences}
+			later := []string{Schema, Sequences}
 			return section(
 				need("name", name(&c.Name)),
-				need("type", oneOf(&c.Type, []string{Count, Scalar, Ratio, Top, Distribution, Rows}, later...)),
+				need("type", oneOf(&c.Type, []string{Count, Scalar, Ratio, Top, Distribution, Rows, Checksum}, later...)),
 				opt("old", checkSideSchema(&c.Old)),
 				opt("new", checkSideSchema(&c.New)),
 				opt("tolerance", toleranceSchema(&c.Tolerance)),
@@ -22,6 +22,7 @@ func checksSchema(p *[]Check) codec {
 					p: &c.Columns, unset: true, key: func(k *CheckColumn) string { return k.Old }, in: "old",
 					item: func(k *CheckColumn) codec { return checkColumnSchema(k) },
 				}),
+				opt("pace", sparse[float64]{&c.Pace, fractionOf(&c.Pace, pace, "25% or 0.25")}),
 				opt("tables", listOf[string]{p: &c.Tables, unset: true, key: func(s *string) string { return *s }, item: func(s *string) codec { return table(s) }}),
 				opt("rename", dict[string]{p: &c.Rename, unset: true, key: anyKey, item: func(s *string) codec { return someString(s) }}),
 				opt("settled", optional[Settled]{p: &c.Settled, item: func(s *Settled) codec {
@@ -34,6 +35,9 @@ func checksSchema(p *[]Check) codec {
 		},
 	}
 }
+
+// pace is at least what makes a pause of a minute of half a second's work.
+var pace = bounds{least: "0.01", most: "1"}
 
 func checkSideSchema(s *CheckSide) object {
 	return section(

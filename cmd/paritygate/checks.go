@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"github.com/spf13/cobra"
 	"go.uber.org/zap"
 
@@ -18,17 +17,32 @@ import (
 	"paritygate/internal/evidence"
 )
 
-func newRunner(c *compiled, registry prometheus.Registerer, report func(aggregate.Result), resting func() bool) (*aggregate.Runner, error) {
+// newRunner makes the runner of the configured checks. What the configuration does not say is in the options.
+func newRunner(c *compiled, o aggregate.Options) (*aggregate.Runner, error) {
 	d := c.config.Databases
-	return aggregate.New(aggregate.Options{
-		Old: aggregate.Database{
-			DSN: d.Old.DSN.Reveal(), MaxConnections: d.Old.MaxConnections, StatementTimeout: d.Old.StatementTimeout,
-		},
-		New: aggregate.Database{
-			DSN: d.New.DSN.Reveal(), MaxConnections: d.New.MaxConnections, StatementTimeout: d.New.StatementTimeout,
-		},
-		Checks: c.checks, Report: report, Resting: resting, Registerer: registry,
-	})
+	o.Old = aggregate.Database{
+		DSN: d.Old.DSN.Reveal(), MaxConnections: d.Old.MaxConnections, StatementTimeout: d.Old.StatementTimeout,
+	}
+	o.New = aggregate.Database{
+		DSN: d.New.DSN.Reveal(), MaxConnections: d.New.MaxConnections, StatementTimeout: d.New.StatementTimeout,
+	}
+	o.Checks = c.checks
+	return aggregate.New(o)
+}
+
+// progress keeps in the store how far long checks are.
+type progress struct{ store *evidence.Store }
+
+func (p progress) Load(ctx context.Context, check string) ([]byte, error) {
+	return p.store.CheckProgress(ctx, check)
+}
+
+func (p progress) Save(ctx context.Context, check string, state []byte) error {
+	return p.store.SaveCheckProgress(ctx, check, state)
+}
+
+func (p progress) Clear(ctx context.Context, check string) error {
+	return p.store.ClearCheckProgress(ctx, check)
 }
 
 func strictChecks(c *compiled) int {
@@ -180,7 +194,7 @@ func newCheck(o *options) *cobra.Command {
 			if len(c.checks) == 0 {
 				return exit(exitUsage, "%s configures no checks", o.config)
 			}
-			runner, err := newRunner(c, nil, nil, nil)
+			runner, err := newRunner(c, aggregate.Options{})
 			if err != nil {
 				return exit(exitUsage, "%w", err)
 			}
@@ -227,7 +241,7 @@ func (o *options) showChecks(ctx context.Context, results []aggregate.Result) er
 
 // probeDatabases asks both databases for a sign of life.
 func probeDatabases(ctx context.Context, c *compiled) (oldErr, newErr error) {
-	runner, err := newRunner(c, nil, nil, nil)
+	runner, err := newRunner(c, aggregate.Options{})
 	if err != nil {
 		return err, err
 	}

@@ -13,7 +13,7 @@ func (b *compiler) checks() []aggregate.Check {
 		check := aggregate.Check{
 			Name: k.Name, Type: aggregate.Type(k.Type), Old: sideOf(k.Old), New: sideOf(k.New), Tolerance: checkTolerance(k.Tolerance),
 			Every: k.Every, MaxAge: k.MaxAge, Strict: k.StrictAtCutover,
-			Limit: k.Limit, Key: k.Key, Tables: k.Tables, Rename: k.Rename,
+			Limit: k.Limit, Key: k.Key, Pace: k.Pace, Tables: k.Tables, Rename: k.Rename,
 		}
 		for _, c := range k.Columns {
 			column := aggregate.Column{Old: c.Old, New: c.New, Ignore: c.Ignore}

@@ -144,7 +144,9 @@ func (p *Program) openChecks(_ context.Context, c *compiled) error {
 	if c.config.Databases == nil {
 		return nil
 	}
-	runner, err := newRunner(c, p.registry, p.checked, p.standsStill)
+	runner, err := newRunner(c, aggregate.Options{
+		Registerer: p.registry, Report: p.checked, Resting: p.standsStill, Progress: progress{p.store},
+	})
 	p.checks = runner
 	return err
 }

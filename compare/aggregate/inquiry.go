@@ -1,6 +1,9 @@
 package aggregate
 
-import "context"
+import (
+	"context"
+	"time"
+)
 
 // inquiry is a check that was validated, of one of the types: what is asked, and how the answers are judged.
 type inquiry interface {
@@ -16,10 +19,11 @@ var inquiries = map[Type]func(c *Check) (inquiry, error){
 	Distribution: newDistribution,
 	Top:          newTop,
 	Rows:         newRows,
+	Checksum:     newChecksum,
 }
 
 // Types lists every type of check.
-var Types = []Type{Count, Scalar, Ratio, Top, Distribution, Rows}
+var Types = []Type{Count, Scalar, Ratio, Top, Distribution, Rows, Checksum}
 
 // source is a side while it is asked: a database within a transaction.
 type source interface {
@@ -32,6 +36,12 @@ type pair struct {
 	sides   [2]source // old, new
 	allowed bounds
 	strict  bool // nothing is allowed, whatever a column of its own says
+	// renew ends what is open on both sides, lets other checks have their turn for at least the pause, and opens both anew, at
+	// one moment. After an error there is nothing open, and nothing is to be asked.
+	renew func(ctx context.Context, pause time.Duration) error
+	// databases tells the databases apart from others, without a secret.
+	databases string
+	progress  Progress // nil: nothing is kept
 }
 
 // ask asks both sides at once.

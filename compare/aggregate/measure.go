@@ -3,6 +3,7 @@ package aggregate
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -13,7 +14,8 @@ type plan struct {
 	check   Check
 	inquiry inquiry
 	bounds  bounds
-	web     [2]*question // what endpoints are asked; nil for a database
+	alone   chan struct{} // full while a run of it is under way that is not strict
+	web     [2]*question  // what endpoints are asked; nil for a database
 }
 
 // readsCatalog reports whether the check asks for more than it was given: for what there is to be compared.
@@ -27,8 +29,11 @@ func (p *plan) asksAgain() bool {
 	return !slices.Contains([]string{"checksum", "schema"}, string(p.check.Type))
 }
 
+// long says whether a run may take hours, in which other checks are to have their turns.
+func (p *plan) long() bool { return p.check.Type == Checksum }
+
 // measure asks both databases at one moment and judges the answers. Whatever goes wrong is in the result.
-func (r *Runner) measure(ctx context.Context, p *plan, strict bool) Result {
+func (r *Runner) measure(ctx context.Context, p *plan, strict bool, t *turn) Result {
 	result := Result{
 		Name: p.check.Name, Type: p.check.Type, Verdict: Inconclusive, Tolerance: p.check.Tolerance, Strict: strict, At: time.Now(),
 		Attempts: 1,
@@ -39,18 +44,47 @@ func (r *Runner) measure(ctx context.Context, p *plan, strict bool) Result {
 		allowed, _ = result.Tolerance.parse() // the empty tolerance is always good
 	}
 	a := &asking{runner: r, plan: p, strict: strict}
-	both := &pair{allowed: allowed, strict: strict}
-	var end func()
-	var err error
-	if both.sides, end, err = a.open(ctx); err == nil {
-		err = p.inquiry.measure(ctx, both, &result)
-		end()
+	both := &pair{allowed: allowed, strict: strict, databases: r.identity()}
+	if !strict {
+		both.progress = r.progress
 	}
+	var err error
+	end := func() {}
+	begin := func(ctx context.Context) error {
+		sides, opened, err := a.open(ctx)
+		if err == nil {
+			both.sides, end = sides, opened
+		}
+		return err
+	}
+	both.renew = func(ctx context.Context, pause time.Duration) error {
+		end()
+		end = func() {} // nothing stays open on a production server while it pauses
+		if err := t.pause(ctx, pause); err != nil {
+			return err
+		}
+		return begin(ctx)
+	}
+	if err = begin(ctx); err == nil {
+		err = p.inquiry.measure(ctx, both, &result)
+	}
+	end()
 	result.Duration = time.Since(result.At)
 	if err != nil {
 		result.inconclusive("The check could not be measured: " + strings.ReplaceAll(err.Error(), "\n", "; ") + ".")
 	}
 	return result
+}
+
+// identity tells the two databases apart from others, without a secret.
+func (r *Runner) identity() string {
+	var parts []string
+	for _, db := range r.databases {
+		if db != nil {
+			parts = append(parts, fmt.Sprintf("%s/%s as %s", db.address(), db.redact.clean(db.config.Database), db.redact.clean(db.config.User)))
+		}
+	}
+	return strings.Join(parts, " and ")
 }
 
 // openBoth opens both transactions before either is asked, so that their snapshots, which a statement takes, are of one

@@ -9,7 +9,7 @@ import (
 
 // settleDown asks again, some time later, a check that failed: what one side did not have yet it may have by then. The first
 // asking that passes is the result; without one the last failure is. Between two askings no connection is held.
-func (r *Runner) settleDown(ctx context.Context, p *plan, first Result) Result {
+func (r *Runner) settleDown(ctx context.Context, p *plan, first Result, t *turn) Result {
 	last := first
 	for n, delay := range r.recheck {
 		timer := time.NewTimer(delay)
@@ -19,7 +19,7 @@ func (r *Runner) settleDown(ctx context.Context, p *plan, first Result) Result {
 			timer.Stop()
 			return last
 		}
-		again := r.measure(ctx, p, false)
+		again := r.measure(ctx, p, false, t)
 		again.Attempts = n + 2
 		again.Duration += again.At.Sub(first.At)
 		switch again.Verdict {

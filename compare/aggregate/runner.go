@@ -28,6 +28,7 @@ type Runner struct {
 	report  func(Result)
 	metrics *metrics
 
+	progress Progress // nil: long checks begin anew
 	// turn is held by the check that runs: one at a time is what production is asked to bear. Strict runs go past it.
 	turn    chan struct{}
 	resting func() bool // nil: never
@@ -49,7 +50,7 @@ type Runner struct {
 func New(o Options) (*Runner, error) {
 	r := &Runner{
 		report: o.Report, resting: o.Resting, turn: make(chan struct{}, 1), changed: make(chan struct{}, 1),
-		endpoints: [2]Endpoint{o.OldEndpoint, o.NewEndpoint}, recheck: o.Recheck,
+		endpoints: [2]Endpoint{o.OldEndpoint, o.NewEndpoint}, recheck: o.Recheck, progress: o.Progress,
 	}
 	r.open = r.openBoth
 	var errs []error
@@ -135,7 +136,7 @@ func newPlan(c Check) (*plan, error) {
 		errs = append(errs, fmt.Errorf("every (%s) must be above 0, and max_age (%s) not below it: each pass would be stale before the next",
 			c.Every, c.MaxAge))
 	}
-	p := &plan{check: c}
+	p := &plan{check: c, alone: make(chan struct{}, 1)}
 	var err error
 	if p.bounds, err = c.Tolerance.parse(); err != nil {
 		errs = append(errs, err)
@@ -295,17 +296,22 @@ func (r *Runner) run(ctx context.Context, p *plan, mode Mode) (Result, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	defer context.AfterFunc(r.life, func() { cancel(ErrClosed) })()
+	t := &turn{of: r.turn, free: mode.Strict}
 	if !mode.Strict {
-		select {
-		case r.turn <- struct{}{}:
-			defer func() { <-r.turn }()
-		case <-ctx.Done():
-			return Result{}, fmt.Errorf("check %s: wait for its turn: %w", p.check.Name, context.Cause(ctx))
+		// Two runs of one long check would take each other's progress for their own.
+		alone := &turn{of: p.alone}
+		if err := alone.take(ctx); err != nil {
+			return Result{}, fmt.Errorf("check %s: wait for the end of its run: %w", p.check.Name, err)
 		}
+		defer alone.give()
 	}
-	result := r.measure(ctx, p, mode.Strict)
+	if err := t.take(ctx); err != nil {
+		return Result{}, fmt.Errorf("check %s: wait for its turn: %w", p.check.Name, err)
+	}
+	defer t.give()
+	result := r.measure(ctx, p, mode.Strict, t)
 	if result.Verdict == Fail && !mode.Strict && p.asksAgain() {
-		result = r.settleDown(ctx, p, result)
+		result = r.settleDown(ctx, p, result, t)
 	}
 	if ctx.Err() != nil {
 		return Result{}, fmt.Errorf("check %s: %w", p.check.Name, context.Cause(ctx))

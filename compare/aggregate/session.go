@@ -151,7 +151,7 @@ func (d *database) failure(ctx context.Context, doing string, err error) error {
 	}
 	var server *pgconn.PgError
 	if errors.As(err, &server) {
-		return fmt.Errorf("%s %s: %s (SQLSTATE %s)", doing, d.side, d.redact.clean(d.explain(server)), server.Code)
+		return &refusal{code: server.Code, text: fmt.Sprintf("%s %s: %s", doing, d.side, d.redact.clean(d.explain(server)))}
 	}
 	var connect *pgconn.ConnectError
 	if errors.As(err, &connect) {
@@ -178,3 +178,11 @@ func (d *database) explain(e *pgconn.PgError) string {
 	}
 	return e.Message
 }
+
+// refusal is what a database says when it does not do what it was asked.
+type refusal struct {
+	code string // its SQLSTATE
+	text string // without a secret
+}
+
+func (r *refusal) Error() string { return fmt.Sprintf("%s (SQLSTATE %s)", r.text, r.code) }

@@ -1,6 +1,7 @@
 package aggregate
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"time"
@@ -21,6 +22,7 @@ const (
 	Top          Type = "top"          // the leading keys of a ranking and their values
 	Distribution Type = "distribution" // the rows per value of a column, or a statement that gives buckets and their counts
 	Rows         Type = "rows"         // a statement that gives some rows, which are joined by a key
+	Checksum     Type = "checksum"     // all rows of a table, by ranges of the key
 )
 
 // Check is one question to both databases. Names of tables and columns are old's, where it does not say otherwise.
@@ -44,6 +46,8 @@ type Check struct {
 	Columns []Column
 	// Tables are those that a schema or sequences check looks at; empty: all of them.
 	Tables []string
+	// Pace is the part of the time in which a checksum may keep the databases busy, above 0 and at most 1; 1 if zero.
+	Pace float64
 	// Rename leads from old's name of a table, or of a `table.column`, to new's.
 	Rename map[string]string
 	// MaxCost refuses statements that the planner takes for more expensive, in its own unit; 0 refuses none.
@@ -124,11 +128,21 @@ type Options struct {
 	// Report takes each result of Run, and of RunNow and RunAll unless they are strict. It is called by one goroutine at a
 	// time, and no check runs meanwhile. Nil: nobody is told.
 	Report func(Result)
+	// Progress keeps how far a check of type checksum is, so that it goes on after a restart. Nil: it begins anew.
+	Progress Progress
 	// Resting says whether scheduled runs are put off, as they are while one database is known to stand still. What is asked
 	// for runs all the same. Nil: never.
 	Resting func() bool
 	// Registerer takes the metrics; nil: there are none.
 	Registerer prometheus.Registerer
+}
+
+// Progress keeps how far long checks are, by their names. What it fails to keep costs time, and nothing else.
+type Progress interface {
+	// Load returns what was saved last, nil if there is nothing.
+	Load(ctx context.Context, check string) ([]byte, error)
+	Save(ctx context.Context, check string, state []byte) error
+	Clear(ctx context.Context, check string) error
 }
 
 // Mode says how a check is run on demand.

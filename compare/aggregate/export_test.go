@@ -1,0 +1,19 @@
+package aggregate
+
+import (
+	"context"
+	"time"
+)
+
+// The tests find many rows that differ, and none of them is on its way.
+func init() { lookAgain = []time.Duration{5 * time.Millisecond, 20 * time.Millisecond} }
+
+// OnOpen calls a function before each time that both sides are opened, with how often they were before.
+func (r *Runner) OnOpen(f func(n int)) {
+	open, n := r.open, 0
+	r.open = func(ctx context.Context, p *plan) ([2]source, func(), error) {
+		f(n)
+		n++
+		return open(ctx, p)
+	}
+}
