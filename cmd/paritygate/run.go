@@ -132,7 +132,7 @@ Exit codes: 0 done, 1 failed, 2 usage or configuration, 3 the gate or a check fa
 	flags.StringVar(&o.tokenEnv, "token-env", "PARITYGATE_TOKEN", "the environment variable `NAME` that holds the admin token")
 	flags.StringVar(&o.output, "output", "table", "`FORMAT` of what is printed: table or json")
 	root.AddCommand(
-		newServe(o), newDemo(o), newInit(o), newValidate(o), newCheck(o),
+		newServe(o), newDemo(o), newInit(o), newInventory(o), newValidate(o), newCheck(o),
 		newStatus(o), newGate(o), newRoutes(o), newMismatches(o), newChecks(o), newEvents(o),
 		newMirror(o), newAttest(o), newRestart(o), newCutover(o), newRollback(o), newResume(o),
 		newReport(o), newDashboards(o), newVersion(o),

@@ -42,6 +42,7 @@ var table = map[string][]string{
 	"internal/throwaway":        {},
 	"internal/handover":         {},
 	"internal/detect":           {},
+	"internal/inventory":        {"compare/aggregate/catalog"},
 	"internal/evidence":         {"compare"},
 	"internal/admin":            {"compare", "internal/cutover", "internal/evidence"},
 	"internal/report":           {"compare", "internal/admin", "internal/cutover", "internal/evidence"},

@@ -78,23 +78,26 @@ type Column struct {
 
 // Make lays two databases side by side. One of them may be nil. types are the types of check that may be drafted.
 func Make(at time.Time, old, newer *Side, types []string) *Inventory {
-	i := &Inventory{At: at.UTC().Truncate(time.Second), Old: old.summary(), New: newer.summary()}
+	i := &Inventory{At: at.UTC().Truncate(time.Second), Old: old.summary(), New: newer.summary(), Tables: []TablePair{}}
 	m := &matcher{known: map[[2]string]float64{}}
 	olds, news := old.tables(), newer.tables()
 	names := renames{tables: map[catalog.Name]catalog.Name{}, columns: map[catalog.ColumnName]string{}, schemas: map[string]string{}}
 	for _, t := range m.tables(olds, news) {
-		p := TablePair{Old: t.old.shown(), New: t.new.shown(), Match: t.how, Score: t.score, old: t.old, new: t.new}
+		p := TablePair{Old: t.old.shown(), New: t.new.shown(), Match: t.how, Score: t.score, Columns: []ColumnPair{}, old: t.old, new: t.new}
 		for _, c := range m.columnsOf(t) {
 			p.Columns = append(p.Columns, ColumnPair{Old: c.old.shown(), New: c.new.shown(), Match: c.how, Score: c.score, old: c.old, new: c.new})
 		}
-		i.Tables = append(i.Tables, p)
 		names.learn(&p)
+		i.Tables = append(i.Tables, p)
 	}
 	i.objects(old, newer, &names)
 	if old != nil && newer != nil {
 		i.Checks = i.draft(types)
 	}
 	i.Checklist = i.steps()
+	for n := range i.Checklist {
+		i.Checklist[n].Items = append([]string{}, i.Checklist[n].Items...)
+	}
 	return i
 }
 

@@ -41,7 +41,7 @@ func (i *Inventory) Markdown() string {
 		}
 	}
 	if i.Checks != "" {
-		w.linef("\n## Checks\n\nA draft for `paritygate.yaml`: look it through, paste it, and run `paritygate check`.\n\n%s\n%s%[1]s", fence(i.Checks), i.Checks)
+		w.linef("\n## Checks\n\nA draft for `paritygate.yaml`: look it through, paste it, and run `paritygate check`.\n\n%syaml\n%s%[1]s", fence(i.Checks), i.Checks)
 	}
 	return w.out.String()
 }
@@ -59,7 +59,7 @@ type writer struct{ out strings.Builder }
 
 func (w *writer) linef(format string, args ...any) { fmt.Fprintf(&w.out, format+"\n", args...) }
 
-// row writes a row of a table.
+// row writes a row of a table; an empty cell is a dash.
 func (w *writer) row(cells ...string) {
 	for _, c := range cells {
 		w.out.WriteString("| " + cmp.Or(text(c), "–") + " ")
@@ -69,8 +69,7 @@ func (w *writer) row(cells ...string) {
 
 // head writes the first two rows of a table.
 func (w *writer) head(cells ...string) {
-	w.row(cells...)
-	w.out.WriteString(strings.Repeat("|---", len(cells)) + "|\n")
+	w.out.WriteString("| " + strings.Join(cells, " | ") + " |\n" + strings.Repeat("|---", len(cells)) + "|\n")
 }
 
 // markdown are the characters that would be taken for more than themselves.
@@ -94,7 +93,7 @@ func (w *writer) pairs(title string, pairs []Pair) {
 		w.linef("None.\n")
 		return
 	}
-	w.head("old", "new", "")
+	w.head("old", "new", "found")
 	for _, p := range pairs {
 		note := "both"
 		switch {
@@ -237,7 +236,7 @@ func (i *Inventory) writeColumns(w *writer) {
 		}
 		some = true
 		w.linef("%s and %s:\n", text(p.Old.Name.String()), text(p.New.Name.String()))
-		w.head("old", "new", "")
+		w.head("old", "new", "found")
 		for _, row := range rows {
 			w.row(row...)
 		}

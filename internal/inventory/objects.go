@@ -15,10 +15,17 @@ type Pair struct {
 	New string `json:"new"`
 	// Differs says that both sides have it, and not the same.
 	Differs bool `json:"differs"`
+
+	behind bool // a sequence of new's stands behind old's
 }
 
-// object is one of a side: what it is called in new's names, how it is shown, and what must be the same.
-type object struct{ key, shown, detail string }
+// object is one of a side.
+type object struct {
+	key    string // what it is called in new's names
+	shown  string // to people
+	detail string // what must be the same on both sides
+	at     *int64 // where a sequence stands, in its own direction
+}
 
 // objects fills in everything but the tables. Old's names are led to new's, so that a trigger of a renamed table finds its own.
 func (i *Inventory) objects(old, newer *Side, to *renames) {
@@ -46,7 +53,7 @@ func (i *Inventory) objects(old, newer *Side, to *renames) {
 	}
 }
 
-// pairObjects pairs by key, several of one key in their order; by what is shown of old, then of new.
+// pairObjects pairs by key, several of one key in their order.
 func pairObjects(olds, news []object) []Pair {
 	waiting := map[string][]object{}
 	for _, n := range news {
@@ -56,7 +63,9 @@ func pairObjects(olds, news []object) []Pair {
 	for _, o := range olds {
 		p := Pair{Old: o.shown}
 		if same := waiting[o.key]; len(same) > 0 {
-			p.New, p.Differs = same[0].shown, same[0].detail != o.detail
+			n := same[0]
+			p.New, p.Differs = n.shown, n.detail != o.detail
+			p.behind = o.at != nil && n.at != nil && *n.at < *o.at
 			waiting[o.key] = same[1:]
 		}
 		out = append(out, p)
@@ -67,14 +76,18 @@ func pairObjects(olds, news []object) []Pair {
 			waiting[n.key] = same[1:]
 		}
 	}
-	slices.SortStableFunc(out, func(a, b Pair) int { return cmp.Or(cmp.Compare(a.Old+a.New, b.Old+b.New)) })
+	slices.SortStableFunc(out, func(a, b Pair) int { return cmp.Compare(cmp.Or(a.Old, a.New), cmp.Or(b.Old, b.New)) })
 	return out
 }
 
 func views(c *catalog.Catalog, to *renames) (out []object) {
 	for _, r := range c.Relations {
 		if r.Kind == catalog.View || r.Kind == catalog.Materialized {
-			out = append(out, object{to.name(r.Name).String(), fmt.Sprintf("%s (%s)", r.Name, r.Kind), string(r.Kind)})
+			shown := r.Name.String()
+			if r.Kind == catalog.Materialized {
+				shown += ", materialized"
+			}
+			out = append(out, object{key: to.name(r.Name).String(), shown: shown, detail: string(r.Kind)})
 		}
 	}
 	return out
@@ -82,7 +95,10 @@ func views(c *catalog.Catalog, to *renames) (out []object) {
 
 func functions(c *catalog.Catalog, to *renames) (out []object) {
 	for _, f := range c.Functions {
-		shown := fmt.Sprintf("%s(%s), %s in %s", f.Name, f.Arguments, f.Kind, f.Language)
+		shown := fmt.Sprintf("%s(%s) in %s", f.Name, f.Arguments, f.Language)
+		if f.Kind != "function" {
+			shown += ", " + f.Kind
+		}
 		detail := strings.Join([]string{f.Kind, f.Returns, f.Volatility, fmt.Sprint(f.SecurityDefiner)}, " ")
 		if f.Volatility != "" && f.Volatility != "volatile" {
 			shown += ", " + f.Volatility
@@ -90,7 +106,7 @@ func functions(c *catalog.Catalog, to *renames) (out []object) {
 		if f.SecurityDefiner {
 			shown += ", security definer"
 		}
-		out = append(out, object{fmt.Sprintf("%s(%s)", to.name(f.Name), f.Arguments), shown, detail})
+		out = append(out, object{key: fmt.Sprintf("%s(%s)", to.name(f.Name), f.Arguments), shown: shown, detail: detail})
 	}
 	return out
 }
@@ -101,14 +117,14 @@ func triggers(c *catalog.Catalog, to *renames) (out []object) {
 		if !t.Enabled {
 			shown, detail = shown+", disabled", "disabled"
 		}
-		out = append(out, object{to.name(t.Relation).String() + " " + t.Name, shown, detail})
+		out = append(out, object{key: to.name(t.Relation).String() + " " + t.Name, shown: shown, detail: detail})
 	}
 	return out
 }
 
 func extensions(c *catalog.Catalog, _ *renames) (out []object) {
 	for _, e := range c.Extensions {
-		out = append(out, object{e.Name.Name, e.Name.Name + " " + e.Version, e.Version})
+		out = append(out, object{key: e.Name.Name, shown: e.Name.Name + " " + e.Version, detail: e.Version})
 	}
 	return out
 }
@@ -131,7 +147,15 @@ func sequences(c *catalog.Catalog, to *renames) (out []object) {
 		if s.Increment != 1 {
 			shown += fmt.Sprintf(", in steps of %d", s.Increment)
 		}
-		out = append(out, object{key, shown, fmt.Sprint(s.Increment, s.Cycle)})
+		o := object{key: key, shown: shown, detail: fmt.Sprint(s.Increment, s.Cycle)}
+		if s.Last != nil {
+			at := *s.Last
+			if s.Increment < 0 {
+				at = -at
+			}
+			o.at = &at
+		}
+		out = append(out, o)
 	}
 	return out
 }
@@ -144,7 +168,7 @@ func policies(c *catalog.Catalog, to *renames) (out []object) {
 		}
 		shown := fmt.Sprintf("%s on %s, %s, %s, for %s", p.Name, p.Relation, kind, p.Command, strings.Join(p.Roles, ", "))
 		detail := strings.Join([]string{kind, p.Command, strings.Join(p.Roles, ","), p.Using, p.WithCheck}, "\x00")
-		out = append(out, object{to.name(p.Relation).String() + " " + p.Name, shown, detail})
+		out = append(out, object{key: to.name(p.Relation).String() + " " + p.Name, shown: shown, detail: detail})
 	}
 	return out
 }
@@ -162,7 +186,7 @@ func foreignKeys(c *catalog.Catalog, to *renames) (out []object) {
 			shown += ", on update " + k.OnUpdate
 		}
 		key := fmt.Sprintf("%s(%s) %s(%s)", to.name(k.Relation), to.list(k.Relation, k.Columns), to.name(*k.Target), to.list(*k.Target, k.Targets))
-		out = append(out, object{key, shown, k.OnDelete + " " + k.OnUpdate})
+		out = append(out, object{key: key, shown: shown, detail: k.OnDelete + " " + k.OnUpdate})
 	}
 	return out
 }

@@ -65,7 +65,7 @@ func (i *Inventory) columnsToPort() (out []string) {
 			}
 		}
 		if p.Old.RowSecurity && !p.New.RowSecurity {
-			out = append(out, fmt.Sprintf("row-level security is on for %s and off for %s", p.Old.Name, p.New.Name))
+			out = append(out, fmt.Sprintf("row-level security is on for old's %s and off for new's %s", p.Old.Name, p.New.Name))
 		}
 	}
 	return out
@@ -84,7 +84,7 @@ func (i *Inventory) otherCounts() (out []string) {
 func (i *Inventory) withoutKey() (out []string) {
 	for n := range i.Tables {
 		if t := i.Tables[n].Old; t != nil && len(t.Key) == 0 {
-			out = append(out, fmt.Sprintf("%s has no primary key: neither logical replication nor a `checksum` can tell its rows apart", t.Name))
+			out = append(out, fmt.Sprintf("%s has no primary key: neither logical replication nor a checksum can tell its rows apart", t.Name))
 		}
 	}
 	return out
@@ -98,6 +98,8 @@ func lacking(what string, pairs []Pair) (out []string) {
 			out = append(out, fmt.Sprintf("%s %s is not on new", what, p.Old))
 		case p.Differs:
 			out = append(out, fmt.Sprintf("%s %s differs on new: %s", what, p.Old, p.New))
+		case p.behind:
+			out = append(out, fmt.Sprintf("%s %s is behind on new: %s", what, p.Old, p.New))
 		}
 	}
 	return out
