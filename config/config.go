@@ -120,8 +120,15 @@ type BackendTLS struct {
 }
 
 // Databases are the two systems' databases.
+// One without a DSN is not there.
 type Databases struct {
 	Old, New Database
+}
+
+// DatabaseLag says how far a database may be behind when a check asks it: what SQL gives, in seconds or as an interval.
+type DatabaseLag struct {
+	SQL string // empty: nothing is asked
+	Max time.Duration
 }
 
 // Database is reached with as few connections and as little patience as MaxConnections and StatementTimeout say.
@@ -129,6 +136,7 @@ type Database struct {
 	DSN              Secret
 	MaxConnections   int
 	StatementTimeout time.Duration
+	Lag              DatabaseLag
 }
 
 // The kinds of a Route.
@@ -286,6 +294,7 @@ type Check struct {
 	Rename          map[string]string
 	Pace            float64  // checksum: the part of the time in which it may keep the databases busy
 	Settled         *Settled // nil: all rows
+	MaxCost         float64  // of a statement's plan; 0: any
 }
 
 // Settled leaves out the rows of a check that are younger than Lag by Column, which only sides with a table need.
@@ -300,6 +309,16 @@ type CheckSide struct {
 	SQL    string
 	Column string // distribution: the column of Table whose values are counted
 	Schema string // schema, sequences: where the tables are
+	HTTP   *CheckHTTP
+	Value  string // JSONPath of what HTTP is asked for
+}
+
+// CheckHTTP asks the backend instead of a database.
+type CheckHTTP struct {
+	Path    string
+	Method  string // GET or POST
+	Headers map[string]string
+	Body    string
 }
 
 // CheckColumn says how one column is compared.

@@ -40,7 +40,8 @@ func TestFields(t *testing.T) {
 			BackendTLS{"ca.pem", "old.internal"},
 		}},
 		"databases": {c.Databases, &Databases{
-			Database{Secret(environment["OLD_DSN"]), 3, time.Minute}, Database{Secret(environment["NEW_DSN"]), 4, 2 * time.Minute},
+			Database{Secret(environment["OLD_DSN"]), 3, time.Minute, DatabaseLag{"SELECT 0", 3 * time.Second}},
+			Database{Secret(environment["NEW_DSN"]), 4, 2 * time.Minute, DatabaseLag{Max: 5 * time.Second}},
 		}},
 		"route": {c.Routes[0], Route{
 			Name: "product", Kind: Read, Mirror: &share, Optional: true, Tolerance: &half,

@@ -284,3 +284,16 @@ func (s sparse[T]) encode(e *encoder, path string) (value, bool) {
 	}
 	return s.codec.encode(e, path)
 }
+
+// perhaps is a section that is left out of the effective configuration while what must be in it is empty.
+type perhaps struct {
+	p *Secret
+	object
+}
+
+func (s perhaps) encode(e *encoder, path string) (value, bool) {
+	if *s.p == "" {
+		return value{}, false
+	}
+	return s.object.encode(e, path)
+}

@@ -29,6 +29,9 @@ func contradictions(d *decoder, c *Config) {
 	if d.ok("mirror.noise.fraction", "mirror.noise.auto") && c.Mirror.Noise.Auto && c.Mirror.Noise.Fraction == 0 {
 		d.contradict("mirror.noise.auto", "needs mirror.noise.fraction above 0: what is masked must go on being measured")
 	}
+	if db := c.Databases; db != nil && db.Old.DSN == "" && db.New.DSN == "" && d.ok("databases") && !d.given("databases.old") && !d.given("databases.new") {
+		d.contradict("databases", "must have old or new, or both")
+	}
 	for i := range c.Checks {
 		d.check(index("checks", i), &c.Checks[i], c.Databases)
 	}

@@ -13,20 +13,23 @@ type checkForm struct {
 	exact bool       // nothing is allowed that the file does not allow
 }
 
+// overHTTP is how a side without SQL is asked.
+var overHTTP = []string{"http", "value"}
+
 var checkForms = map[string]checkForm{
-	Count:        {sides: [][]string{{"table"}, {"sql"}}, keys: []string{"columns", "settled"}},
-	Scalar:       {sides: [][]string{{"sql"}}, keys: []string{"settled"}},
-	Ratio:        {sides: [][]string{{"sql"}}, keys: []string{"settled"}},
-	Top:          {sides: [][]string{{"sql"}}, keys: []string{"limit", "tolerance.overlap", "settled"}},
-	Distribution: {sides: [][]string{{"sql"}, {"table", "column"}}, keys: []string{"columns", "settled"}},
-	Rows:         {sides: [][]string{{"sql"}}, keys: []string{"key", "columns", "settled"}, exact: true},
+	Count:        {sides: [][]string{{"table"}, {"sql"}, overHTTP}, keys: []string{"columns", "settled"}},
+	Scalar:       {sides: [][]string{{"sql"}, overHTTP}, keys: []string{"settled"}},
+	Ratio:        {sides: [][]string{{"sql"}, overHTTP}, keys: []string{"settled"}},
+	Top:          {sides: [][]string{{"sql"}, overHTTP}, keys: []string{"limit", "tolerance.overlap", "settled"}},
+	Distribution: {sides: [][]string{{"sql"}, {"table", "column"}, overHTTP}, keys: []string{"columns", "settled"}},
+	Rows:         {sides: [][]string{{"sql"}, overHTTP}, keys: []string{"key", "columns", "settled"}, exact: true},
 	Checksum:     {sides: [][]string{{"table"}}, keys: []string{"key", "columns", "pace", "settled"}, exact: true},
 	Schema:       {sides: [][]string{{"schema"}}, keys: []string{"tables", "rename"}, none: true},
 	Sequences:    {sides: [][]string{{"schema"}}, keys: []string{"tables", "rename"}, none: true},
 }
 
 // keysOfSides are all that a side may have, in the order of the reference.
-var keysOfSides = []string{"table", "sql", "column", "schema"}
+var keysOfSides = []string{"table", "sql", "column", "schema", "http", "value"}
 
 // keysOfTypes are those of a check that not every type knows.
 var keysOfTypes = []string{"limit", "tolerance.overlap", "key", "columns", "pace", "tables", "rename", "settled"}
@@ -47,9 +50,9 @@ func (d *decoder) check(path string, c *Check, databases *Databases) {
 	if at := path + ".settled"; c.Settled != nil && d.ok(at) && !d.given(at+".column") && (d.given(path+".old.table") || d.given(path+".new.table")) {
 		d.contradict(at, "must have column, which says how old a row of a table is")
 	}
-	if databases == nil && d.ok("databases") {
-		d.contradict(path, "needs both databases; databases.old.dsn and databases.new.dsn are not configured")
-	}
+	d.checkHTTP(path+".old.http", c.Old.HTTP)
+	d.checkHTTP(path+".new.http", c.New.HTTP)
+	d.checkDatabases(path, c, databases)
 	if d.ok(path+".every", path+".max_age") && c.MaxAge < c.Every {
 		at := path + ".max_age"
 		if !d.given(at) {
@@ -57,6 +60,38 @@ func (d *decoder) check(path string, c *Check, databases *Databases) {
 		}
 		d.contradict(at, "a pass would be older than max_age, %s, before the check runs again, every %s; raise max_age",
 			formatDuration(c.MaxAge), formatDuration(c.Every))
+	}
+}
+
+func (d *decoder) checkHTTP(at string, h *CheckHTTP) {
+	if h != nil && h.Method == "GET" && d.given(at+".body") && d.ok(at+".method") {
+		d.contradict(at+".body", "needs method: POST")
+	}
+}
+
+// checkDatabases reports a check that needs a database which is not there.
+func (d *decoder) checkDatabases(path string, c *Check, databases *Databases) {
+	if !d.ok("databases") {
+		return
+	}
+	if databases == nil {
+		databases = &Databases{}
+	}
+	var lacks []string
+	for _, s := range []struct {
+		name     string
+		http     bool
+		database Database
+	}{{"old", c.Old.HTTP != nil, databases.Old}, {"new", c.New.HTTP != nil, databases.New}} {
+		if at := "databases." + s.name; !s.http && s.database.DSN == "" && d.ok(at, at+".dsn", path+"."+s.name) && !d.given(path+"."+s.name+".http") {
+			lacks = append(lacks, at+".dsn")
+		}
+	}
+	switch len(lacks) {
+	case 1:
+		d.contradict(path, "needs both databases, or http in place of one; %s is not configured", lacks[0])
+	case 2:
+		d.contradict(path, "needs both databases; %s and %s are not configured", lacks[0], lacks[1])
 	}
 }
 
@@ -93,6 +128,6 @@ func (d *decoder) checkSide(path, side, kind string, form checkForm) {
 		slices.ContainsFunc(form.sides, func(way []string) bool { return len(given) == 1 && slices.Contains(way, given[0]) && len(way) > 1 }):
 		d.contradict(at, "must have %s; %s is not enough", enumerate(ways, "or"), given[0])
 	default:
-		d.contradict(at, "must have one of %s, not both", enumerate(ways, "and"))
+		d.contradict(at, "must have only one of %s", enumerate(ways, "and"))
 	}
 }

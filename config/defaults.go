@@ -45,7 +45,7 @@ func defaultBackend() Backend {
 }
 
 func defaultDatabase() Database {
-	return Database{MaxConnections: 2, StatementTimeout: 30 * time.Second}
+	return Database{MaxConnections: 2, StatementTimeout: 30 * time.Second, Lag: DatabaseLag{Max: 5 * time.Second}}
 }
 
 func defaultCheck() Check {
@@ -54,6 +54,8 @@ func defaultCheck() Check {
 		Every:     5 * time.Minute, MaxAge: 15 * time.Minute, StrictAtCutover: true,
 	}
 }
+
+func defaultCheckHTTP() CheckHTTP { return CheckHTTP{Method: "GET"} }
 
 func noTolerance() CheckTolerance { return CheckTolerance{Relative: "0", Absolute: "0"} }
 

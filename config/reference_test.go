@@ -80,6 +80,11 @@ func keys(t *testing.T, found map[string]key, path string, c codec, required boo
 	case optional[CheckTolerance]:
 		tolerance := v.make()
 		keys(t, found, path, v.item(&tolerance), false)
+	case perhaps:
+		keys(t, found, path, v.object, false)
+	case optional[CheckHTTP]:
+		h := v.make()
+		keys(t, found, path, v.item(&h), false)
 	case optional[Settled]:
 		keys(t, found, path, v.item(new(Settled)), false)
 	case dict[string], dict[Secret]:
@@ -153,7 +158,7 @@ func scalarKind(t *testing.T, path string, c codec) string {
 	if strings.HasPrefix(want, "must be 1 to 63 letters") {
 		return "name"
 	}
-	if words := regexp.MustCompile(`^must be ([a-z]+(?:, [a-z]+)*) or ([a-z]+)$`).FindStringSubmatch(want); words != nil {
+	if words := regexp.MustCompile(`^must be ([A-Za-z]+(?:, [a-z]+)*) or ([A-Za-z]+)$`).FindStringSubmatch(want); words != nil {
 		return "`" + strings.ReplaceAll(words[1]+", "+words[2], ", ", "`, `") + "`"
 	}
 	return "string"

@@ -100,7 +100,10 @@ func backendSchema(b *Backend) object {
 func databasesSchema(p **Databases) codec {
 	fresh := func() Databases { return Databases{Old: defaultDatabase(), New: defaultDatabase()} }
 	return optional[Databases]{p: p, make: fresh, item: func(d *Databases) codec {
-		return section(need("old", databaseSchema(&d.Old)), need("new", databaseSchema(&d.New)))
+		return section(
+			opt("old", perhaps{&d.Old.DSN, databaseSchema(&d.Old)}),
+			opt("new", perhaps{&d.New.DSN, databaseSchema(&d.New)}),
+		)
 	}}
 }
 
@@ -109,5 +112,9 @@ func databaseSchema(d *Database) object {
 		need("dsn", dsn(&d.DSN)),
 		opt("max_connections", intOf(&d.MaxConnections, 1)),
 		opt("statement_timeout", durationOf(&d.StatementTimeout, time.Millisecond)),
-	).without("lag")
+		opt("lag", section(
+			opt("sql", anyString(&d.Lag.SQL)),
+			opt("max", durationOf(&d.Lag.Max, time.Millisecond)),
+		)),
+	)
 }

@@ -31,7 +31,8 @@ func checksSchema(p *[]Check) codec {
 						need("lag", durationOf(&s.Lag, time.Millisecond)),
 					)
 				}}),
-			).without("max_cost")
+				opt("max_cost", numberOf(&c.MaxCost, false)),
+			)
 		},
 	}
 }
@@ -45,7 +46,16 @@ func checkSideSchema(s *CheckSide) object {
 		opt("sql", sparse[string]{&s.SQL, someString(&s.SQL)}),
 		opt("column", sparse[string]{&s.Column, someString(&s.Column)}),
 		opt("schema", sparse[string]{&s.Schema, someString(&s.Schema)}),
-	).without("http", "value")
+		opt("http", optional[CheckHTTP]{p: &s.HTTP, make: defaultCheckHTTP, item: func(h *CheckHTTP) codec {
+			return section(
+				need("path", perhapsSecret(&h.Path)),
+				opt("method", oneOf(&h.Method, []string{"GET", "POST"})),
+				opt("headers", dict[string]{p: &h.Headers, key: settableHeader, item: func(s *string) codec { return perhapsSecret(s) }}),
+				opt("body", perhapsSecret(&h.Body)),
+			)
+		}}),
+		opt("value", sparse[string]{&s.Value, jsonPath(&s.Value)}),
+	)
 }
 
 func checkColumnSchema(k *CheckColumn) object {

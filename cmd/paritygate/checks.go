@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 	"time"
 
@@ -12,21 +13,24 @@ import (
 	"go.uber.org/zap"
 
 	"paritygate/compare/aggregate"
+	"paritygate/config"
 	"paritygate/internal/admin"
 	"paritygate/internal/cutover"
 	"paritygate/internal/evidence"
+	"paritygate/proxy"
 )
+
+// recheck is how long a check that failed waits until it is asked again.
+var recheck = []time.Duration{250 * time.Millisecond, time.Second, 4 * time.Second}
 
 // newRunner makes the runner of the configured checks. What the configuration does not say is in the options.
 func newRunner(c *compiled, o aggregate.Options) (*aggregate.Runner, error) {
 	d := c.config.Databases
-	o.Old = aggregate.Database{
-		DSN: d.Old.DSN.Reveal(), MaxConnections: d.Old.MaxConnections, StatementTimeout: d.Old.StatementTimeout,
+	if d == nil {
+		d = &config.Databases{}
 	}
-	o.New = aggregate.Database{
-		DSN: d.New.DSN.Reveal(), MaxConnections: d.New.MaxConnections, StatementTimeout: d.New.StatementTimeout,
-	}
-	o.Checks = c.checks
+	o.Old, o.New, o.OldEndpoint, o.NewEndpoint = database(d.Old), database(d.New), endpoint(c.old), endpoint(c.new)
+	o.Checks, o.Recheck = c.checks, recheck
 	return aggregate.New(o)
 }
 
@@ -43,6 +47,21 @@ func (p progress) Save(ctx context.Context, check string, state []byte) error {
 
 func (p progress) Clear(ctx context.Context, check string) error {
 	return p.store.ClearCheckProgress(ctx, check)
+}
+
+func database(d config.Database) aggregate.Database {
+	return aggregate.Database{
+		DSN: d.DSN.Reveal(), MaxConnections: d.MaxConnections, StatementTimeout: d.StatementTimeout,
+		Lag: aggregate.Lag{SQL: d.Lag.SQL, Max: d.Lag.Max},
+	}
+}
+
+// endpoint reaches a backend as the proxy does, but on a connection of its own, which no client's request waits for.
+func endpoint(b proxy.BackendOptions) aggregate.Endpoint {
+	return aggregate.Endpoint{
+		URL: b.URL, Header: b.Set, Timeout: b.Timeout,
+		Transport: &http.Transport{TLSClientConfig: b.TLS, ForceAttemptHTTP2: true, DisableKeepAlives: true},
+	}
 }
 
 func strictChecks(c *compiled) int {
@@ -249,4 +268,16 @@ func probeDatabases(ctx context.Context, c *compiled) (oldErr, newErr error) {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	return runner.Probe(ctx)
+}
+
+// databaseParts are the databases that are configured, by their names, with what probing them said.
+func databaseParts(c *compiled, oldErr, newErr error) map[string]error {
+	parts := map[string]error{}
+	if d := c.config.Databases; d != nil && d.Old.DSN != "" {
+		parts["databases.old"] = oldErr
+	}
+	if d := c.config.Databases; d != nil && d.New.DSN != "" {
+		parts["databases.new"] = newErr
+	}
+	return parts
 }

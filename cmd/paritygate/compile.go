@@ -51,6 +51,7 @@ func compile(c *config.Config) (*compiled, error) {
 	out.old = b.backend("backends.old", c.Backends.Old)
 	out.new = b.backend("backends.new", c.Backends.New)
 	out.redactor = b.redactor()
+	b.databases()
 	out.checks = b.checks()
 	b.certificate()
 	if len(b.problems) > 0 {

@@ -13,7 +13,7 @@ func (b *compiler) checks() []aggregate.Check {
 		check := aggregate.Check{
 			Name: k.Name, Type: aggregate.Type(k.Type), Old: sideOf(k.Old), New: sideOf(k.New), Tolerance: checkTolerance(k.Tolerance),
 			Every: k.Every, MaxAge: k.MaxAge, Strict: k.StrictAtCutover,
-			Limit: k.Limit, Key: k.Key, Pace: k.Pace, Tables: k.Tables, Rename: k.Rename,
+			MaxCost: k.MaxCost, Limit: k.Limit, Key: k.Key, Pace: k.Pace, Tables: k.Tables, Rename: k.Rename,
 		}
 		for _, c := range k.Columns {
 			column := aggregate.Column{Old: c.Old, New: c.New, Ignore: c.Ignore}
@@ -35,7 +35,24 @@ func (b *compiler) checks() []aggregate.Check {
 }
 
 func sideOf(s config.CheckSide) aggregate.Side {
-	return aggregate.Side{Table: s.Table, SQL: s.SQL, Column: s.Column, Schema: s.Schema}
+	out := aggregate.Side{Table: s.Table, SQL: s.SQL, Column: s.Column, Schema: s.Schema}
+	if h := s.HTTP; h != nil {
+		out.HTTP = &aggregate.HTTP{Path: h.Path, Method: h.Method, Header: h.Headers, Body: h.Body, Value: s.Value}
+	}
+	return out
+}
+
+// databases reports what is wrong with them and is no matter of the file's form.
+func (b *compiler) databases() {
+	d := b.c.Databases
+	if d == nil {
+		return
+	}
+	for side, lag := range map[string]config.DatabaseLag{"old": d.Old.Lag, "new": d.New.Lag} {
+		if err := (aggregate.Lag{SQL: lag.SQL, Max: lag.Max}).Validate(); err != nil {
+			b.problem("databases."+side+".lag.sql", "%v", err)
+		}
+	}
 }
 
 func checkTolerance(t config.CheckTolerance) aggregate.Tolerance {

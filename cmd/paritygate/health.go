@@ -53,8 +53,9 @@ func (h *health) probe(ctx context.Context) {
 	if h.program.checks != nil {
 		wait.Go(func() {
 			oldErr, newErr := h.program.checks.Probe(ctx)
-			h.note(ctx, "databases.old", oldErr)
-			h.note(ctx, "databases.new", newErr)
+			for part, err := range databaseParts(c, oldErr, newErr) {
+				h.note(ctx, part, err)
+			}
 		})
 	}
 	wait.Wait()

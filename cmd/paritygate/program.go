@@ -128,9 +128,7 @@ func (p *Program) openMachine(ctx context.Context, c *compiled) error {
 		HoldMax:  c.config.Cutover.Hold.Max, DrainMax: c.config.Cutover.Drain, RollbackDrain: c.config.Rollback.Drain,
 		Logger: p.log, RolledBack: p.rolledBack, WritesOnNew: p.store.WritesOnNew(),
 	}
-	if c.config.Databases != nil {
-		o.Strict = p.strictChecks // a reload may make a check strict
-	}
+	o.Strict = p.strictChecks // a reload may make a check strict
 	machine, err := cutover.Open(ctx, o)
 	if err != nil {
 		return err
@@ -141,9 +139,6 @@ func (p *Program) openMachine(ctx context.Context, c *compiled) error {
 }
 
 func (p *Program) openChecks(_ context.Context, c *compiled) error {
-	if c.config.Databases == nil {
-		return nil
-	}
 	runner, err := newRunner(c, aggregate.Options{
 		Registerer: p.registry, Report: p.checked, Resting: p.standsStill, Progress: progress{p.store},
 	})

@@ -62,7 +62,7 @@ func newValidate(o *options) *cobra.Command {
 			return nil
 		},
 	}
-	cmd.Flags().BoolVar(&probe, "probe", false, "also reach both backends and both databases")
+	cmd.Flags().BoolVar(&probe, "probe", false, "also reach both backends and the databases")
 	return cmd
 }
 
@@ -94,7 +94,12 @@ func probeAll(ctx context.Context, o *options, c *compiled) error {
 	}
 	if c.config.Databases != nil {
 		oldErr, newErr := probeDatabases(ctx, c)
-		found = append(found, finding{"databases.old", oldErr}, finding{"databases.new", newErr})
+		parts := databaseParts(c, oldErr, newErr)
+		for _, part := range []string{"databases.old", "databases.new"} {
+			if err, configured := parts[part]; configured {
+				found = append(found, finding{part, err})
+			}
+		}
 	}
 	var failed []error
 	for _, f := range found {

@@ -205,7 +205,9 @@ func TestBrokenEndpoints(t *testing.T) {
 // failing is a transport that fails with these words.
 type failing string
 
-func (f failing) RoundTrip(*http.Request) (*http.Response, error) { return nil, fmt.Errorf("%s", string(f)) }
+func (f failing) RoundTrip(*http.Request) (*http.Response, error) {
+	return nil, fmt.Errorf("%s", string(f))
+}
 
 func TestEndpointsNeedNoDatabase(t *testing.T) {
 	check := web(aggregate.Count, "$.n", "")
@@ -254,7 +256,10 @@ func TestEndpointsAreRefusedAtLoad(t *testing.T) {
 		{"several places", func(c *aggregate.Check) { c.Old.HTTP.Value = "$.a[*]" }, "old: value: path \"$.a[*]\": must name one place"},
 		{"no value", func(c *aggregate.Check) { c.Old.HTTP.Value = "" }, "old: value: path"},
 		{"sql too", func(c *aggregate.Check) { c.Old.SQL = "SELECT 1" }, "old: give http, or a table or sql, not both"},
-		{"settled", func(c *aggregate.Check) { c.Settled = &aggregate.Settled{Lag: time.Second}; c.New.SQL = "SELECT {settled}" }, "old: http: path or body must have {settled}"},
+		{"settled", func(c *aggregate.Check) {
+			c.Settled = &aggregate.Settled{Lag: time.Second}
+			c.New.SQL = "SELECT {settled}"
+		}, "old: http: path or body must have {settled}"},
 		{"cost", func(c *aggregate.Check) { c.MaxCost = -1 }, "max_cost: must be a number, 0 or more"},
 	}
 	for _, test := range tests {
