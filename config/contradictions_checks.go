@@ -24,8 +24,8 @@ var checkForms = map[string]checkForm{
 	Distribution: {sides: [][]string{{"sql"}, {"table", "column"}, overHTTP}, keys: []string{"columns", "settled"}},
 	Rows:         {sides: [][]string{{"sql"}, overHTTP}, keys: []string{"key", "columns", "settled"}, exact: true},
 	Checksum:     {sides: [][]string{{"table"}}, keys: []string{"key", "columns", "pace", "settled"}, exact: true},
-	Schema:       {sides: [][]string{{"schema"}}, keys: []string{"tables", "rename"}, none: true},
-	Sequences:    {sides: [][]string{{"schema"}}, keys: []string{"tables", "rename"}, none: true},
+	Schema:       {sides: [][]string{{"schema"}}, keys: []string{"tables", "rename"}, none: true, exact: true},
+	Sequences:    {sides: [][]string{{"schema"}}, keys: []string{"tables", "rename"}, none: true, exact: true},
 }
 
 // keysOfSides are all that a side may have, in the order of the reference.

@@ -6,10 +6,10 @@ func checksSchema(p *[]Check) codec {
 	return listOf[Check]{
 		p: p, make: defaultCheck, key: func(c *Check) string { return c.Name }, in: "name",
 		item: func(c *Check) codec {
-			later := []string{Schema, Sequences}
+			later := []string{Sequences}
 			return section(
 				need("name", name(&c.Name)),
-				need("type", oneOf(&c.Type, []string{Count, Scalar, Ratio, Top, Distribution, Rows, Checksum}, later...)),
+				need("type", oneOf(&c.Type, []string{Count, Scalar, Ratio, Top, Distribution, Rows, Checksum, Schema}, later...)),
 				opt("old", checkSideSchema(&c.Old)),
 				opt("new", checkSideSchema(&c.New)),
 				opt("tolerance", toleranceSchema(&c.Tolerance)),

@@ -20,10 +20,11 @@ var inquiries = map[Type]func(c *Check) (inquiry, error){
 	Top:          newTop,
 	Rows:         newRows,
 	Checksum:     newChecksum,
+	Schema:       newSchema,
 }
 
 // Types lists every type of check.
-var Types = []Type{Count, Scalar, Ratio, Top, Distribution, Rows, Checksum}
+var Types = []Type{Count, Scalar, Ratio, Top, Distribution, Rows, Checksum, Schema}
 
 // source is a side while it is asked: a database within a transaction.
 type source interface {

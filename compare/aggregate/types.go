@@ -21,6 +21,7 @@ const (
 	Ratio        Type = "ratio"        // a statement that gives a numerator and a denominator
 	Top          Type = "top"          // the leading keys of a ranking and their values
 	Distribution Type = "distribution" // the rows per value of a column, or a statement that gives buckets and their counts
+	Schema       Type = "schema"       // what two schemas are made of
 	Rows         Type = "rows"         // a statement that gives some rows, which are joined by a key
 	Checksum     Type = "checksum"     // all rows of a table, by ranges of the key
 )
@@ -196,7 +197,7 @@ type Difference struct {
 	// Key names the place within the check; empty for a check of one value.
 	Key  string       `json:"key"`
 	Kind compare.Kind `json:"kind"`
-	// Class says what a structural finding is; empty for a difference of values.
+	// Class is what a schema or sequences check found: missing, narrower, differs or behind. Empty for the other types.
 	Class    string   `json:"class,omitempty"`
 	Old      *string  `json:"old"`
 	New      *string  `json:"new"`
