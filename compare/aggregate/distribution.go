@@ -43,10 +43,11 @@ func (c *distribution) measure(ctx context.Context, both *pair, r *Result) error
 // buckets does not matter.
 func judgeDistribution(r *Result, t bounds, found [2][]entry) {
 	buckets := unite(found)
+	var shown [2]string
 	for i := range found {
-		s := counted(len(found[i]), "bucket", "buckets") + ", " + saidTotal(total(found[i]))
-		*[]**string{&r.Old, &r.New}[i] = &s
+		shown[i] = counted(len(found[i]), "bucket", "buckets") + ", " + saidTotal(total(found[i]))
 	}
+	r.Old, r.New = &shown[0], &shown[1]
 	filled, known := false, 0
 	for _, b := range buckets {
 		b.finding = b.judgeCount(t)
@@ -72,7 +73,7 @@ func judgeDistribution(r *Result, t bounds, found [2][]entry) {
 	variation := saidVariation(found)
 	switch {
 	case len(failed) > 0:
-		r.Verdict, r.Variance = Fail, &failed[0].variance
+		r.Verdict, r.Variance = Fail, &buckets[0].variance
 		r.Reason = fmt.Sprintf("%s of %d differ by more than is allowed, the worst is bucket %s; %s.",
 			counted(len(failed), "bucket", "buckets"), len(buckets), failed[0].said(), variation)
 	case doubtful >= 0:

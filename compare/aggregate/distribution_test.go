@@ -3,6 +3,7 @@ package aggregate_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"paritygate/compare/aggregate"
 )
@@ -38,6 +39,10 @@ func TestDistribution(t *testing.T) {
 		{"missing in old", books, books + ", ('film', 7)", onePercent, false, aggregate.Fail, 1, "film", `bucket "film": old has none and new has 7`},
 		{"missing is 0", books, books + ", ('film', 0)", aggregate.Tolerance{}, false, aggregate.Pass, 0, "", "no difference"},
 		{"missing, allowed", books + ", ('film', 7)", books, aggregate.Tolerance{Absolute: "7"}, false, aggregate.Pass, 1, "", "within what is allowed"},
+		{
+			"the worst is allowed, another is not", "('a', 0), ('b', 100)", "('a', 3), ('b', 110)", aggregate.Tolerance{Absolute: "5"}, false, aggregate.Fail, 1,
+			"b", `1 bucket of 2 differ by more than is allowed, the worst is bucket "b"`,
+		},
 		{"renamed", books, "('books', 400), ('Music', 600)", onePercent, false, aggregate.Fail, 1, "Music music", `2 buckets of 3`},
 		{"the larger of two missing first", books + ", ('a', 1), ('b', 2)", books, onePercent, false, aggregate.Fail, 1, "b a", ""},
 		{"numbers by value", "(1, 5), (20, 5)", "(1.0, 5), (2e1, 5)", aggregate.Tolerance{}, false, aggregate.Pass, 0, "", "no difference"},
@@ -103,16 +108,22 @@ func TestDistributionOfTable(t *testing.T) {
 	shelves.Name, shelves.Old.Column, shelves.New.Column = "shelves", "Shelf", "shelf"
 	many := kinds
 	many.Name, many.Old, many.New.Column = "many", aggregate.Side{SQL: "SELECT i, 1 FROM generate_series(1, 10001) i"}, "id"
+	settled := kinds
+	settled.Name, settled.Settled = "settled", &aggregate.Settled{Column: "at", Lag: time.Minute}
 	gone := kinds
 	gone.Name, gone.New.Column = "gone", "Classification"
-	r := start(t, aggregate.Options{Checks: []aggregate.Check{kinds, shelves, many, gone}})
+	r := start(t, aggregate.Options{Checks: []aggregate.Check{kinds, shelves, many, settled, gone}})
 	verifySeveral(t, runNow(t, r, "kinds", aggregate.Mode{}), aggregate.Pass, 0, "", "Both sides have 4 buckets, 1,000 in all")
 	verifySeveral(t, runNow(t, r, "shelves", aggregate.Mode{}), aggregate.Pass, 0, "", "Both sides have 3 buckets")
 	verifySeveral(t, runNow(t, r, "many", aggregate.Mode{}), aggregate.Inconclusive, -1, "",
 		"old: the statement gives more rows than such a check may have, 10000: group into fewer buckets")
 	verifySeveral(t, runNow(t, r, "gone", aggregate.Mode{}), aggregate.Inconclusive, -1, "", `column "Classification" does not exist`)
 
-	change(t, "shop_new", "UPDATE shop.artifacts SET classification = '' WHERE id = 3") // NULL until then
+	change(t, "shop_new", "ALTER TABLE shop.artifacts ADD at timestamptz; INSERT INTO shop.artifacts VALUES (1001, 'tool', 1, now())")
+	change(t, "shop_old", "ALTER TABLE products ADD at timestamptz")
+	verifySeveral(t, runNow(t, r, "kinds", aggregate.Mode{}), aggregate.Fail, 1.0/251, "tool", `the worst is bucket "tool": old has 250 and new has 251 (1 apart, 0.398 %)`)
+	verifySeveral(t, runNow(t, r, "settled", aggregate.Mode{}), aggregate.Pass, 0, "", "no difference")
+	change(t, "shop_new", "DELETE FROM shop.artifacts WHERE at IS NOT NULL; UPDATE shop.artifacts SET classification = '' WHERE id = 3") // NULL until then
 	got := runNow(t, r, "kinds", aggregate.Mode{})
 	verifySeveral(t, got, aggregate.Fail, 1.0/250, `NULL ""`, `the worst is bucket NULL: old has 250 and new has 249 (1 apart, 0.4 %)`)
 }

@@ -133,3 +133,32 @@ func ten(first string) string {
 	}
 	return strings.Join(values, ", ")
 }
+
+func TestChecksOfSeveralValuesAreRefused(t *testing.T) {
+	ask := aggregate.Side{SQL: "SELECT 1, 2"}
+	tests := []struct {
+		name  string
+		check aggregate.Check
+		want  string
+	}{
+		{"too many keys", aggregate.Check{Type: aggregate.Top, Old: ask, New: ask, Limit: 10_001}, "limit: must be 1 to 10,000"},
+		{"fewer than none", aggregate.Check{Type: aggregate.Top, Old: ask, New: ask, Limit: -1}, "limit: must be 1 to 10,000"},
+		{"an overlap above all", aggregate.Check{Type: aggregate.Top, Old: ask, New: ask, Tolerance: aggregate.Tolerance{Overlap: "1.01"}}, "tolerance.overlap: must be at most 1"},
+		{"a negative overlap", aggregate.Check{Type: aggregate.Top, Old: ask, New: ask, Tolerance: aggregate.Tolerance{Overlap: "-1"}}, "tolerance.overlap: must be a decimal"},
+		{"NaN", aggregate.Check{Type: aggregate.Ratio, Old: ask, New: ask, Tolerance: aggregate.Tolerance{Relative: "NaN"}}, "tolerance.relative: must be a decimal"},
+		{"a write", aggregate.Check{Type: aggregate.Top, Old: ask, New: aggregate.Side{SQL: "DELETE FROM a"}}, "new: sql: want one query"},
+		{"a ranking of a table", aggregate.Check{Type: aggregate.Top, Old: ask, New: aggregate.Side{Table: "a"}}, "new: a check of type top needs sql"},
+		{"nothing", aggregate.Check{Type: aggregate.Ratio, Old: ask}, "new: give sql"},
+		{"no buckets", aggregate.Check{Type: aggregate.Distribution, Old: ask}, "new: give a table and its column, or sql"},
+		{"no column", aggregate.Check{Type: aggregate.Distribution, Old: ask, New: aggregate.Side{Table: "a"}}, "new: give the column of the table"},
+		{"no name of a column", aggregate.Check{Type: aggregate.Distribution, Old: ask, New: aggregate.Side{Table: "a", Column: "a\x00"}}, `new: column "a\x00": not valid text`},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			test.check.Name = "a"
+			if err := test.check.Validate(); err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("%v, want %q", err, test.want)
+			}
+		})
+	}
+}
