@@ -124,8 +124,8 @@ func (b *place) isBlank() bool {
 // total is the sum of the counts, nil if one of them is no number.
 func total(found []entry) *big.Rat {
 	sum := new(big.Rat)
-	for _, e := range found {
-		x, ok := e.value.rational()
+	for i := range found {
+		x, ok := found[i].rational()
 		if !ok {
 			return nil
 		}
@@ -150,12 +150,12 @@ func variation(found [2][]entry) *big.Rat {
 		if sum == nil || sum.Sign() <= 0 {
 			return nil
 		}
-		for _, e := range found[i] {
-			x, _ := e.value.rational()
+		for j := range found[i] {
+			x, _ := found[i][j].rational()
 			if x.Sign() < 0 {
 				return nil
 			}
-			shares[i][e.id] = x.Quo(x, sum)
+			shares[i][found[i][j].id] = new(big.Rat).Quo(x, sum)
 		}
 	}
 	distance := new(big.Rat)

@@ -2,6 +2,7 @@ package aggregate
 
 import (
 	"fmt"
+	"math/big"
 	"strconv"
 	"strings"
 	"unicode"
@@ -12,6 +13,16 @@ type entry struct {
 	id    string // equal keys have the same, on both sides
 	key   string // for people
 	value value
+
+	number *big.Rat // the value, once it was asked for; see rational
+}
+
+// rational is the number that the value is, which must not be changed.
+func (e *entry) rational() (*big.Rat, bool) {
+	if e.number == nil {
+		e.number, _ = e.value.rational()
+	}
+	return e.number, e.number != nil
 }
 
 // entries takes the rows of both sides apart. What they give of different types is compared as the types' values are.

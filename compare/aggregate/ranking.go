@@ -32,7 +32,7 @@ func rank(found []entry, limit int, cut, all bool) (*ranking, error) {
 		r.direction = -1
 	case all:
 		r.direction = 1
-		slices.SortStableFunc(r.entries, func(a, b entry) int { return compareRank(b.value, a.value) })
+		sortRanks(r.entries)
 	default:
 		return nil, errNotRanked
 	}
@@ -41,7 +41,7 @@ func rank(found []entry, limit int, cut, all bool) (*ranking, error) {
 	}
 	r.first = min(limit, len(r.entries))
 	r.leading = r.first
-	for r.leading > 0 && r.leading < len(r.entries) && compareRank(r.entries[r.leading].value, r.entries[r.first-1].value) == 0 {
+	for r.leading > 0 && r.leading < len(r.entries) && compareRank(&r.entries[r.leading], &r.entries[r.first-1]) == 0 {
 		r.leading++
 	}
 	return r, nil
@@ -50,7 +50,8 @@ func rank(found []entry, limit int, cut, all bool) (*ranking, error) {
 // mayFollow says whether a key with the value may stand behind all that is known of a ranking that is cut, in the direction
 // that its values have.
 func (r *ranking) mayFollow(t bounds, v value, direction int) bool {
-	last := r.entries[len(r.entries)-1].value
+	end := &r.entries[len(r.entries)-1]
+	last := end.value
 	switch {
 	case last.null && !r.entries[0].value.null: // nothing but NULL can follow
 		return v.null
@@ -59,7 +60,7 @@ func (r *ranking) mayFollow(t bounds, v value, direction int) bool {
 	case compareValues(t, v, last).verdict == Pass:
 		return true
 	}
-	return compareRank(v, last)*direction < 0
+	return compareRank(&entry{value: v}, end)*direction < 0
 }
 
 // ranks are the places that each entry could have, entries of one value being in any order among themselves.
@@ -67,7 +68,7 @@ func (r *ranking) ranks() [][2]int {
 	out := make([][2]int, len(r.entries))
 	for from := 0; from < len(out); {
 		to := from + 1
-		for to < len(out) && compareRank(r.entries[from].value, r.entries[to].value) == 0 {
+		for to < len(out) && compareRank(&r.entries[from], &r.entries[to]) == 0 {
 			to++
 		}
 		for i := from; i < to; i++ {
@@ -99,23 +100,28 @@ func ordered(found []entry) (up, down bool) {
 		if isNull(found[i]) {
 			return false, false
 		}
-		c := compareRank(found[i-1].value, found[i].value)
+		c := compareRank(&found[i-1], &found[i])
 		up, down = up && c <= 0, down && c >= 0
 	}
 	return up, down
 }
 
 // compareRank orders values as PostgreSQL does: −∞, the numbers, +∞, NaN, NULL. Texts are only equal, or not.
-func compareRank(a, b value) int {
+func compareRank(a, b *entry) int {
 	x, xOK := a.rational()
 	y, yOK := b.rational()
 	if xOK && yOK {
 		return x.Cmp(y)
 	}
-	if c := cmp.Compare(class(a), class(b)); c != 0 {
-		return c
+	return cmp.Or(cmp.Compare(class(a.value), class(b.value)), cmp.Compare(a.value.text, b.value.text))
+}
+
+// sortRanks puts the largest value first, and leaves equal ones in their order.
+func sortRanks(found []entry) {
+	for i := range found {
+		found[i].rational() // once, before they are copied to and fro
 	}
-	return cmp.Compare(a.text, b.text)
+	slices.SortStableFunc(found, func(a, b entry) int { return compareRank(&b, &a) })
 }
 
 func class(v value) int {
