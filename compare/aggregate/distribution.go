@@ -93,19 +93,19 @@ func judgeDistribution(r *Result, t bounds, found [2][]entry) {
 }
 
 // judgeCount compares the two counts; a missing one is 0.
-func (b *place) judgeCount(t bounds) finding {
+func (p *place) judgeCount(t bounds) finding {
 	switch {
-	case b.values[0] == nil:
-		return compareMissing(t, *b.values[1], compare.KindExtra)
-	case b.values[1] == nil:
-		return compareMissing(t, *b.values[0], compare.KindMissing)
+	case p.values[0] == nil:
+		return compareMissing(t, *p.values[1], compare.KindExtra)
+	case p.values[1] == nil:
+		return compareMissing(t, *p.values[0], compare.KindMissing)
 	}
-	return compareQuantities(t, *b.values[0], *b.values[1])
+	return compareQuantities(t, *p.values[0], *p.values[1])
 }
 
 // isZero says whether neither side has anything in the bucket.
-func (b *place) isZero() bool {
-	for _, v := range b.values {
+func (p *place) isZero() bool {
+	for _, v := range p.values {
 		if v == nil {
 			continue
 		}
@@ -117,8 +117,8 @@ func (b *place) isZero() bool {
 }
 
 // isBlank says whether both sides have NULL.
-func (b *place) isBlank() bool {
-	return b.values[0] != nil && b.values[1] != nil && b.values[0].null && b.values[1].null
+func (p *place) isBlank() bool {
+	return p.values[0] != nil && p.values[1] != nil && p.values[0].null && p.values[1].null
 }
 
 // total is the sum of the counts, nil if one of them is no number.

@@ -22,7 +22,9 @@ func TestDistribution(t *testing.T) {
 		reason    string
 	}{
 		{
-			"the same in another order", books, "('music', 600.0), ('books', 400)", aggregate.Tolerance{}, false, aggregate.Pass, 0, "",
+			"the same in another order", books, "('music', 600.0), ('books', 400)",
+			aggregate.Tolerance{},
+			false, aggregate.Pass, 0, "",
 			"Both sides have 2 buckets, 1,000 in all, and the same in each: no difference.",
 		},
 		{
@@ -40,7 +42,9 @@ func TestDistribution(t *testing.T) {
 		{"missing is 0", books, books + ", ('film', 0)", aggregate.Tolerance{}, false, aggregate.Pass, 0, "", "no difference"},
 		{"missing, allowed", books + ", ('film', 7)", books, aggregate.Tolerance{Absolute: "7"}, false, aggregate.Pass, 1, "", "within what is allowed"},
 		{
-			"the worst is allowed, another is not", "('a', 0), ('b', 100)", "('a', 3), ('b', 110)", aggregate.Tolerance{Absolute: "5"}, false, aggregate.Fail, 1,
+			"the worst is allowed, another is not", "('a', 0), ('b', 100)", "('a', 3), ('b', 110)",
+			aggregate.Tolerance{Absolute: "5"},
+			false, aggregate.Fail, 1,
 			"b", `1 bucket of 2 differ by more than is allowed, the worst is bucket "b"`,
 		},
 		{"renamed", books, "('books', 400), ('Music', 600)", onePercent, false, aggregate.Fail, 1, "Music music", `2 buckets of 3`},
@@ -51,7 +55,9 @@ func TestDistribution(t *testing.T) {
 		{"padding has no meaning", "('a'::char(9), 5)", "('a'::text, 5)", aggregate.Tolerance{}, false, aggregate.Pass, 0, "", "no difference"},
 		{"a blank has", "('a ', 5)", "('a', 5)", aggregate.Tolerance{}, false, aggregate.Fail, 1, `"a " a`, ""},
 		{
-			"NULL and empty and its name", "(NULL, 5), ('', 6), ('NULL', 7)", "('NULL', 7), (NULL, 5), ('', 8)", aggregate.Tolerance{}, false, aggregate.Fail, 0.25,
+			"NULL and empty and its name", "(NULL, 5), ('', 6), ('NULL', 7)", "('NULL', 7), (NULL, 5), ('', 8)",
+			aggregate.Tolerance{},
+			false, aggregate.Fail, 0.25,
 			`""`, `bucket "": old has 6`,
 		},
 		{"booleans", "(true, 5), (false, 6)", "('f', 6), ('true', 5)", aggregate.Tolerance{}, false, aggregate.Pass, 0, "", ""},

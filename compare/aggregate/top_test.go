@@ -55,7 +55,9 @@ func TestTop(t *testing.T) {
 		},
 		{"close at the border, strict", "('a', 100), ('b', 50.1), ('c', 50)", "('a', 100), ('c', 50.2), ('b', 50)", 2, onePercent, true, aggregate.Fail, 0.2 / 50.2, "c b", ""},
 		{
-			"cut at a tie", "SELECT * FROM (VALUES ('a', 9), ('b', 5)) v LIMIT 2", "SELECT * FROM (VALUES ('a', 9), ('c', 5)) v LIMIT 2", 2, aggregate.Tolerance{}, false,
+			"cut at a tie", "SELECT * FROM (VALUES ('a', 9), ('b', 5)) v LIMIT 2", "SELECT * FROM (VALUES ('a', 9), ('c', 5)) v LIMIT 2", 2,
+			aggregate.Tolerance{},
+			false,
 			aggregate.Pass, 0, "", "of these, 2 may stand at the border of one side behind the last row that was read",
 		},
 		{
@@ -63,11 +65,15 @@ func TestTop(t *testing.T) {
 			aggregate.Fail, 1, "b", `"b": old has 6 and new has none`,
 		},
 		{
-			"cut before the limit", "SELECT * FROM (VALUES ('a', 9), ('b', 5)) v LIMIT 2", "SELECT * FROM (VALUES ('a', 9), ('c', 5)) v LIMIT 2", 0, aggregate.Tolerance{}, false,
+			"cut before the limit", "SELECT * FROM (VALUES ('a', 9), ('b', 5)) v LIMIT 2", "SELECT * FROM (VALUES ('a', 9), ('c', 5)) v LIMIT 2", 0,
+			aggregate.Tolerance{},
+			false,
 			aggregate.Pass, 0, "", "The leading 2 keys",
 		},
 		{
-			"not cut", "SELECT * FROM (VALUES ('a', 9), ('b', 5)) v LIMIT 3", "SELECT * FROM (VALUES ('a', 9), ('c', 5)) v LIMIT 3", 3, aggregate.Tolerance{}, false,
+			"not cut", "SELECT * FROM (VALUES ('a', 9), ('b', 5)) v LIMIT 3", "SELECT * FROM (VALUES ('a', 9), ('c', 5)) v LIMIT 3", 3,
+			aggregate.Tolerance{},
+			false,
 			aggregate.Fail, 1, "b c", "",
 		},
 		{
