@@ -123,6 +123,7 @@ func resultOf(r aggregate.Result) evidence.CheckResult {
 	return evidence.CheckResult{
 		Name: r.Name, Type: string(r.Type), Verdict: string(r.Verdict), Variance: r.Variance, Old: r.Old, New: r.New,
 		Tolerance: tolerance, Differences: differences, Dropped: r.Dropped, At: &at, DurationSeconds: r.Duration.Seconds(), Reason: r.Reason,
+		Attempts: r.Attempts, Lagged: r.Lagged,
 		History: []evidence.CheckRun{{At: at, Verdict: string(r.Verdict), Variance: r.Variance}},
 	}
 }

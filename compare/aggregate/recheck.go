@@ -8,15 +8,12 @@ import (
 )
 
 // settleDown asks again, some time later, a check that failed: what one side did not have yet it may have by then. The first
-// asking that passes is the result; without one the last failure is. Between two askings no connection is held.
+// asking that passes is the result; without one the last failure is. Between two askings no connection
+// is held, and other checks have their turn.
 func (r *Runner) settleDown(ctx context.Context, p *plan, first Result, t *turn) Result {
 	last := first
 	for n, delay := range r.recheck {
-		timer := time.NewTimer(delay)
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
+		if t.pause(ctx, delay) != nil {
 			return last
 		}
 		again := r.measure(ctx, p, false, t)

@@ -43,7 +43,7 @@ func TestReads(t *testing.T) {
 		{"/v1/mismatches/m-1041", `"old":{"status":200,"duration_seconds":0.018,"headers":{"Cache-Control":["max-age=60"]`},
 		{"/v1/mismatches/m-1041", `"body":"{\"id\":4711,`},
 		{"/v1/mismatches/m-1022", `"body":"/9j/4A==","encoding":"base64"`},
-		{"/v1/checks", `{"checks":[{"name":"datasets","type":"count","verdict":"pass","variance":0.0004,"old":"1204511","new":"1204029","tolerance":{},"differences":[],"dropped":0,"at":"2026-11-21T08:00:00Z","duration_seconds":0.412,"reason":"within 1 %","history":[]}`},
+		{"/v1/checks", `{"checks":[{"name":"datasets","type":"count","verdict":"pass","variance":0.0004,"old":"1204511","new":"1204029","tolerance":{},"differences":[],"dropped":0,"at":"2026-11-21T08:00:00Z","duration_seconds":0.412,"attempts":0,"lagged":false,"reason":"within 1 %","history":[]}`},
 		{"/v1/checks", `"differences":[{"key":"EUR","kind":"value","old":"88120.40","new":"86269.87","variance":0.021}],"dropped":3,`},
 		{"/v1/checks", `{"at":"2026-11-21T08:00:00Z","verdict":"pass","variance":0},`},
 		{"/v1/checks", `{"name":"tags","type":"count","verdict":"inconclusive","variance":null,"old":null,"new":null,"tolerance":{},"differences":[],"dropped":0,"at":null`},

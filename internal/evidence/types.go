@@ -172,7 +172,10 @@ type CheckResult struct {
 	Dropped         int               `json:"dropped"`
 	At              *time.Time        `json:"at"` // nil: never run
 	DurationSeconds float64           `json:"duration_seconds"`
-	Reason          string            `json:"reason"`
+	// Attempts is how often both sides were asked. Lagged says of a pass that they did not agree at first.
+	Attempts int    `json:"attempts"`
+	Lagged   bool   `json:"lagged"`
+	Reason   string `json:"reason"`
 	// History are the latest runs, the oldest first. SaveCheck does not keep it: it is made of what was saved.
 	History []CheckRun `json:"history"`
 }
