@@ -21,7 +21,7 @@ import (
 )
 
 // recheck is how long a check that failed waits until it is asked again.
-var recheck = []time.Duration{250 * time.Millisecond, time.Second, 4 * time.Second}
+var recheck = []time.Duration{250 * time.Millisecond, time.Second}
 
 // newRunner makes the runner of the configured checks. What the configuration does not say is in the options.
 func newRunner(c *compiled, o aggregate.Options) (*aggregate.Runner, error) {
