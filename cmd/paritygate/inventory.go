@@ -58,7 +58,7 @@ sent only reads, within a read-only transaction.`,
 	}
 	flags.StringVar(&t.out, "out", "migration-inventory.md", "write to this `FILE`, and the JSON to the one of the same name that ends in .json")
 	flags.BoolVar(&t.exact, "exact", false, "count the rows of every table; without it large ones have the server's estimate")
-	flags.BoolVar(&t.force, "force", false, "write over files that are there")
+	flags.BoolVar(&t.force, "force", false, "write over files that somebody edited, or that are no inventory")
 	return cmd
 }
 
@@ -66,10 +66,8 @@ func (t *taking) run(ctx context.Context) error {
 	base := strings.TrimSuffix(strings.TrimSuffix(t.out, ".md"), ".json")
 	files := []string{base + ".md", base + ".json"}
 	for _, name := range files {
-		if _, err := os.Lstat(name); err == nil && !t.force {
-			return exit(exitRefused, "%s is there already, and was left as it is; --force writes over it, --out names another", name)
-		} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("write %s: %w", name, cause(err))
+		if err := t.mayReplace(name); err != nil {
+			return err
 		}
 	}
 	if err := t.databases(); err != nil {
@@ -89,16 +87,45 @@ func (t *taking) run(ctx context.Context) error {
 		types = append(types, string(kind))
 	}
 	found := inventory.Make(time.Now(), t.sides[0].read, t.sides[1].read, types)
-	encoded, err := json.MarshalIndent(found, "", "  ")
+	encoded, err := encodeInventory(found)
 	if err != nil {
-		return fmt.Errorf("write the inventory as JSON: %w", err)
+		return err
 	}
-	for i, data := range [][]byte{[]byte(found.Markdown()), append(encoded, '\n')} {
+	for i, data := range [][]byte{[]byte(found.Markdown()), encoded} {
 		if err := replaceFile(files[i], bytes.NewReader(data)); err != nil {
 			return fmt.Errorf("write the inventory to %s: %w", files[i], cause(err))
 		}
 	}
 	return t.o.print(found, func(p *printer) { printInventory(p, found, files) })
+}
+
+// mayReplace refuses a file that somebody else wrote, or edited: what is lost of an untouched inventory is made anew.
+func (t *taking) mayReplace(name string) error {
+	data, err := os.ReadFile(name) // #nosec G304 -- the operator names the file
+	switch {
+	case errors.Is(err, fs.ErrNotExist), t.force:
+		return nil
+	case err != nil:
+		return fmt.Errorf("write %s: %w", name, cause(err))
+	case strings.HasSuffix(name, ".md") && inventory.Untouched(string(data)):
+		return nil
+	case strings.HasSuffix(name, ".json"):
+		var before inventory.Inventory
+		if json.Unmarshal(data, &before) == nil {
+			if again, err := encodeInventory(&before); err == nil && bytes.Equal(again, data) {
+				return nil
+			}
+		}
+	}
+	return exit(exitRefused, "%s is there already, is no inventory as it was written, and was left as it is; --force writes over it, --out names another", name)
+}
+
+func encodeInventory(i *inventory.Inventory) ([]byte, error) {
+	encoded, err := json.MarshalIndent(i, "", "  ")
+	if err != nil {
+		return nil, fmt.Errorf("write the inventory as JSON: %w", err)
+	}
+	return append(encoded, '\n'), nil
 }
 
 // databases decides what is read: what the flags name, else what the configuration has, else what the usual variables hold.
@@ -186,7 +213,14 @@ func printInventory(p *printer, i *inventory.Inventory, files []string) {
 			paired++
 		}
 	}
-	p.linef("tables: %d matched by name, %d proposed by similarity, %d only on old, %d only on new", paired, proposed, onlyOld, onlyNew)
+	switch {
+	case i.New == nil:
+		p.linef("tables: %d on old; new was not read", onlyOld)
+	case i.Old == nil:
+		p.linef("tables: %d on new; old was not read", onlyNew)
+	default:
+		p.linef("tables: %d matched by name, %d proposed by similarity, %d only on old, %d only on new", paired, proposed, onlyOld, onlyNew)
+	}
 	if i.Checks != "" {
 		p.linef("checks: %d drafted", strings.Count(i.Checks, "\n  - name: "))
 	}

@@ -109,7 +109,7 @@ func (d *draft) table(p *TablePair) {
 	if d.check("count-"+name, "count") {
 		d.out.WriteString(sides + "    tolerance: {relative: 1%}              # the two sides may be synced at different moments\n    strict_at_cutover: true\n")
 	}
-	if p.sameKeys() && d.check("data-"+name, "checksum") {
+	if p.sameKeys() && p.sayable() && d.check("data-"+name, "checksum") {
 		d.out.WriteString(sides)
 		d.columns(p)
 		d.out.WriteString("    every: 6h\n    max_age: 24h                         # it reads the whole table\n")
@@ -152,20 +152,34 @@ func (p *TablePair) sameKeys() bool {
 	return true
 }
 
-// columns writes those that are called otherwise on new, and leaves out those that only old has.
+// columns writes those that are called otherwise on new, and leaves out those that one side alone has.
 func (d *draft) columns(p *TablePair) {
 	head := "    columns:\n"
 	for _, c := range p.Columns {
 		switch {
-		case c.Old == nil || c.New != nil && c.Old.Name == c.New.Name:
-			continue
 		case c.New == nil:
 			fmt.Fprintf(&d.out, "%s      - {old: %s, ignore: true}   # new has no such column\n", head, quoted(c.Old.Name))
-		default:
+		case c.Old == nil:
+			fmt.Fprintf(&d.out, "%s      - {old: %s, ignore: true}   # old has no such column\n", head, quoted(c.New.Name))
+		case c.Old.Name != c.New.Name:
 			fmt.Fprintf(&d.out, "%s      - {old: %s, new: %s}\n", head, quoted(c.Old.Name), quoted(c.New.Name))
+		default:
+			continue
 		}
 		head = ""
 	}
+}
+
+// sayable reports whether the columns can be told apart by the names that a check uses: a column that only new has must not be
+// called as one of old's.
+func (p *TablePair) sayable() bool {
+	olds := map[string]bool{}
+	for _, c := range p.Columns {
+		if c.Old != nil {
+			olds[c.Old.Name] = true
+		}
+	}
+	return !slices.ContainsFunc(p.Columns, func(c ColumnPair) bool { return c.Old == nil && olds[c.New.Name] })
 }
 
 // few reports whether the column has so few values that they can be counted one by one.

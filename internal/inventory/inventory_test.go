@@ -97,12 +97,16 @@ func TestTablesAreMatched(t *testing.T) {
 		want     string
 	}{
 		{
-			"the same names", []string{"orders(id int8 pk)", "users(id int8 pk)"}, []string{"users(id uuid pk)", "orders(id int8 pk)"},
+			"the same names",
+			[]string{"orders(id int8 pk)", "users(id int8 pk)"},
+			[]string{"users(id uuid pk)", "orders(id int8 pk)"},
 			"orders=orders users=users",
 		},
 		{"another spelling", []string{"orderItems(id int8 pk)", "users(id int8)"}, []string{"order_item(id int8 pk)", "User(id int8)"}, "orderItems=order_item users=User"},
 		{
-			"the same names in two schemas", []string{"auth.users(id int8)", "public.users(id int8; mail text)"}, []string{"public.users(id int8; mail text)"},
+			"the same names in two schemas",
+			[]string{"auth.users(id int8)", "public.users(id int8; mail text)"},
+			[]string{"public.users(id int8; mail text)"},
 			"auth.users= users=users",
 		},
 		{"another schema", []string{"orders(id int8)"}, []string{"shop.orders(id int8)"}, "orders=shop.orders"},

@@ -2,6 +2,7 @@ package inventory
 
 import (
 	"cmp"
+	"crypto/sha256"
 	"fmt"
 	"strings"
 	"time"
@@ -43,7 +44,18 @@ func (i *Inventory) Markdown() string {
 	if i.Checks != "" {
 		w.linef("\n## Checks\n\nA draft for `paritygate.yaml`: look it through, paste it, and run `paritygate check`.\n\n%syaml\n%s%[1]s", fence(i.Checks), i.Checks)
 	}
-	return w.out.String()
+	return w.out.String() + seal(w.out.String())
+}
+
+// seal ends a page with what tells whether anybody edited it.
+func seal(page string) string {
+	return fmt.Sprintf("\n<!-- sha256 %x: `paritygate inventory` replaces this page as long as nobody edits it -->\n", sha256.Sum256([]byte(page)))
+}
+
+// Untouched reports whether a page is one of Markdown's that nobody edited.
+func Untouched(page string) bool {
+	i := strings.LastIndex(page, "\n<!-- sha256 ")
+	return i >= 0 && page[i:] == seal(page[:i])
 }
 
 // fence is a row of back quotes that is not in the text.
