@@ -100,7 +100,7 @@ func like(f family, folds [2]fold, oids ...uint32) *likeness {
 		epsilon := epsilonOf(oids)
 		l.inexact = epsilon.Sign() != 0
 		l.weigh = func(forms [2]string, allowed bounds) (distinction, error) {
-			return weighNumbers(forms, allowed.atLeast(epsilon)), nil
+			return weighNumbers(forms, allowed.rounding(epsilon)), nil
 		}
 	case documents:
 		l.inexact, l.document, l.weigh = true, true, weighDocuments
@@ -111,12 +111,17 @@ func like(f family, folds [2]fold, oids ...uint32) *likeness {
 	return l
 }
 
-// The relative difference up to which two floating point numbers are one: summed in another order, or stored in the other
-// width, they are a few units apart in the last of about 16 digits, or of about 7.
+// The relative difference up to which two floating point numbers are one: added up in another order, or stored in the other
+// width, they are some units apart in the last of about 16 digits, or of about 7. It is small enough that a cent counts in
+// billions of a double.
 var (
-	doubleEpsilon = big.NewRat(1, 1_000_000_000)
-	realEpsilon   = big.NewRat(1, 1_000_000)
+	doubleEpsilon = big.NewRat(1, 1_000_000_000_000)
+	realEpsilon   = big.NewRat(2, 10_000_000)
 )
+
+// exactWhole is up to where whole numbers are told apart also as floating point numbers: what programs without integers
+// have for ids and milliseconds is no sum that was rounded.
+var exactWhole = new(big.Rat).SetInt64(1 << 43)
 
 // epsilonOf is the epsilon of a pair of number types: that of the less exact one.
 func epsilonOf(oids []uint32) *big.Rat {
@@ -132,10 +137,10 @@ func epsilonOf(oids []uint32) *big.Rat {
 	return epsilon
 }
 
-// atLeast are the bounds with a relative one that is not below epsilon.
-func (t bounds) atLeast(epsilon *big.Rat) bounds {
-	if t.relative.Cmp(epsilon) < 0 {
-		t.relative = epsilon
+// rounding are the bounds for numbers that were rounded to an epsilon.
+func (t bounds) rounding(epsilon *big.Rat) bounds {
+	if epsilon != nil && (t.epsilon == nil || t.epsilon.Cmp(epsilon) < 0) {
+		t.epsilon = epsilon
 	}
 	return t
 }

@@ -21,8 +21,9 @@
 //     and a timestamptz name one moment, char(10) and text one text, a uuid has one case, documents are compared by meaning.
 //     Where there is nothing to subtract the variance is 0 or 1, and the tolerance does not matter. Types without a common form,
 //     and as a single value a number and a text, cannot be compared, and are inconclusive. docs/reference.md has the table.
-//   - Within rows a number of floating point equals one that is a billionth of it away, or a millionth where a side is real:
-//     summed in another order, or in the other width, it is the same. NaN and the infinities equal themselves there.
+//   - Where there are several, a number of floating point equals one that is 10⁻¹² of it away, or 2·10⁻⁷ where a side is real:
+//     summed in another order, or in the other width, it is the same. Whole numbers up to 2⁴³ are exact there too. Within rows
+//     NaN and the infinities equal themselves.
 //   - NULL is neither 0 nor the empty text. A statement without a row is NULL, as a scalar subquery is in SQL. NULL on one
 //     side is a fail with variance 1, on both it is inconclusive.
 //   - As a single value NaN and the infinities hide what they were computed from: the same on both sides is

@@ -118,7 +118,7 @@ func entryOf(row []value, folds []fold) entry {
 
 // valueBounds are what is allowed between the values of two columns: floating point numbers that were added up in another
 // order are equal only about.
-func valueBounds(t bounds, oids ...uint32) bounds { return t.atLeast(epsilonOf(oids)) }
+func valueBounds(t bounds, oids ...uint32) bounds { return t.rounding(epsilonOf(oids)) }
 
 // lastOf is the type of an answer's values.
 func lastOf(a *answer) uint32 { return a.columns[len(a.columns)-1].oid }

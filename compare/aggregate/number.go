@@ -16,6 +16,7 @@ var decimal = regexp.MustCompile(`^[0-9]{1,40}(\.[0-9]{1,40})?$`)
 type bounds struct {
 	relative, absolute *big.Rat
 	overlap            *big.Rat // 1 unless something less is wanted
+	epsilon            *big.Rat // up to this relative difference numbers are equal, whatever is wanted; nil: none is
 }
 
 func (t Tolerance) parse() (bounds, error) {
@@ -58,6 +59,7 @@ func parseBound(s string) (*big.Rat, error) {
 type apart struct {
 	distance *big.Rat // |a−b|
 	larger   *big.Rat // max(|a|, |b|)
+	whole    bool     // neither has a fraction, nor is too large to have one in floating point
 }
 
 func measure(a, b *big.Rat) apart {
@@ -66,12 +68,17 @@ func measure(a, b *big.Rat) apart {
 	if other := new(big.Rat).Abs(b); other.Cmp(larger) > 0 {
 		larger = other
 	}
-	return apart{distance: distance.Abs(distance), larger: larger}
+	whole := a.IsInt() && b.IsInt() && larger.Cmp(exactWhole) <= 0
+	return apart{distance: distance.Abs(distance), larger: larger, whole: whole}
 }
 
 // allowed is the larger of the two bounds, as a distance.
 func (a apart) allowed(t bounds) *big.Rat {
-	allowed := new(big.Rat).Mul(t.relative, a.larger)
+	relative := t.relative
+	if t.epsilon != nil && !a.whole && relative.Cmp(t.epsilon) < 0 {
+		relative = t.epsilon
+	}
+	allowed := new(big.Rat).Mul(relative, a.larger)
 	if t.absolute.Cmp(allowed) > 0 {
 		return t.absolute
 	}

@@ -35,7 +35,7 @@ func (c *ratio) measure(ctx context.Context, both *pair, r *Result) error {
 		case len(a.rows) == 0: // as a scalar subquery would give it
 			found[i] = fraction{numerator: value{null: true, number: true}, denominator: value{null: true, number: true}}
 		default:
-			found[i] = fraction{numerator: a.rows[0][0], denominator: a.rows[0][1]}
+			found[i] = fraction{numerator: a.quantity(0), denominator: a.quantity(1)}
 		}
 	}
 	var allowed [2]bounds
@@ -44,6 +44,15 @@ func (c *ratio) measure(ctx context.Context, both *pair, r *Result) error {
 	}
 	judgeRatio(r, allowed, found[0], found[1])
 	return nil
+}
+
+// quantity is a value of an answer's row, as a number also where it is money.
+func (a *answer) quantity(column int) value {
+	v := a.rows[0][column]
+	if a.columns[column].oid == moneyOID && !v.null {
+		v.text, v.number = foldMoney(v)
+	}
+	return v
 }
 
 // fraction is what one side gave.
@@ -99,7 +108,7 @@ func judgeRatio(r *Result, t [2]bounds, a, b fraction) {
 	y, yOK := b.denominator.rational()
 	switch {
 	case p != nil && q != nil:
-		f := compareNumbers(t[0].atLeast(t[1].relative), p, q)
+		f := compareNumbers(t[0].rounding(t[1].epsilon), p, q)
 		old, new := plain(p), plain(q)
 		parts = append(parts, part{name: "ratio", old: old, new: new, values: [2]*string{&old, &new}, finding: f})
 	case xOK && yOK && x.Sign() == 0 && y.Sign() == 0:

@@ -100,6 +100,7 @@ func TestTop(t *testing.T) {
 		{"texts", "('a', 'x'), ('b', 'w')", "('a', 'x'), ('b', 'v')", 3, onePercent, false, aggregate.Fail, 1, "b", `old has "w" and new has "v"`},
 		{"times", "('a', '2026-01-02'::timestamptz), ('b', '2026-01-01')", "('a', '2026-01-02'::timestamp), ('b', '2026-01-01')", 3, onePercent, true, aggregate.Pass, 0, "", "All 2 keys"},
 		{"doubles, added in another order", "('a', 0.1::float8 + 0.2::float8), ('b', 0.3)", "('a', 0.3), ('b', 0.3)", 1, onePercent, true, aggregate.Pass, 4e-17 / 0.3, "", ""},
+		{"doubles, whole", "('a', 1767225600000::float8)", "('a', 1767225600001::float8)", 1, aggregate.Tolerance{}, false, aggregate.Fail, 1 / 1767225600001.0, "a", ""},
 		{"a number and a text", "('a', 5)", "('a', '5')", 3, onePercent, false, aggregate.Inconclusive, -1, "", "is a number on one side alone"},
 		{"with an end", "SELECT 'a', 1;", "SELECT 'a', 1 -- one\n", 3, onePercent, false, aggregate.Pass, 0, "", "All 1 key"},
 		{"of a WITH", "WITH x AS (SELECT 'a', 1) TABLE x", "(SELECT 'a', 1)", 3, onePercent, false, aggregate.Pass, 0, "", "All 1 key"},
