@@ -118,7 +118,7 @@ func (t *checksumTables) whole(side int, r hashedRow) *string {
 
 func (t *checksumTables) isKey(column int) bool {
 	for _, k := range t.sides[0].keys {
-		if k.column == identifier(t.sides[0].columns[column].name) {
+		if k.column == columnOf(t.sides[0].columns[column].name) {
 			return true
 		}
 	}

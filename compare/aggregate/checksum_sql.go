@@ -73,7 +73,7 @@ func (t *checksumSide) values(k rowKey) string {
 // sumSQL asks for the number of rows in a span and the sum of their hashes. A sum does not depend on the order of the rows, and
 // a row that is there twice counts twice; as a numeric it does not overflow.
 func (t *checksumSide) sumSQL(s span) string {
-	return fmt.Sprintf("SELECT count(*), coalesce(sum(%s), 0) FROM %s WHERE %s", t.hash, t.name, t.within(s))
+	return fmt.Sprintf("SELECT count(*), coalesce(sum(%s), 0) FROM %s t WHERE %s", t.hash, t.name, t.within(s))
 }
 
 // sumsSQL asks for the same of the parts that the keys, in their order, cut a span into. Empty ones are left out.
@@ -82,13 +82,13 @@ func (t *checksumSide) sumsSQL(s span, cuts []rowKey) string {
 	for i, cut := range cuts {
 		fmt.Fprintf(&part, " WHEN %s <= %s THEN %d", t.tuple(orderOf), t.values(cut), i)
 	}
-	return fmt.Sprintf("SELECT CASE%s ELSE %d END, count(*), sum(%s) FROM %s WHERE %s GROUP BY 1",
+	return fmt.Sprintf("SELECT CASE%s ELSE %d END, count(*), sum(%s) FROM %s t WHERE %s GROUP BY 1",
 		&part, len(cuts), t.hash, t.name, t.within(s))
 }
 
 // cutSQL asks for the key of the nth row of a span.
 func (t *checksumSide) cutSQL(s span, n int64) string {
-	return fmt.Sprintf("SELECT %s FROM %s WHERE %s ORDER BY %s OFFSET %d LIMIT 1",
+	return fmt.Sprintf("SELECT %s FROM %s t WHERE %s ORDER BY %s OFFSET %d LIMIT 1",
 		t.list(textOf), t.name, t.within(s), t.list(orderOf), n-1)
 }
 
@@ -100,13 +100,13 @@ func (t *checksumSide) cutsSQL(s span, step int64) string {
 		names[i] = fmt.Sprintf("k%d", i)
 		texts[i] = k.text + " AS " + names[i]
 	}
-	return fmt.Sprintf("SELECT %s FROM (SELECT %s, row_number() OVER (ORDER BY %s) AS n FROM %s WHERE %s) numbered WHERE n %% %d = 0 ORDER BY n",
+	return fmt.Sprintf("SELECT %s FROM (SELECT %s, row_number() OVER (ORDER BY %s) AS n FROM %s t WHERE %s) numbered WHERE n %% %d = 0 ORDER BY n",
 		strings.Join(names, ", "), strings.Join(texts, ", "), t.list(orderOf), t.name, t.within(s), step)
 }
 
 // hashesSQL asks for the key and the hash of each row of a span.
 func (t *checksumSide) hashesSQL(s span) string {
-	return fmt.Sprintf("SELECT %s, %s FROM %s WHERE %s", t.list(textOf), t.hash, t.name, t.within(s))
+	return fmt.Sprintf("SELECT %s, %s FROM %s t WHERE %s", t.list(textOf), t.hash, t.name, t.within(s))
 }
 
 // lookSQL asks for the key and the hash of each row with one of the keys, whether it is settled, and if wanted for its columns, of which each gives
@@ -128,7 +128,7 @@ func (t *checksumSide) lookSQL(keys []rowKey, columns bool) string {
 		}
 		asked = append(asked, fmt.Sprintf("left(%s, %d)", text, most), fmt.Sprintf("md5(convert_to(%s, 'UTF8'))", text))
 	}
-	return fmt.Sprintf("SELECT %s FROM %s WHERE %s", strings.Join(asked, ", "), t.name, t.among(keys))
+	return fmt.Sprintf("SELECT %s FROM %s t WHERE %s", strings.Join(asked, ", "), t.name, t.among(keys))
 }
 
 // among is the condition for a row to have one of the keys.

@@ -69,7 +69,7 @@ func newTables(c *checksum, layouts [2]*layout) (*checksumTables, error) {
 		t.json = t.json || f.json
 		for i := range t.sides {
 			t.sides[i].columns = append(t.sides[i].columns, comparedColumn{
-				name: p[i].name, expr: strings.ReplaceAll(f.expr[i], "%s", identifier(p[i].name)), json: f.json,
+				name: p[i].name, expr: strings.ReplaceAll(f.expr[i], "%s", columnOf(p[i].name)), json: f.json,
 			})
 		}
 	}
@@ -143,7 +143,7 @@ var keyed = map[sqlFamily]bool{
 // put into other ranges would be told from one that is lost only when it is looked up, so that equal orders save time, and
 // decide nothing.
 func newKey(p [2]*tableColumn, i int, f form) keyColumn {
-	column := identifier(p[i].name)
+	column := columnOf(p[i].name)
 	k := keyColumn{column: column, text: "(" + strings.ReplaceAll(f.expr[i], "%s", column) + ")::text", indexed: true}
 	fa, fb := p[0].kind.family(), p[1].kind.family()
 	number := func(f sqlFamily) bool { return f == famInt || f == famNumeric }
@@ -188,5 +188,9 @@ func indexSQL(table string, columns []*tableColumn, keys []keyColumn) string {
 		"AND m.amname = 'btree' AND i.indnkeyatts >= %d AND (SELECT count(DISTINCT i.indoption[p]) FROM generate_series(0, %d) p) = 1 AND %s",
 		literal(table), len(keys), len(keys)-1, strings.Join(names, " AND "))
 }
+
+// columnOf is a column of the table that every statement calls t. By its bare name it could be taken for a column of the output:
+// ORDER BY would sort by the text of a key, and pass over its index.
+func columnOf(name string) string { return "t." + identifier(name) }
 
 func identifier(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }
