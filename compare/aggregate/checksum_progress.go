@@ -8,12 +8,11 @@ import (
 	"time"
 )
 
-const (
-	// saveEvery is how often a long check keeps how far it is.
-	saveEvery = time.Second
-	// staleProgress is how long what was found before an interruption counts.
-	staleProgress = time.Hour
-)
+// saveEvery is how often a long check keeps how far it is. Tests change it.
+var saveEvery = time.Second
+
+// staleProgress is how long what was found before an interruption counts.
+const staleProgress = time.Hour
 
 // state is how far a checksum is, and what it found. It is kept as JSON.
 type state struct {

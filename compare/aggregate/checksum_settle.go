@@ -15,7 +15,7 @@ const (
 	maxDocument = 1 << 16
 )
 
-// lookAgain is how long is waited before each time that rows which differ are looked at again.
+// lookAgain is how long is waited before each time that rows which differ are looked at again. Tests change it.
 var lookAgain = []time.Duration{250 * time.Millisecond, time.Second}
 
 // counting says that enough rows were proven to differ: the others are counted as they are found.

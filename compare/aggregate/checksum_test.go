@@ -54,7 +54,7 @@ func salesCheck() aggregate.Check {
 }
 
 func TestChecksumFindsEveryFault(t *testing.T) {
-	const n = 60_000 // several chunks
+	const n = 60_000 // many chunks
 	oldDB, newDB := sales(t, n)
 	r := start(t, aggregate.Options{Old: aggregate.Database{DSN: oldDB}, New: aggregate.Database{DSN: newDB}, Checks: []aggregate.Check{salesCheck()}})
 	verify(t, runNow(t, r, "sales", aggregate.Mode{}), aggregate.Pass, 0, "Old has 60,000 rows and new has 60,000 rows: all of them are equal.")

@@ -12,13 +12,15 @@ import (
 const (
 	// chunkTime is how long one statement should take: what production is asked to bear at once.
 	chunkTime = 500 * time.Millisecond
-	// firstChunk, leastChunk and mostChunk are rows of a chunk.
-	firstChunk = 20_000
+	// leastChunk and mostChunk are rows of a chunk.
 	leastChunk = 1_000
 	mostChunk  = 5_000_000
 	// canceled is the SQLSTATE of a statement that took longer than it may.
 	canceled = "57014"
 )
+
+// firstChunk are the rows of the first chunk. Tests change it.
+var firstChunk int64 = 20_000
 
 // walk is one run of a checksum: over the table in chunks, by ranges of the key, each in transactions of its own.
 type walk struct {

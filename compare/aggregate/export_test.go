@@ -5,8 +5,12 @@ import (
 	"time"
 )
 
-// The tests find many rows that differ, and none of them is on its way.
-func init() { lookAgain = []time.Duration{5 * time.Millisecond, 20 * time.Millisecond} }
+// The tests have small tables, and rows that differ for good.
+func init() {
+	lookAgain = []time.Duration{5 * time.Millisecond, 20 * time.Millisecond}
+	saveEvery = 0
+	firstChunk = 2_000
+}
 
 // OnOpen calls a function before each time that both sides are opened, with how often they were before.
 func (r *Runner) OnOpen(f func(n int)) {
