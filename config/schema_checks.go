@@ -6,10 +6,9 @@ func checksSchema(p *[]Check) codec {
 	return listOf[Check]{
 		p: p, make: defaultCheck, key: func(c *Check) string { return c.Name }, in: "name",
 		item: func(c *Check) codec {
-			later := []string{Sequences}
 			return section(
 				need("name", name(&c.Name)),
-				need("type", oneOf(&c.Type, []string{Count, Scalar, Ratio, Top, Distribution, Rows, Checksum, Schema}, later...)),
+				need("type", oneOf(&c.Type, []string{Count, Scalar, Ratio, Top, Distribution, Rows, Checksum, Schema, Sequences})),
 				opt("old", checkSideSchema(&c.Old)),
 				opt("new", checkSideSchema(&c.New)),
 				opt("tolerance", toleranceSchema(&c.Tolerance)),

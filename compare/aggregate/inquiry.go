@@ -21,10 +21,11 @@ var inquiries = map[Type]func(c *Check) (inquiry, error){
 	Rows:         newRows,
 	Checksum:     newChecksum,
 	Schema:       newSchema,
+	Sequences:    newSequences,
 }
 
 // Types lists every type of check.
-var Types = []Type{Count, Scalar, Ratio, Top, Distribution, Rows, Checksum, Schema}
+var Types = []Type{Count, Scalar, Ratio, Top, Distribution, Rows, Checksum, Schema, Sequences}
 
 // source is a side while it is asked: a database within a transaction.
 type source interface {

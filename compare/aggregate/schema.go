@@ -89,7 +89,11 @@ func judgeSchema(r *Result, allowed bounds, scope *catalog.Scope, c *catalog.Com
 		text := saidSize(c.Sizes[i])
 		*of = &text
 	}
-	if judgeFindings(r, allowed, c.Compared, c.Findings) {
+	worst := ""
+	if len(c.Findings) > 0 {
+		worst = saidFinding(c.Findings[0])
+	}
+	if judgeFindings(r, allowed, c.Compared, c.Findings, worst) {
 		r.Reason = fmt.Sprintf("New has what old has: %s.", *r.Old)
 	}
 	if len(c.Extra) > 0 {
@@ -115,8 +119,8 @@ func saidList(names []string) string {
 }
 
 // judgeFindings judges how many of the things that were compared are not as they should be, and says whether there is none:
-// then the reason is the caller's to give.
-func judgeFindings(r *Result, t bounds, compared int, findings []catalog.Finding) (none bool) {
+// then the reason is the caller's to give. The sentence says the worst.
+func judgeFindings(r *Result, t bounds, compared int, findings []catalog.Finding, worst string) (none bool) {
 	number := int64(len(findings))
 	d := apart{distance: big.NewRat(number, 1), larger: big.NewRat(int64(max(compared, len(findings))), 1)}
 	variance := d.variance()
@@ -126,7 +130,7 @@ func judgeFindings(r *Result, t bounds, compared int, findings []catalog.Finding
 	}
 	allowed := d.allowed(t)
 	r.Reason = fmt.Sprintf("New differs from old in %s of %s compared (%s); the worst is %s",
-		grouped(fmt.Sprint(number)), counted(compared, "thing", "things"), saidClasses(findings), saidFinding(findings[0]))
+		grouped(fmt.Sprint(number)), counted(compared, "thing", "things"), saidClasses(findings), worst)
 	if d.distance.Cmp(allowed) <= 0 {
 		r.Reason += fmt.Sprintf("; that is within the %s allowed.", exact(allowed))
 		return false
@@ -153,7 +157,7 @@ func kindOf(f catalog.Finding) compare.Kind {
 	switch {
 	case f.Class == catalog.Missing:
 		return compare.KindMissing
-	case f.Old == "":
+	case f.Old == "" && f.Class != catalog.Behind:
 		return compare.KindExtra
 	case f.Types:
 		return compare.KindType

@@ -22,6 +22,7 @@ const (
 	Top          Type = "top"          // the leading keys of a ranking and their values
 	Distribution Type = "distribution" // the rows per value of a column, or a statement that gives buckets and their counts
 	Schema       Type = "schema"       // what two schemas are made of
+	Sequences    Type = "sequences"    // whether new's sequences are beyond the numbers that are taken
 	Rows         Type = "rows"         // a statement that gives some rows, which are joined by a key
 	Checksum     Type = "checksum"     // all rows of a table, by ranges of the key
 )

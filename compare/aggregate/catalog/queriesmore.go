@@ -1,6 +1,7 @@
 package catalog
 
 // sequencesSQL finds the owner by what a drop of the column would take along, and the users by what their defaults refer to.
+// A sequence of another schema counts if a column of these takes its default from it.
 func sequencesSQL(in string) string {
 	const column = `json_build_object('relation', json_build_object('schema', tn.nspname, 'name', t.relname), 'column', a.attname)`
 	return `SELECT json_build_object('schema', n.nspname, 'name', c.relname, 'type', format_type(s.seqtypid, NULL), 'start', s.seqstart,
@@ -15,7 +16,10 @@ func sequencesSQL(in string) string {
 		JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum = f.adnum),
 	'readable', has_schema_privilege(n.oid, 'USAGE') AND has_sequence_privilege(c.oid, 'SELECT'))::text
 FROM pg_sequence s JOIN pg_class c ON c.oid = s.seqrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE c.relpersistence <> 't' AND ` + in + ` AND ` + own("pg_class", "c.oid") + `
+WHERE c.relpersistence <> 't' AND (` + in + ` OR EXISTS (SELECT FROM pg_depend d JOIN pg_attrdef f ON f.oid = d.objid
+		JOIN pg_class t ON t.oid = f.adrelid JOIN pg_namespace n ON n.oid = t.relnamespace
+		WHERE d.classid = 'pg_attrdef'::regclass AND d.refclassid = 'pg_class'::regclass AND d.refobjid = c.oid AND ` + in + `))
+	AND ` + own("pg_class", "c.oid") + `
 ORDER BY n.nspname, c.relname`
 }
 

@@ -184,6 +184,9 @@ func (n Name) String() string {
 	return n.Schema + "." + n.Name
 }
 
+// Quote is a name for a statement, in double quotes.
+func Quote(name string) string { return identifier(name) }
+
 // Sanitize is the name for a statement, in double quotes.
 func (n Name) Sanitize() string { return identifier(n.Schema) + "." + identifier(n.Name) }
 
