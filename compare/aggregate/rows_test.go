@@ -121,6 +121,16 @@ func TestRows(t *testing.T) {
 			want: "fail\nvalue column1=NULL column2: 1 / 3",
 		},
 		{
+			name: "a key that is NULL, and one that only looks so",
+			old:  "VALUES (NULL, 1)", new: "VALUES ('NULL', 1)",
+			want: "fail\nmissing column1=NULL: column2=1 / <nil>\nextra column1=\"NULL\": <nil> / column2=1",
+		},
+		{
+			name: "where long texts begin to differ",
+			old:  "SELECT 1 AS id, repeat('ä', 1000) || 'old' AS t", new: "SELECT 1 AS id, repeat('ä', 1000) || 'new' AS t",
+			want: "fail\nvalue id=1 t: …" + strings.Repeat("ä", 32) + "old / …" + strings.Repeat("ä", 32) + "new",
+		},
+		{
 			name: "both empty",
 			old:  "SELECT 1 AS id WHERE false", new: "SELECT 1 AS id WHERE false",
 			want: "inconclusive", reason: "Both sides gave no rows",
@@ -139,6 +149,21 @@ func TestRows(t *testing.T) {
 			name: "several rows of a key are a multiset",
 			old:  "VALUES (1, 'a', 1), (1, 'b', 2), (1, 'b', 2), (1, 'c', 3)", new: "VALUES (1, 'b', 2), (1, 'c', 4), (1, 'a', 1), (1, 'b', 2)",
 			want: "fail\nvalue column1=1 column3: 3 / 4",
+		},
+		{
+			name: "rows of a key that differ are put beside those that they resemble",
+			old:  "VALUES (1, 'a', 1), (1, 'b', 3)", new: "VALUES (1, 'b', 4), (1, 'a', 2)",
+			want: "fail\nvalue column1=1 column3: 1 / 2\nvalue column1=1 column3: 3 / 4",
+		},
+		{
+			name: "many rows of a key, each twice",
+			old:  "SELECT 'k' AS k, i / 2 AS n FROM generate_series(0, 199) i", new: "SELECT 'k' AS k, i / 2 AS n FROM generate_series(199, 0, -1) i",
+			want: "pass",
+		},
+		{
+			name: "too many rows of a key to try which is meant",
+			old:  "SELECT 'k' AS k, i::float8 AS n FROM generate_series(1, 600) i", new: "SELECT 'k' AS k, -i::float8 AS n FROM generate_series(1, 600) i",
+			want: "inconclusive", reason: "old has 600 rows of k=k that differ, and new has 600: name key columns that tell them apart",
 		},
 		{
 			name: "a multiset with tolerance: each has a partner, though not the nearest",
