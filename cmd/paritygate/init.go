@@ -9,11 +9,13 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
 
 	"paritygate/compare/aggregate"
 	"paritygate/config"
@@ -45,7 +47,7 @@ type initialDatabase struct {
 	given string // by a flag or on the terminal; empty: the variable's value
 }
 
-// initTimeout bounds all that is asked of both sides.
+// initTimeout bounds what is asked of both backends, and of both databases.
 const initTimeout = time.Minute
 
 func newInit(o *options) *cobra.Command {
@@ -59,9 +61,7 @@ What it sends only reads. Secrets are never written: the file names the variable
 			if in.out == "" {
 				in.out = o.config
 			}
-			ctx, cancel := context.WithTimeout(cmd.Context(), initTimeout)
-			defer cancel()
-			return in.run(ctx)
+			return in.run(cmd.Context())
 		},
 	}
 	flags := cmd.Flags()
@@ -102,7 +102,7 @@ func (in *initial) run(ctx context.Context) error {
 }
 
 // complete takes what is missing from the terminal, or says which flags give it.
-func (in *initial) complete(context.Context) error {
+func (in *initial) complete(ctx context.Context) error {
 	_, err := os.Stat(in.out)
 	exists := err == nil
 	var flags []string
@@ -122,7 +122,7 @@ func (in *initial) complete(context.Context) error {
 		s := &in.sides[i]
 		for asked := s.url == ""; ; {
 			if asked {
-				if s.url, err = in.ask("The URL of the %s backend", "", s.side); err != nil {
+				if s.url, err = in.ask(ctx, "The URL of the "+s.side+" backend", ""); err != nil {
 					return err
 				}
 			}
@@ -153,24 +153,31 @@ func backendAddress(text string) (*url.URL, error) {
 
 // detect asks both backends what they are.
 func (in *initial) detect(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, initTimeout)
+	defer cancel()
+	var group errgroup.Group
+	var errs [2]error
 	for i := range in.sides {
 		s := &in.sides[i]
-		header := http.Header{}
-		for _, name := range slices.Sorted(maps.Keys(s.headers)) {
-			value, set := in.o.sys.lookup(s.headers[name])
-			if !set || value == "" {
-				return exit(exitUsage, "--%s-header %s: the environment variable %s is not set", s.side, name, s.headers[name])
-			}
-			header.Set(name, value)
+		header, err := s.credentials(in.o.sys.lookup)
+		if err != nil {
+			return err
 		}
 		address, err := backendAddress(s.url)
 		if err != nil {
 			return err
 		}
-		s.found, err = detect.Ask(ctx, address, header)
-		if err != nil {
-			in.warnings = append(in.warnings, fmt.Sprintf("the %s backend: %v", s.side, err))
-			s.found.Kind = detect.HTTP
+		group.Go(func() error {
+			s.found, errs[i] = detect.Ask(ctx, address, header)
+			return nil
+		})
+	}
+	_ = group.Wait() // each side has its own error
+	for i := range in.sides {
+		s := &in.sides[i]
+		if errs[i] != nil {
+			in.warnings = append(in.warnings, fmt.Sprintf("the %s backend: %v", s.side, errs[i]))
+			s.found = detect.Backend{Kind: detect.HTTP}
 			continue
 		}
 		what := kindNames[s.found.Kind]
@@ -182,11 +189,24 @@ func (in *initial) detect(ctx context.Context) error {
 	return nil
 }
 
+// credentials are the header fields that go with each request.
+func (s *initialSide) credentials(lookup func(string) (string, bool)) (http.Header, error) {
+	header := http.Header{}
+	for _, name := range slices.Sorted(maps.Keys(s.headers)) {
+		value, _ := lookup(s.headers[name])
+		if value == "" {
+			return nil, exit(exitUsage, "--%s-header %s: the environment variable %s is not set", s.side, name, s.headers[name])
+		}
+		header.Set(name, value)
+	}
+	return header, nil
+}
+
 // databases finds both DSNs or neither, and asks both databases for a sign of life.
 func (in *initial) databases(ctx context.Context) error {
 	var there int
 	for i := range in.sides {
-		if err := in.database(&in.sides[i]); err != nil {
+		if err := in.database(ctx, &in.sides[i]); err != nil {
 			return err
 		}
 		if in.sides[i].database.env != "" {
@@ -207,6 +227,8 @@ func (in *initial) databases(ctx context.Context) error {
 		return exit(exitUsage, "%w", err)
 	}
 	defer runner.Close()
+	ctx, cancel := context.WithTimeout(ctx, initTimeout)
+	defer cancel()
 	oldErr, newErr := runner.Probe(ctx)
 	for i, err := range []error{oldErr, newErr} {
 		if err != nil {
@@ -219,8 +241,11 @@ func (in *initial) databases(ctx context.Context) error {
 }
 
 // database decides which variable names a side's DSN; none if there is none.
-func (in *initial) database(s *initialSide) error {
+func (in *initial) database(ctx context.Context, s *initialSide) error {
 	d := &s.database
+	if name := variableName(d.given); name != "" {
+		d.env, d.given = name, ""
+	}
 	named := d.env != ""
 	if !named {
 		d.env = defaultDSN(s.side)
@@ -230,12 +255,22 @@ func (in *initial) database(s *initialSide) error {
 	}
 	switch {
 	case !in.yes && isTerminal(in.o.sys.in):
-		return in.askDatabase(s, named)
+		return in.askDatabase(ctx, s, named)
 	case named:
 		return exit(exitUsage, "--%s-dsn-env: the environment variable %s is not set", s.side, d.env)
 	}
 	d.env = ""
 	return nil
+}
+
+var variableReference = regexp.MustCompile(`^\$\{([A-Za-z_][A-Za-z0-9_]*)\}$`)
+
+// variableName is the name in a ${NAME}, which somebody gave in the place of a value.
+func variableName(text string) string {
+	if m := variableReference.FindStringSubmatch(text); m != nil {
+		return m[1]
+	}
+	return ""
 }
 
 // lookup finds a variable as the file will, with what was given by hand in the place of what is not set yet.
@@ -249,7 +284,7 @@ func (in *initial) lookup(name string) (string, bool) {
 }
 
 // nameRun names the run after what it leads from and to.
-func (in *initial) nameRun(context.Context) (err error) {
+func (in *initial) nameRun(ctx context.Context) (err error) {
 	if in.name != "" {
 		return nil
 	}
@@ -258,7 +293,7 @@ func (in *initial) nameRun(context.Context) (err error) {
 		in.name = string(from) + "-to-" + string(to)
 	}
 	if !in.yes && isTerminal(in.o.sys.in) {
-		in.name, err = in.ask("The name of the run", in.name)
+		in.name, err = in.ask(ctx, "The name of the run", in.name)
 	}
 	return err
 }

@@ -1,7 +1,7 @@
 package main
 
 import (
-	"errors"
+	"context"
 	"fmt"
 	"io"
 	"strings"
@@ -9,17 +9,20 @@ import (
 	"golang.org/x/term"
 )
 
+// errUnanswered ends a command whose terminal went away, or that was interrupted.
+var errUnanswered = exit(exitRefused, "the terminal ended before all was answered; nothing was written")
+
 // ask puts a question on the terminal; an empty answer is the preset one, if there is one, and otherwise is asked again.
-func (in *initial) ask(question, preset string, args ...any) (string, error) {
+func (in *initial) ask(ctx context.Context, question, preset string) (string, error) {
 	for {
-		fmt.Fprintf(in.o.sys.err, question, args...)
+		fmt.Fprint(in.o.sys.err, question)
 		if preset != "" {
 			fmt.Fprintf(in.o.sys.err, " [%s]", preset)
 		}
 		fmt.Fprint(in.o.sys.err, ": ")
-		line, err := readLine(in.o.sys.in)
+		line, err := awaitAnswer(ctx, func() (string, error) { return readLine(in.o.sys.in) })
 		if err != nil {
-			return "", exit(exitRefused, "the terminal ended before all was answered; nothing was written")
+			return "", err
 		}
 		if line == "" {
 			line = preset
@@ -30,6 +33,29 @@ func (in *initial) ask(question, preset string, args ...any) (string, error) {
 	}
 }
 
+// awaitAnswer waits for an answer, or for the end of the context: a read from a terminal cannot be called off, and ends with the
+// process.
+func awaitAnswer(ctx context.Context, read func() (string, error)) (string, error) {
+	type answer struct {
+		text string
+		err  error
+	}
+	got := make(chan answer, 1)
+	go func() {
+		text, err := read()
+		got <- answer{strings.TrimSpace(text), err}
+	}()
+	select {
+	case a := <-got:
+		if a.err != nil {
+			return "", errUnanswered
+		}
+		return a.text, nil
+	case <-ctx.Done():
+		return "", errUnanswered
+	}
+}
+
 // readLine reads one line and not a byte more: the next answer may have to be read by other means.
 func readLine(in io.Reader) (string, error) {
 	var line strings.Builder
@@ -37,7 +63,7 @@ func readLine(in io.Reader) (string, error) {
 		n, err := in.Read(one)
 		switch {
 		case n == 1 && one[0] == '\n':
-			return strings.TrimSpace(line.String()), nil
+			return line.String(), nil
 		case n == 1:
 			line.WriteByte(one[0])
 		case err != nil:
@@ -47,10 +73,10 @@ func readLine(in io.Reader) (string, error) {
 }
 
 // askDatabase asks for the variable that holds a side's DSN, and for the DSN if it is not set, without showing it.
-func (in *initial) askDatabase(s *initialSide, named bool) error {
+func (in *initial) askDatabase(ctx context.Context, s *initialSide, named bool) error {
 	d := &s.database
 	if !named {
-		env, err := in.ask("The environment variable with the DSN of the %s database, - for none", d.env, s.side)
+		env, err := in.ask(ctx, "The environment variable with the DSN of the "+s.side+" database, - for none", d.env)
 		if err != nil {
 			return err
 		}
@@ -64,15 +90,24 @@ func (in *initial) askDatabase(s *initialSide, named bool) error {
 	}
 	terminal, ok := in.o.sys.in.(interface{ Fd() uintptr })
 	if !ok {
-		return errors.New("there is no terminal to ask on")
+		return errUnanswered
+	}
+	fd := int(terminal.Fd())
+	shown, err := term.GetState(fd)
+	if err != nil {
+		return fmt.Errorf("read from the terminal: %w", err)
 	}
 	fmt.Fprintf(in.o.sys.err, "%s is not set. The DSN, which is neither shown nor written, empty for no database: ", d.env)
-	dsn, err := term.ReadPassword(int(terminal.Fd()))
+	d.given, err = awaitAnswer(ctx, func() (string, error) {
+		dsn, err := term.ReadPassword(fd)
+		return string(dsn), err
+	})
 	fmt.Fprintln(in.o.sys.err)
 	if err != nil {
-		return exit(exitRefused, "the terminal ended before all was answered; nothing was written")
+		_ = term.Restore(fd, shown) // or the shell after an interruption would not show what is typed
+		return err
 	}
-	if d.given = strings.TrimSpace(string(dsn)); d.given == "" {
+	if d.given == "" {
 		d.env = ""
 	}
 	return nil

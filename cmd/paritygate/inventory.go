@@ -140,6 +140,9 @@ func (t *taking) databases() error {
 	some := false
 	for i := range t.sides {
 		s := &t.sides[i]
+		if name := variableName(s.dsn); name != "" {
+			s.env, s.dsn = name, ""
+		}
 		name := s.env
 		if name == "" && !flagged {
 			name = defaultDSN(s.side)

@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -208,38 +210,33 @@ databases: {old: {dsn: "${OLD_DATABASE_URL}"}, new: {dsn: "${NEW_DATABASE_URL}"}
 	if code, _, errs := at(t, env, "validate", "--config", path); code != exitDone {
 		t.Fatalf("the draft is refused: %s\n%s", errs, found.Checks)
 	}
-	code, out, errs := at(t, env, "check", "--config", path, "--output", "json")
+	want := map[string]string{
+		"count-customers": "pass", "count-orderItems": "fail", "count-mart_performance_metrics": "pass", "sum-mart_performance_metrics.amount": "pass",
+		"spread-customers.country": "pass", "data-mart_performance_metrics": "pass", "sequences": "fail", "schema": "fail",
+	}
+	args := []string{"check", "--config", path, "--output", "json"}
+	for _, name := range slices.Sorted(maps.Keys(want)) {
+		if strings.Contains(found.Checks, "- name: "+name+"\n") {
+			args = append(args, name)
+		} else if slices.Contains(aggregate.Types, aggregate.Type(typeOf(name))) {
+			t.Errorf("%s was not drafted", name)
+		}
+	}
+	code, out, errs := at(t, env, args...)
 	var got struct {
 		Checks []struct{ Name, Type, Verdict, Reason string }
 	}
 	if err := json.Unmarshal([]byte(out), &got); err != nil {
 		t.Fatal(code, errs, err)
 	}
-	verdicts, drafted := map[string]string{}, map[string]bool{}
 	for _, c := range got.Checks {
-		verdicts[c.Name] = c.Verdict
-		drafted[c.Type] = true
-		t.Log(c.Name, c.Verdict, c.Reason)
-	}
-	for name, want := range map[string]string{
-		"count-customers": "pass", "count-orderItems": "fail", "spread-orderItems.status": "fail", "sum-orderItems.price": "fail", "count-mart_performance_metrics": "pass",
-		"sum-mart_performance_metrics.amount": "pass", "spread-customers.country": "pass",
-		"data-customers": "fail", "data-orderItems": "fail", "data-mart_performance_metrics": "pass", "sequences": "fail", "schema": "fail",
-	} {
-		if verdicts[name] != want && (verdicts[name] != "" || drafted[typeOf(name)]) {
-			t.Errorf("%s: %q, want %s", name, verdicts[name], want)
+		if c.Verdict != want[c.Name] {
+			t.Errorf("%s: %s, want %s: %s", c.Name, c.Verdict, want[c.Name], c.Reason)
 		}
 	}
-	for _, kind := range aggregate.Types {
-		switch string(kind) {
-		case config.Count, config.Scalar, config.Distribution, config.Checksum, config.Schema, config.Sequences:
-			if !drafted[string(kind)] {
-				t.Errorf("no check of type %s was drafted", kind)
-			}
-		}
-	}
-	if t.Failed() {
+	if t.Failed() || len(got.Checks) != len(args)-5 {
 		t.Log(found.Checks)
+		t.Errorf("%d results of %q", len(got.Checks), args)
 	}
 }
 

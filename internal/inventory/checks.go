@@ -214,11 +214,15 @@ func (c *column) money() bool {
 // sums reports whether the values can be added up exactly.
 func (c *column) sums() bool { return c.family == "decimal" || c.family == "int" }
 
+// move is a schema of old's, and the one of new's in which some of its tables are.
+type move struct{ old, new string }
+
+// moved is what a move takes along.
+type moved struct{ tables, renames strings.Builder }
+
 // draftSchemas drafts the checks of the schemas and of their sequences, with what the two sides call differently.
 func (i *Inventory) draftSchemas(d *draft) {
-	type move struct{ old, new string }
-	moves := map[move]*strings.Builder{}
-	var order []move
+	moves, order, targets := map[move]*moved{}, []move{}, map[string]int{}
 	for n := range i.Tables {
 		p := &i.Tables[n]
 		if !p.Paired() {
@@ -226,35 +230,42 @@ func (i *Inventory) draftSchemas(d *draft) {
 		}
 		m := move{p.Old.Schema, p.New.Schema}
 		if moves[m] == nil {
-			moves[m] = &strings.Builder{}
+			moves[m] = &moved{}
 			order = append(order, m)
+			targets[m.old]++
 		}
-		if p.Old.Name.Name != p.New.Name.Name {
-			fmt.Fprintf(moves[m], "      %s: %s\n", quoted(part(p.Old.Name.Name)), quoted(part(p.New.Name.Name)))
-		}
-		for _, c := range p.Columns {
-			if c.Old != nil && c.New != nil && c.Old.Name != c.New.Name {
-				fmt.Fprintf(moves[m], "      %s: %s\n", quoted(part(p.Old.Name.Name)+"."+part(c.Old.Name)), quoted(part(c.New.Name)))
-			}
-		}
+		moves[m].add(p)
 	}
 	for _, m := range order {
-		sides := fmt.Sprintf("    old: {schema: %s}\n    new: {schema: %s}\n", quoted(m.old), quoted(m.new))
-		rename := moves[m].String()
-		if rename != "" {
-			rename = "    rename:\n" + rename
+		text := fmt.Sprintf("    old: {schema: %s}\n    new: {schema: %s}\n", quoted(m.old), quoted(m.new))
+		if targets[m.old] > 1 {
+			text += "    tables:                              # the others of this schema are elsewhere on new\n" + moves[m].tables.String()
 		}
-		for _, kind := range []string{"schema", "sequences"} {
-			name := kind
-			if m.old != "public" {
-				name += "-" + m.old
-			}
-			if d.check(name, kind) {
-				d.out.WriteString(sides + rename)
-				if kind == "sequences" {
-					d.out.WriteString("    strict_at_cutover: true\n")
-				}
-			}
+		if moves[m].renames.Len() > 0 {
+			text += "    rename:\n" + moves[m].renames.String()
+		}
+		end := ""
+		if m != (move{"public", "public"}) {
+			end = "-" + m.old + "-" + m.new
+		}
+		if d.check("schema"+end, "schema") {
+			d.out.WriteString(text)
+		}
+		if d.check("sequences"+end, "sequences") {
+			d.out.WriteString(text + "    strict_at_cutover: true\n")
+		}
+	}
+}
+
+func (m *moved) add(p *TablePair) {
+	old := part(p.Old.Name.Name)
+	fmt.Fprintf(&m.tables, "      - %s\n", quoted(old))
+	if p.Old.Name.Name != p.New.Name.Name {
+		fmt.Fprintf(&m.renames, "      %s: %s\n", quoted(old), quoted(part(p.New.Name.Name)))
+	}
+	for _, c := range p.Columns {
+		if c.Old != nil && c.New != nil && c.Old.Name != c.New.Name {
+			fmt.Fprintf(&m.renames, "      %s: %s\n", quoted(old+"."+part(c.Old.Name)), quoted(part(c.New.Name)))
 		}
 	}
 }
