@@ -10,6 +10,8 @@ type asking struct {
 	runner *Runner
 	plan   *plan
 	strict bool
+	// wrap takes what would be run, where nothing is to be; nil otherwise.
+	wrap func(i int, s source) source
 	// before is the moment before which rows are settled; nil until the first transactions are open. All of a run's
 	// transactions have the same one, on both sides.
 	before *cutoff
@@ -31,7 +33,7 @@ func (a *asking) open(ctx context.Context) (both [2]source, end func(), err erro
 // prepare asks what must be known before a check's own statements, and lets these through only as they may be.
 func (a *asking) prepare(ctx context.Context, both *[2]source) error {
 	err := onSides(ctx, func(ctx context.Context, i int) error {
-		if db := a.runner.databases[i]; db != nil && a.plan.web[i] == nil && db.lag.SQL != "" {
+		if db := a.runner.databases[i]; db != nil && a.plan.web[i] == nil && a.wrap == nil && db.lag.SQL != "" {
 			return db.keptUp(ctx, both[i])
 		}
 		return nil
@@ -43,7 +45,10 @@ func (a *asking) prepare(ctx context.Context, both *[2]source) error {
 		return err
 	}
 	for i := range both {
-		if a.plan.check.MaxCost > 0 && a.plan.web[i] == nil {
+		switch {
+		case a.wrap != nil:
+			both[i] = a.wrap(i, both[i])
+		case a.plan.check.MaxCost > 0 && a.plan.web[i] == nil:
 			both[i] = &guarded{source: both[i], side: sides[i], most: a.plan.check.MaxCost, catalog: a.plan.readsCatalog()}
 		}
 		if a.before != nil {

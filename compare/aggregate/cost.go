@@ -39,7 +39,7 @@ func costText(cost float64) string {
 // estimated is what the planner thinks of a statement.
 type estimated struct {
 	cost   float64
-	system bool // it reads system catalogs and nothing else
+	system bool // it reads no table but system catalogs
 }
 
 // step is a node of a plan.
@@ -63,24 +63,18 @@ func estimate(ctx context.Context, s source, sql string) (estimated, error) {
 	if err := json.Unmarshal([]byte(v.text), &plans); err != nil || len(plans) != 1 {
 		return estimated{}, fmt.Errorf("read the plan of a statement: %v", err) //nolint:errorlint // of a text that is nobody's to look into
 	}
-	e := estimated{cost: plans[0].Plan.Cost}
-	reads, foreign := plans[0].Plan.reads()
-	e.system = reads && !foreign
-	return e, nil
+	return estimated{cost: plans[0].Plan.Cost, system: plans[0].Plan.system()}, nil
 }
 
-// reads says whether a plan reads system catalogs, and whether it reads anything else.
-func (s *step) reads() (system, other bool) {
-	switch s.Schema {
-	case "":
-	case "pg_catalog", "information_schema":
-		system = true
-	default:
-		other = true
+// system reports whether a plan reads no table but system catalogs.
+func (s *step) system() bool {
+	if s.Schema != "" && s.Schema != "pg_catalog" && s.Schema != "information_schema" {
+		return false
 	}
 	for i := range s.Plans {
-		x, y := s.Plans[i].reads()
-		system, other = system || x, other || y
+		if !s.Plans[i].system() {
+			return false
+		}
 	}
-	return system, other
+	return true
 }

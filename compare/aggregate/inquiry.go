@@ -38,6 +38,8 @@ type pair struct {
 	sides   [2]source // old, new
 	allowed bounds
 	strict  bool // nothing is allowed, whatever a column of its own says
+	// planning says that statements are but planned: what both sides would be asked at once ends the inquiry.
+	planning bool
 	// renew ends what is open on both sides, lets other checks have their turn for at least the pause, and opens both anew, at
 	// one moment. After an error there is nothing open, and nothing is to be asked.
 	renew func(ctx context.Context, pause time.Duration) error
@@ -52,6 +54,9 @@ func (p *pair) ask(ctx context.Context, statements [2]string, most int) (answers
 		answers[i], err = p.sides[i].ask(ctx, statements[i], most)
 		return err
 	})
+	if err == nil && p.planning && (len(answers[0].columns) == 0 || len(answers[1].columns) == 0) {
+		err = errExplained
+	}
 	if err == nil {
 		answers[0].adopt(answers[1])
 		answers[1].adopt(answers[0])

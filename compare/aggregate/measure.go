@@ -20,13 +20,13 @@ type plan struct {
 
 // readsCatalog reports whether the check asks for more than it was given: for what there is to be compared.
 func (p *plan) readsCatalog() bool {
-	return slices.Contains([]string{"checksum", "schema", "sequences"}, string(p.check.Type))
+	return slices.Contains([]Type{Checksum, Schema, "sequences"}, p.check.Type)
 }
 
 // asksAgain reports whether a failure may be but the lag of one side. A schema does not lag, and a checksum looks again at
 // what differs by itself.
 func (p *plan) asksAgain() bool {
-	return !slices.Contains([]string{"checksum", "schema"}, string(p.check.Type))
+	return p.check.Type != Checksum && p.check.Type != Schema
 }
 
 // long says whether a run may take hours, in which other checks are to have their turns.
