@@ -42,8 +42,8 @@ var plantedFaults = []plantedFault{
 		check: "latest-orders", found: []string{"id=1990 placed_at value: 2026-01-16 04:58:17.5+00 → 2026-01-16 03:58:17.5+00"}, also: []string{"all-orders"},
 	},
 	{
-		name: "a json of another meaning", change: `UPDATE artifact SET attributes = jsonb_set(attributes, '{sizes,1}', '2.51') WHERE artifact_id = 7`,
-		check: "catalogue", found: []string{"sku=SKU-00007 attributes $.sizes[1] value: 2.50 → 2.51"}, also: []string{"all-products"},
+		name: "a json of another meaning", change: `UPDATE page_view SET detail = jsonb_set(detail, '{sizes,1}', '2.51') WHERE id = 7`,
+		check: "first-visits", found: []string{"id=7 detail $.sizes[1] value: 2.50 → 2.51"}, also: []string{"all-visits"},
 	},
 	{
 		name: "a float off by more than an epsilon", change: "UPDATE artifact SET weight = weight * 1.000001 WHERE artifact_id = 14",
@@ -70,5 +70,17 @@ var plantedFaults = []plantedFault{
 	{
 		name: "a NULL for an empty text", change: "UPDATE client SET note = NULL WHERE client_id = 400",
 		check: "all-customers", found: []string{`id=400 value: note="" → note=NULL`},
+	},
+	{
+		name: "a missing index", change: "DROP INDEX sale_by_time",
+		check: "structure", found: []string{"orders index (placed_at) missing: (placed_at) → -"},
+	},
+	{
+		name: "a missing foreign key", change: "ALTER TABLE payment DROP CONSTRAINT payment_sale_id_fkey",
+		check: "structure", found: []string{"payments foreign key (order_id) missing: (order_id) references orders (id) → -"},
+	},
+	{
+		name: "a narrower column", change: "ALTER TABLE client ALTER mail TYPE varchar(60)",
+		check: "structure", found: []string{"customers.email narrower: character varying(80) → character varying(60)"},
 	},
 }

@@ -162,7 +162,7 @@ func TestPlantedFaults(t *testing.T) {
 		for _, new := range []struct{ name, change string }{
 			{"clean", "SELECT 1"},
 			// What was updated and vacuumed stands elsewhere in the file.
-			{"clean_elsewhere", "UPDATE sale_line SET value = value + 0; UPDATE client SET note = note; UPDATE artifact SET attributes = attributes || '{}'"},
+			{"clean_elsewhere", "UPDATE sale_line SET value = value + 0; UPDATE client SET note = note; UPDATE page_view SET detail = detail || '{}'"},
 		} {
 			began := time.Now()
 			code, results := p.check(t, p.copy(t, new.name, new.change))
@@ -197,7 +197,7 @@ func TestPlantedFaults(t *testing.T) {
 		})
 	}
 	t.Run("through the proxy", func(t *testing.T) {
-		f := plantedFaults[1]
+		f := plantedFaults[2]
 		p.throughTheProxy(t, p.copy(t, "fault_proxy", f.change), f.check)
 	})
 	t.Run("a database that is not there", func(t *testing.T) {
