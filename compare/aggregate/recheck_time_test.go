@@ -95,3 +95,27 @@ func TestNoConnectionIsHeldWhileACheckWaits(t *testing.T) {
 		}
 	})
 }
+
+func TestSeveralThatFailWaitTogether(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		checks := []Check{every("a", time.Minute), every("b", time.Minute), every("c", time.Minute)}
+		r, seen := scheduled(t, Options{Checks: checks, Recheck: []time.Duration{time.Hour}}, time.Second)
+		defer r.Close()
+		inner := r.open
+		r.open = func(ctx context.Context, p *plan) ([2]source, func(), error) {
+			both, end, err := inner(ctx, p)
+			both[1] = asked(func(context.Context, string) (*answer, error) {
+				return &answer{columns: one.columns, rows: [][]value{{{text: "2", number: true}}}}, nil
+			})
+			return both, end, err
+		}
+		begin := time.Now()
+		results, err := r.RunAll(t.Context(), nil, Mode{})
+		if err != nil || Worst(results) != Fail || results[2].Name != "c" || results[2].Attempts != 2 {
+			t.Errorf("%+v, %v", results, err)
+		}
+		if took := time.Since(begin); took > time.Hour+6*time.Second || seen.most != 1 {
+			t.Errorf("it took %s, and %d were asked at once", took, seen.most)
+		}
+	})
+}

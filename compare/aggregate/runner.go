@@ -237,8 +237,8 @@ func (r *Runner) RunNow(ctx context.Context, name string, mode Mode) (Result, er
 }
 
 // RunAll runs the named checks and returns their results in the same order. Without names it runs all, or when strict
-// those that are strict. Unknown names are an error before anything runs; strict ones run at once, as far as connections
-// allow.
+// those that are strict. Unknown names are an error before anything runs. Strict ones are asked at once, as far as connections
+// allow; of the others one at a time, while those that failed wait to be asked again.
 func (r *Runner) RunAll(ctx context.Context, names []string, mode Mode) ([]Result, error) {
 	chosen, err := r.choose(names, mode)
 	if err != nil {
@@ -246,21 +246,15 @@ func (r *Runner) RunAll(ctx context.Context, names []string, mode Mode) ([]Resul
 	}
 	results := make([]Result, len(chosen))
 	errs := make([]error, len(chosen))
-	if !mode.Strict {
-		for i, p := range chosen {
-			if results[i], err = r.run(ctx, p, mode); err != nil {
-				return nil, err
-			}
-		}
-		return results, nil
-	}
 	var all sync.WaitGroup
 	for i, p := range chosen {
 		all.Go(func() { results[i], errs[i] = r.run(ctx, p, mode) })
 	}
 	all.Wait()
-	if err := errors.Join(errs...); err != nil {
-		return nil, err
+	for _, err := range errs {
+		if err != nil {
+			return nil, err // one says it: they are the context's, or that of a Runner that was closed
+		}
 	}
 	return results, nil
 }
