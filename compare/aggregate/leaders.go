@@ -25,6 +25,8 @@ type leaders struct {
 	all    []*leader // the worst first
 	wanted int       // the number that should lead on both
 	misses int       // how many of those do not
+	unseen int       // the number that are shared for want of knowledge
+	most   int       // how many of those lead on one side
 	shift  int       // by how much the rank of a shared key differs the most
 	moved  *leader   // that key
 }
@@ -34,11 +36,12 @@ type leaders struct {
 //
 // A key that leads on one side is looked for in all that is known of the other. If its value is there, and agrees, the key is
 // no difference whatever its rank: its rank is another one because of other keys, which are differences by themselves.
-func judgeTop(r *Result, t bounds, limit int, found [2]*ranking) {
+// doubts says that keys which one side does not show were taken for shared.
+func judgeTop(r *Result, t bounds, limit int, found [2]*ranking) (doubts bool) {
 	r.Old, r.New = found[0].shown(), found[1].shown()
 	if len(found[0].entries)+len(found[1].entries) == 0 {
 		r.inconclusive("Both sides are empty, so there is nothing to compare.")
-		return
+		return false
 	}
 	l := join(found)
 	for _, k := range l.all {
@@ -48,6 +51,7 @@ func judgeTop(r *Result, t bounds, limit int, found [2]*ranking) {
 	l.count()
 	l.measureShift()
 	l.report(r, t, limit)
+	return l.unseen > 0
 }
 
 // shown is a ranking in short.
@@ -110,15 +114,19 @@ func (l *leaders) direction(side int) int {
 }
 
 func (l *leaders) count() {
-	var misses [2]int
+	var misses, unseen [2]int
 	for _, k := range l.all {
 		for side := range misses {
 			if k.leads[side] && !k.shared {
 				misses[side]++
 			}
+			if k.leads[side] && k.unseen {
+				unseen[side]++
+			}
 		}
 	}
 	l.misses = min(l.wanted, max(misses[0], misses[1]))
+	l.unseen, l.most = unseen[0]+unseen[1], max(unseen[0], unseen[1])
 }
 
 func (l *leaders) measureShift() {
@@ -170,6 +178,11 @@ func (l *leaders) report(r *Result, t bounds, limit int) {
 	case !known:
 		r.inconclusive("There is no value to compare: all that lead are NULL, or not seen on both sides.")
 		return
+	case 2*l.most > l.wanted:
+		r.inconclusive(fmt.Sprintf("%s of %s that lead on one side may stand on the other behind the last row that was read, which are too many: "+
+			"drop the LIMIT of the check's sql, or take a limit at which the values are apart.",
+			grouped(strconv.Itoa(l.most)), counted(l.wanted, "key", "keys")))
+		return
 	default:
 		r.Verdict = Pass
 	}
@@ -198,15 +211,9 @@ func (l *leaders) sentence(whose string, off, lacking []*leader, wanted *big.Rat
 	if l.moved != nil {
 		parts = append(parts, fmt.Sprintf("the largest shift of rank is %d, of %s", l.shift, named(l.moved.key)))
 	}
-	unseen := 0
-	for _, k := range l.all {
-		if k.unseen {
-			unseen++
-		}
-	}
-	if unseen > 0 {
+	if l.unseen > 0 {
 		parts = append(parts, fmt.Sprintf("of these, %s may stand at the border of one side behind the last row that was read",
-			grouped(strconv.Itoa(unseen))))
+			grouped(strconv.Itoa(l.unseen))))
 	}
 	return strings.Join(parts, "; ") + "."
 }

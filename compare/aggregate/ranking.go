@@ -31,11 +31,24 @@ func rank(found []entry, limit int, cut, all bool) (*ranking, error) {
 	case up:
 		r.direction = -1
 	case all:
-		r.direction = 1
-		sortRanks(r.entries)
+		return rankAll(found, limit, cut), nil
 	default:
 		return nil, errNotRanked
 	}
+	r.place(limit)
+	return r, nil
+}
+
+// rankAll makes a ranking of the entries whatever their order is, the largest first.
+func rankAll(found []entry, limit int, cut bool) *ranking {
+	r := &ranking{entries: found, byID: make(map[string]int, len(found)), cut: cut, direction: 1}
+	sortRanks(r.entries)
+	r.place(limit)
+	return r
+}
+
+// place finds the place of each entry, and which of them lead.
+func (r *ranking) place(limit int) {
 	for i, e := range r.entries {
 		r.byID[e.id] = i
 	}
@@ -44,7 +57,6 @@ func rank(found []entry, limit int, cut, all bool) (*ranking, error) {
 	for r.leading > 0 && r.leading < len(r.entries) && compareRank(&r.entries[r.leading], &r.entries[r.first-1]) == 0 {
 		r.leading++
 	}
-	return r, nil
 }
 
 // mayFollow says whether a key with the value may stand behind all that is known of a ranking that is cut, in the direction

@@ -55,17 +55,45 @@ func TestTop(t *testing.T) {
 		},
 		{"close at the border, strict", "('a', 100), ('b', 50.1), ('c', 50)", "('a', 100), ('c', 50.2), ('b', 50)", 2, onePercent, true, aggregate.Fail, 0.2 / 50.2, "c b", ""},
 		{
-			"cut at a tie", "SELECT * FROM (VALUES ('a', 9), ('b', 5)) v LIMIT 2", "SELECT * FROM (VALUES ('a', 9), ('c', 5)) v LIMIT 2", 2,
+			"cut at a tie", "SELECT * FROM (VALUES ('a', 9), ('b', 5)) v LIMIT 2 + 0", "SELECT * FROM (VALUES ('a', 9), ('c', 5)) v LIMIT 2 + 0", 2,
 			aggregate.Tolerance{},
 			false,
 			aggregate.Pass, 0, "", "of these, 2 may stand at the border of one side behind the last row that was read",
 		},
 		{
-			"cut, with another value", "SELECT * FROM (VALUES ('a', 9), ('b', 6)) v LIMIT 2", "SELECT * FROM (VALUES ('a', 9), ('c', 5)) v FETCH FIRST 2 ROWS ONLY", 2, onePercent, false,
+			"a tie that its own LIMIT cuts", "SELECT * FROM (VALUES ('a', 9), ('b', 5), ('c', 5)) v LIMIT 2", "SELECT * FROM (VALUES ('a', 9), ('c', 5), ('b', 5)) v FETCH FIRST 2 ROWS ONLY;", 0, aggregate.Tolerance{}, false,
+			aggregate.Pass, 0, "", "The leading 2 keys and their values are the same on both sides.",
+		},
+		{
+			"lost just before its own LIMIT", "SELECT i, 1000 - i FROM generate_series(1, 300) i ORDER BY 2 DESC LIMIT 100", "SELECT i, 1000 - i FROM generate_series(1, 300) i WHERE i <> 97 ORDER BY 2 DESC\n LIMIT  100 ;", 0, onePercent, false,
+			aggregate.Fail, 1, "97", `99 of 100 keys lead on both sides`,
+		},
+		{
+			"its own LIMIT is the limit", "SELECT i, 100 - i FROM generate_series(1, 9) i ORDER BY 2 DESC LIMIT 3", "SELECT i, 100 - i FROM generate_series(1, 9) i WHERE i <> 5 ORDER BY 2 DESC LIMIT 3", 9, onePercent, false,
+			aggregate.Pass, 0, "", "The leading 3 keys",
+		},
+		{
+			"cut, no ranking beyond", "SELECT * FROM (VALUES ('a', 9), ('b', 5), ('a', 1)) v LIMIT 2", "SELECT * FROM (VALUES ('a', 9), ('c', 5), ('a', 1)) v LIMIT 2", 0, aggregate.Tolerance{}, false,
+			aggregate.Pass, 0, "", "of these, 2 may stand at the border",
+		},
+		{
+			"cut, most of it in doubt", "SELECT i, 100 - i / 3 FROM generate_series(1, 9) i LIMIT 2 + 7", "SELECT i * i, 100 - i / 3 FROM generate_series(1, 9) i LIMIT 2 + 7", 0, aggregate.Tolerance{Relative: "0.05"}, false,
+			aggregate.Inconclusive, -1, "", "6 of 9 keys that lead on one side may stand on the other behind",
+		},
+		{
+			"the other way round", "SELECT i, i FROM generate_series(1, 9) i ORDER BY 2", "SELECT i, i FROM generate_series(1, 9) i ORDER BY 2 DESC", 2, onePercent, false,
+			aggregate.Pass, 0, "", "The leading 2 keys",
+		},
+		{
+			"the other way round, cut", "SELECT i, i FROM generate_series(1, 9) i ORDER BY 2 LIMIT 7 + 0", "SELECT i, i FROM generate_series(1, 9) i ORDER BY 2 DESC LIMIT 7", 7, onePercent, false,
+			aggregate.Inconclusive, -1, "", "one side has the largest value first and the other the smallest",
+		},
+		{
+			"cut, with another value", "SELECT * FROM (VALUES ('a', 9), ('b', 6)) v LIMIT 2 + 0", "SELECT * FROM (VALUES ('a', 9), ('c', 5)) v LIMIT 3 - 1", 2, onePercent, false,
 			aggregate.Fail, 1, "b", `"b": old has 6 and new has none`,
 		},
 		{
-			"cut before the limit", "SELECT * FROM (VALUES ('a', 9), ('b', 5)) v LIMIT 2", "SELECT * FROM (VALUES ('a', 9), ('c', 5)) v LIMIT 2", 0,
+			"cut before the limit", "SELECT * FROM (VALUES ('a', 9), ('b', 5)) v LIMIT 1 + 1", "SELECT * FROM (VALUES ('a', 9), ('c', 5)) v LIMIT 1 + 1", 0,
 			aggregate.Tolerance{},
 			false,
 			aggregate.Pass, 0, "", "The leading 2 keys",
@@ -77,7 +105,7 @@ func TestTop(t *testing.T) {
 			aggregate.Fail, 1, "b c", "",
 		},
 		{
-			"cut, the smallest first", "SELECT * FROM (VALUES ('a', 1), ('b', 5)) v LIMIT 2", "SELECT * FROM (VALUES ('a', 1), ('c', 6)) v LIMIT 2", 2, onePercent, false,
+			"cut, the smallest first", "SELECT * FROM (VALUES ('a', 1), ('b', 5)) v LIMIT 2 + 0", "SELECT * FROM (VALUES ('a', 1), ('c', 6)) v LIMIT 2 + 0", 2, onePercent, false,
 			aggregate.Fail, 1, "b", "",
 		},
 		{"overlap, just enough", ten("a"), ten("x"), 10, ninety, false, aggregate.Pass, 1, "", `9 of 10 keys lead on both sides (90 %, and at least 90 % must): "a1": old has`},
