@@ -26,6 +26,8 @@ type value struct {
 type column struct {
 	name string
 	oid  uint32 // its type; 0 where there are no types
+	// modifier is one more than the type's modifier, such as the digits after the second; 0 is none.
+	modifier int32
 }
 
 // answer is what a side gave for a statement.
@@ -93,7 +95,7 @@ func readAnswer(rows *pgconn.ResultReader, most int) (*answer, error) {
 		a.rows = append(a.rows, row)
 	}
 	for _, f := range rows.FieldDescriptions() {
-		a.columns = append(a.columns, column{name: f.Name, oid: f.DataTypeOID})
+		a.columns = append(a.columns, column{name: f.Name, oid: f.DataTypeOID, modifier: f.TypeModifier + 1})
 	}
 	return a, nil
 }

@@ -25,9 +25,9 @@ func elementOf(oid uint32) uint32 {
 }
 
 // alikeArrays says how two arrays are compared: element by element. Nil if they are not both arrays whose elements can be.
-func alikeArrays(old, new uint32) *likeness {
-	a, b := elementOf(old), elementOf(new)
-	if a == 0 || b == 0 {
+func alikeArrays(old, new column) *likeness {
+	a, b := old, new // whose elements have their modifiers
+	if a.oid, b.oid = elementOf(old.oid), elementOf(new.oid); a.oid == 0 || b.oid == 0 {
 		return nil
 	}
 	elements, err := alike(a, b)

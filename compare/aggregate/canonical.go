@@ -71,25 +71,27 @@ type likeness struct {
 	note string
 }
 
-// alike says how values of two types are compared, or that they cannot be.
-func alike(old, new uint32) (*likeness, error) {
+// alike says how the values of two columns are compared, by their types, or that they cannot be.
+func alike(old, new column) (*likeness, error) {
 	if l := alikeArrays(old, new); l != nil {
 		return l, nil
 	}
-	a, b := familyOf(old), familyOf(new)
+	a, b := familyOf(old.oid), familyOf(new.oid)
 	switch {
+	case a == texts && b == texts:
+		return &likeness{folds: foldTexts(old.oid, new.oid)}, nil
 	case a == b:
-		return like(a, [2]fold{foldOf(old), foldOf(new)}, old, new), nil
+		return like(a, roundTogether(old, new), old.oid, new.oid), nil
 	case a == texts && b != binaries:
-		return like(b, [2]fold{readAs(b, old), foldOf(new)}, new), nil
+		return like(b, [2]fold{readAs(b, old.oid), foldOf(new.oid)}, new.oid), nil
 	case b == texts && a != binaries:
-		return like(a, [2]fold{foldOf(old), readAs(a, new)}, old), nil
+		return like(a, [2]fold{foldOf(old.oid), readAs(a, new.oid)}, old.oid), nil
 	case a == numbers && b == truths:
-		return like(truths, [2]fold{foldNumberTruth, foldOf(new)}), nil
+		return like(truths, [2]fold{foldNumberTruth, foldOf(new.oid)}), nil
 	case a == truths && b == numbers:
-		return like(truths, [2]fold{foldOf(old), foldNumberTruth}), nil
+		return like(truths, [2]fold{foldOf(old.oid), foldNumberTruth}), nil
 	}
-	return nil, fmt.Errorf("%s in old and %s in new cannot be compared; cast one of them in the check's sql", typeName(old), typeName(new))
+	return nil, fmt.Errorf("%s in old and %s in new cannot be compared; cast one of them in the check's sql", typeName(old.oid), typeName(new.oid))
 }
 
 // like makes the likeness of a family, of which the types with these OIDs are.

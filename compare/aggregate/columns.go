@@ -99,7 +99,7 @@ func (m *columnMap) join(old, new []column) ([]twin, error) {
 	for i := range j.twins {
 		t := &j.twins[i]
 		var err error
-		if t.like, err = alike(old[t.at[0]].oid, new[t.at[1]].oid); err != nil {
+		if t.like, err = alike(old[t.at[0]], new[t.at[1]]); err != nil {
 			errs = append(errs, fmt.Errorf("column %s: %w", t.name, err))
 		}
 	}

@@ -56,6 +56,15 @@ func readAs(f family, oid uint32) fold {
 	}
 }
 
+// foldTexts are the folds of two types of text. Where one is char(n), blanks at the end mean nothing on either side: a copy may
+// have taken its padding over or not.
+func foldTexts(old, new uint32) [2]fold {
+	if old == pgtype.BPCharOID || new == pgtype.BPCharOID {
+		return [2]fold{foldText(pgtype.BPCharOID), foldText(pgtype.BPCharOID)}
+	}
+	return [2]fold{asWritten, asWritten}
+}
+
 // foldText leaves the padding of char(n) away, which is not significant to the database either.
 func foldText(oid uint32) fold {
 	if oid == pgtype.BPCharOID {
@@ -143,11 +152,12 @@ func foldTruth(v value) (string, bool) {
 	return "", false
 }
 
+// readTruth takes the words that PostgreSQL takes.
 func readTruth(v value) (string, bool) {
 	switch strings.ToLower(v.text) {
-	case "t", "true":
+	case "t", "true", "y", "yes", "on", "1":
 		return "true", true
-	case "f", "false":
+	case "f", "false", "n", "no", "off", "0":
 		return "false", true
 	}
 	return "", false

@@ -93,8 +93,8 @@ func FuzzLikeness(f *testing.F) {
 	none, _ := Tolerance{}.parse()
 	f.Fuzz(func(t *testing.T, x, y string, i, j uint8) {
 		a, b := oids[int(i)%len(oids)], oids[int(j)%len(oids)]
-		forth, err := alike(a, b)
-		back, wrong := alike(b, a)
+		forth, err := alike(column{oid: a}, column{oid: b})
+		back, wrong := alike(column{oid: b}, column{oid: a})
 		if (err == nil) != (wrong == nil) {
 			t.Fatalf("%s and %s: %v, and the other way round %v", typeName(a), typeName(b), err, wrong)
 		}
@@ -106,7 +106,7 @@ func FuzzLikeness(f *testing.F) {
 		if (err == nil) != (wrong == nil) || one.agree != two.agree || one.variance != two.variance {
 			t.Fatalf("%s %q and %s %q: %+v %v, and the other way round %+v %v", typeName(a), x, typeName(b), y, one, err, two, wrong)
 		}
-		same, err := alike(a, a)
+		same, err := alike(column{oid: a}, column{oid: a})
 		if err != nil {
 			t.Fatalf("%s is not like itself: %v", typeName(a), err)
 		}

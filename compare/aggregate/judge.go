@@ -12,8 +12,8 @@ import (
 // maxShown bounds a value in a result, in bytes.
 const maxShown = 256
 
-// judge compares the two values, which are of these types, and fills in what was found. It is pure.
-func judge(r *Result, t bounds, oids [2]uint32, a, b value) {
+// judge compares the two values, which are of these columns, and fills in what was found. It is pure.
+func judge(r *Result, t bounds, columns [2]column, a, b value) {
 	r.Old, r.New = a.shown(), b.shown()
 	switch {
 	case a.null && b.null:
@@ -26,18 +26,18 @@ func judge(r *Result, t bounds, oids [2]uint32, a, b value) {
 		judgeNumbers(r, t, a, b)
 	case r.Type == Count && !a.number && !b.number:
 		r.inconclusive(fmt.Sprintf("A count must be a number, and the databases gave %s and %s.", a.said(), b.said()))
-	case a.number && familyOf(oids[1]) == texts, b.number && familyOf(oids[0]) == texts, r.Type == Count:
+	case a.number && familyOf(columns[1].oid) == texts, b.number && familyOf(columns[0].oid) == texts, r.Type == Count:
 		r.inconclusive(fmt.Sprintf("Old gave %s and new gave %s, one as a number and one not: cast one of them in the check's sql.",
 			a.said(), b.said()))
 	default:
-		judgeForms(r, t, oids, a, b)
+		judgeForms(r, t, columns, a, b)
 	}
 }
 
 // judgeForms judges values of all the types that are not both of numbers.
-func judgeForms(r *Result, t bounds, oids [2]uint32, a, b value) {
+func judgeForms(r *Result, t bounds, columns [2]column, a, b value) {
 	gave := fmt.Sprintf("Old gave %s and new gave %s", a.said(), b.said())
-	like, err := alike(oids[0], oids[1])
+	like, err := alike(columns[0], columns[1])
 	if err != nil {
 		r.inconclusive(gave + ": " + err.Error() + ".")
 		return

@@ -63,9 +63,9 @@ func entries(answers [2]*answer, what string) (both [2][]entry, err error) {
 func alikeColumns(answers [2]*answer) ([]*likeness, error) {
 	out := make([]*likeness, len(answers[0].columns))
 	for c := range out {
-		old, new := answers[0].columns[c].oid, answers[1].columns[c].oid
-		if c == len(out)-1 && (familyOf(old) != familyOf(new) || familyOf(old) == numbers) {
-			out[c] = &likeness{folds: [2]fold{foldValue(old), foldValue(new)}}
+		old, new := answers[0].columns[c], answers[1].columns[c]
+		if c == len(out)-1 && (familyOf(old.oid) != familyOf(new.oid) || familyOf(old.oid) == numbers) {
+			out[c] = &likeness{folds: [2]fold{foldValue(old.oid), foldValue(new.oid)}}
 			continue
 		}
 		var err error

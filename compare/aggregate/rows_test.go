@@ -268,3 +268,24 @@ func TestRowsAreRefused(t *testing.T) {
 		})
 	}
 }
+
+// TestRowsRoundTimesAsTheServerDoes compares moments with what the server made of them in columns that keep fewer digits.
+func TestRowsRoundTimesAsTheServerDoes(t *testing.T) {
+	var checks []aggregate.Check
+	for digits := range 6 {
+		const moments = "SELECT i AS id, timestamptz '%s' + i * interval '0.0005 second' + (i %% 7) * interval '1 microsecond' AS at FROM generate_series(0, 1500) i"
+		for _, from := range []string{"1999-12-31 23:59:59Z", "1969-07-20 20:17:39Z", "2026-02-28 23:59:58.5Z"} {
+			exact := fmt.Sprintf(moments, from)
+			rounded := fmt.Sprintf("SELECT id, at::timestamptz(%d) AS at FROM (%s) exact", digits, exact)
+			checks = append(checks, rowsOf(fmt.Sprintf("%s %d", from, digits), exact, rounded))
+		}
+		const hours = "SELECT i AS id, time '23:59:58' + i * interval '0.0005 second' AS at FROM generate_series(0, 3999) i"
+		checks = append(checks, rowsOf(fmt.Sprintf("time %d", digits), hours, fmt.Sprintf("SELECT id, at::time(%d) AS at FROM (%s) exact", digits, hours)))
+	}
+	r := start(t, aggregate.Options{Checks: checks})
+	for _, check := range checks {
+		if got := runNow(t, r, check.Name, aggregate.Mode{}); got.Verdict != aggregate.Pass {
+			t.Errorf("%s: %s", check.Name, got.Reason)
+		}
+	}
+}

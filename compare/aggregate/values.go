@@ -24,6 +24,6 @@ func (v *values) measure(ctx context.Context, both *pair, r *Result) error {
 			return fmt.Errorf("%s: %w", sides[i], err)
 		}
 	}
-	judge(r, both.allowed, [2]uint32{answers[0].columns[0].oid, answers[1].columns[0].oid}, found[0], found[1])
+	judge(r, both.allowed, [2]column{answers[0].columns[0], answers[1].columns[0]}, found[0], found[1])
 	return nil
 }
