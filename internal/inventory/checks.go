@@ -77,11 +77,14 @@ var (
 )
 
 // quoted writes a text as a YAML scalar that stands for itself.
-func quoted(s string) string {
+func quoted(s string) string { return quotedKey(strings.ReplaceAll(s, "${", "$${")) }
+
+// quotedKey does so for the key of a mapping, in which variables of the environment are not replaced.
+func quotedKey(s string) string {
 	if plain.MatchString(s) && !reserved.MatchString(s) {
 		return s
 	}
-	return strconv.Quote(strings.ReplaceAll(s, "${", "$${"))
+	return strconv.Quote(s)
 }
 
 // reference names a table as a check does: exactly as it is stored, with its schema if that is not public.
@@ -102,6 +105,10 @@ func part(s string) string {
 // table drafts what watches over one pair.
 func (d *draft) table(p *TablePair) {
 	name := p.Old.Name.String()
+	if p.Old.empty() && p.New.empty() {
+		fmt.Fprintf(&d.out, "  # %s is empty on both sides, and what compares nothing is inconclusive: draft again when there are rows.\n", oneLine(name))
+		return
+	}
 	if p.Match == BySimilarity {
 		fmt.Fprintf(&d.out, "  # %s is proposed for %s with a score of %.2f: confirm it, or take these checks out.\n", oneLine(p.New.Name.String()), oneLine(name), p.Score)
 	}
@@ -170,6 +177,8 @@ func (d *draft) columns(p *TablePair) {
 	}
 }
 
+func (t *Table) empty() bool { return t.Exact && *t.Rows == 0 }
+
 // sayable reports whether the columns can be told apart by the names that a check uses: a column that only new has must not be
 // called as one of old's.
 func (p *TablePair) sayable() bool {
@@ -203,7 +212,7 @@ var moneyWords = []string{
 func (c *column) money() bool {
 	named := slices.ContainsFunc(c.name.words, func(w string) bool { return slices.Contains(moneyWords, w) })
 	switch {
-	case c.inKey || c.leads || c.unique:
+	case c.inKey, c.leads, c.unique, c.null:
 		return false
 	case c.family == "decimal":
 		return named || strings.HasSuffix(c.of.Type, ",2)") || strings.HasSuffix(c.of.Type, ",4)")
@@ -218,7 +227,10 @@ func (c *column) sums() bool { return c.family == "decimal" || c.family == "int"
 type move struct{ old, new string }
 
 // moved is what a move takes along.
-type moved struct{ tables, renames strings.Builder }
+type moved struct {
+	tables, renames strings.Builder
+	numbered        bool // some of the tables are, by sequences
+}
 
 // draftSchemas drafts the checks of the schemas and of their sequences, with what the two sides call differently.
 func (i *Inventory) draftSchemas(d *draft) {
@@ -251,21 +263,22 @@ func (i *Inventory) draftSchemas(d *draft) {
 		if d.check("schema"+end, "schema") {
 			d.out.WriteString(text)
 		}
-		if d.check("sequences"+end, "sequences") {
+		if moves[m].numbered && d.check("sequences"+end, "sequences") {
 			d.out.WriteString(text + "    strict_at_cutover: true\n")
 		}
 	}
 }
 
 func (m *moved) add(p *TablePair) {
+	m.numbered = m.numbered || p.old.numbered || p.new.numbered
 	old := part(p.Old.Name.Name)
 	fmt.Fprintf(&m.tables, "      - %s\n", quoted(old))
 	if p.Old.Name.Name != p.New.Name.Name {
-		fmt.Fprintf(&m.renames, "      %s: %s\n", quoted(old), quoted(part(p.New.Name.Name)))
+		fmt.Fprintf(&m.renames, "      %s: %s\n", quotedKey(old), quoted(part(p.New.Name.Name)))
 	}
 	for _, c := range p.Columns {
 		if c.Old != nil && c.New != nil && c.Old.Name != c.New.Name {
-			fmt.Fprintf(&m.renames, "      %s: %s\n", quoted(old+"."+part(c.Old.Name)), quoted(part(c.New.Name)))
+			fmt.Fprintf(&m.renames, "      %s: %s\n", quotedKey(old+"."+part(c.Old.Name)), quoted(part(c.New.Name)))
 		}
 	}
 }

@@ -266,6 +266,60 @@ func TestNames(t *testing.T) {
 	}
 }
 
+// What is drafted compares something: no sums of what is NULL, no sequences where there are none, nothing of empty tables.
+func TestChecksThatWouldSayNothingAreNotDrafted(t *testing.T) {
+	make := func(change func(*Side)) string {
+		s := side(t, "t(id int8 pk; price numeric(10,2); kind text) 10")
+		name := s.Catalog.Relations[0].Name
+		s.Rows = map[catalog.Name]int64{name: 10}
+		s.Distinct = map[catalog.ColumnName]float64{{Relation: name, Column: "kind"}: 3, {Relation: name, Column: "price"}: -1}
+		s.Catalog.Sequences = []catalog.Sequence{{Name: catalog.Name{Schema: "public", Name: "s"}, Owner: &catalog.ColumnName{Relation: name, Column: "id"}}}
+		change(s)
+		var names []string
+		for _, line := range strings.Split(Make(at, s, s, allTypes).Checks, "\n") {
+			if name, ok := strings.CutPrefix(line, "  - name: "); ok {
+				names = append(names, name)
+			}
+		}
+		return strings.Join(names, " ")
+	}
+	table := catalog.Name{Schema: "public", Name: "t"}
+	for _, row := range []struct {
+		name   string
+		change func(*Side)
+		want   string
+	}{
+		{"everything", func(*Side) {}, "schema sequences count-t data-t sum-t.price spread-t.kind"},
+		{"no sequence", func(s *Side) { s.Catalog.Sequences = nil }, "schema count-t data-t sum-t.price spread-t.kind"},
+		{"a column of NULLs", func(s *Side) { s.Distinct[catalog.ColumnName{Relation: table, Column: "price"}] = 0 }, "schema sequences count-t data-t spread-t.kind"},
+		{"many values", func(s *Side) { s.Distinct[catalog.ColumnName{Relation: table, Column: "kind"}] = fewValues + 1 }, "schema sequences count-t data-t sum-t.price"},
+		{"one value", func(s *Side) { s.Distinct[catalog.ColumnName{Relation: table, Column: "kind"}] = 1 }, "schema sequences count-t data-t sum-t.price"},
+		{"no key", func(s *Side) { s.Catalog.Constraints = nil }, "schema sequences count-t sum-t.price spread-t.kind"},
+		{"no rows", func(s *Side) { s.Rows[table] = 0 }, "schema sequences"},
+		{"an estimate of no rows", func(s *Side) { s.Rows, s.Catalog.Relations[0].Rows = nil, new(int64) }, "schema sequences count-t data-t sum-t.price spread-t.kind"},
+	} {
+		if got := make(row.change); got != row.want {
+			t.Errorf("%s: %s, want %s", row.name, got, row.want)
+		}
+	}
+}
+
+// A type of check that there is not yet is not drafted; names are those that checks may have, and no two are the same.
+func TestNamesOfDraftedChecks(t *testing.T) {
+	long := strings.Repeat("x", 60)
+	s := side(t, "a b(id int8)", "a_b(id int8)", "-(id int8)", long+"1(id int8)", long+"2(id int8)")
+	got := Make(at, s, s, []string{"count"}).Checks
+	want := []string{"count-a_b", "count-a_b-2", "count--", "count-" + long[:57], "count-" + long[:55] + "-2"}
+	for _, name := range want {
+		if !strings.Contains(got, "  - name: "+name+"\n    type: count\n") {
+			t.Errorf("no check %s:\n%s", name, got)
+		}
+	}
+	if strings.Contains(got, "type: schema") {
+		t.Error("a type that nobody knows was drafted")
+	}
+}
+
 // Nothing of what a name holds may end a table, a list or a block of Markdown, or be taken for HTML.
 func TestMarkdownOfOddNames(t *testing.T) {
 	c := side(t, "plain(id int8 pk)")

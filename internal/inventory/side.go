@@ -1,6 +1,7 @@
 package inventory
 
 import (
+	"cmp"
 	"slices"
 
 	"paritygate/compare/aggregate/catalog"
@@ -26,6 +27,7 @@ type table struct {
 	indexes  int
 	rows     *int64
 	exact    bool
+	numbered bool // by a sequence
 }
 
 // column is a column while it is being matched.
@@ -37,6 +39,7 @@ type column struct {
 	leads    bool   // to another table
 	unique   bool   // by itself
 	distinct float64
+	null     bool // every value, as ANALYZE found
 	// weight is how much it says of its table: one that many have says little.
 	weight float64
 }
@@ -71,7 +74,8 @@ func (s *Side) tables() []*table {
 		if t == nil {
 			continue
 		}
-		k := &column{of: c, name: newName("", c.Name), family: family(c.Of, users[c.Of.Name]), distinct: s.Distinct[catalog.ColumnName{Relation: c.Relation, Column: c.Name}]}
+		distinct, known := s.Distinct[catalog.ColumnName{Relation: c.Relation, Column: c.Name}]
+		k := &column{of: c, name: newName("", c.Name), family: family(c.Of, users[c.Of.Name]), distinct: distinct, null: known && distinct == 0}
 		t.columns = append(t.columns, k)
 		common[k.name.fold]++
 	}
@@ -79,7 +83,7 @@ func (s *Side) tables() []*table {
 	for _, t := range out {
 		for _, c := range t.columns {
 			c.weight = 1 / float64(common[c.name.fold])
-			if c.family == "enum" || c.of.Of.Name.Name == "bool" {
+			if !c.null && (c.family == "enum" || c.family == "bool") {
 				c.distinct = max(c.distinct, 2) // whatever the statistics say, or do not
 			}
 		}
@@ -87,7 +91,7 @@ func (s *Side) tables() []*table {
 	return out
 }
 
-// keys notes what columns are in keys.
+// keys notes what columns are in keys, and what tables are numbered by sequences.
 func (s *Side) keys(byName map[catalog.Name]*table) {
 	for _, c := range s.Catalog.Constraints {
 		t := byName[c.Relation]
@@ -101,6 +105,13 @@ func (s *Side) keys(byName map[catalog.Name]*table) {
 		}
 		if c.Kind == catalog.PrimaryKey {
 			t.key = c.Columns
+		}
+	}
+	for _, q := range s.Catalog.Sequences {
+		for _, c := range append(slices.Clone(q.Users), *cmp.Or(q.Owner, &catalog.ColumnName{})) {
+			if t := byName[c.Relation]; t != nil {
+				t.numbered = true
+			}
 		}
 	}
 	for _, x := range s.Catalog.Indexes {
