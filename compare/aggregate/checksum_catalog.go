@@ -17,6 +17,7 @@ type layout struct {
 	columns   []tableColumn
 	version   int    // the server's, as 150004
 	collation string // of the database, told apart from others
+	encoding  string
 	vector    string // what the server makes of known texts with the fast hash; empty if it has none
 }
 
@@ -60,11 +61,11 @@ func (l *layout) primaryKey() []string {
 
 // serverSQL asks for what is the same for all tables. Columns of the catalog that came with later versions are read as JSON.
 const serverSQL = `SELECT current_setting('server_version_num'), concat_ws(' ', coalesce(d.j->>'datlocprovider', 'c'),
-	coalesce(d.j->>'datlocale', d.j->>'daticulocale', d.j->>'datcollate'), d.j->>'daticurules')
+	coalesce(d.j->>'datlocale', d.j->>'daticulocale', d.j->>'datcollate'), d.j->>'daticurules'), getdatabaseencoding()
 FROM (SELECT to_jsonb(b) AS j FROM pg_catalog.pg_database b WHERE datname = current_database()) d`
 
-// vectorSQL shows how a server hashes texts of all lengths, in its own encoding.
-const vectorSQL = `SELECT string_agg(hashtextextended(left(repeat('paritygate ä€ ', 5), n) COLLATE "C", 0)::text, ' ' ORDER BY n)
+// vectorSQL shows how a server hashes texts of all lengths.
+const vectorSQL = `SELECT string_agg(hashtextextended(left(repeat('paritygate ', 6), n) COLLATE "C", 0)::text, ' ' ORDER BY n)
 FROM generate_series(0, 60) n`
 
 // columnsSQL asks for the columns of a table, %s, a text literal.
@@ -98,7 +99,7 @@ func readLayouts(ctx context.Context, both *pair, tables [2]string) (layouts [2]
 		if len(a.rows) != 1 {
 			return layouts, fmt.Errorf("%s: its catalog does not know its database", sides[i])
 		}
-		l := &layout{collation: a.rows[0][1].text}
+		l := &layout{collation: a.rows[0][1].text, encoding: a.rows[0][2].text}
 		if l.version, err = strconv.Atoi(a.rows[0][0].text); err != nil {
 			return layouts, fmt.Errorf("%s: its version is no number: %q", sides[i], a.rows[0][0].text)
 		}
@@ -121,7 +122,7 @@ func readLayouts(ctx context.Context, both *pair, tables [2]string) (layouts [2]
 			return layouts, fmt.Errorf("%s: table %s has no columns", sides[i], tables[i])
 		}
 	}
-	if min(layouts[0].version, layouts[1].version) < hashVersion {
+	if min(layouts[0].version, layouts[1].version) < hashVersion || layouts[0].encoding != layouts[1].encoding {
 		return layouts, nil
 	}
 	vectors, err := both.ask(ctx, [2]string{vectorSQL, vectorSQL}, 1)

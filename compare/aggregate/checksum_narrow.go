@@ -10,7 +10,7 @@ import (
 
 const (
 	// fetched is how many rows of a side are fetched, as keys and hashes, rather than narrowed further.
-	fetched = 4096
+	fetched = 8192
 	// fetchedMost is how many may share one key, or come while we look.
 	fetchedMost = 100_000
 	// parts is how many parts a span is cut into that differs.
@@ -37,6 +37,9 @@ func (w *walk) narrow(ctx context.Context, s span, found [2]sums) error {
 			w.state.Counts.add(rows*int64(1-larger), rows*int64(larger), 0)
 			continue
 		}
+		if p.span.nulls && rows > fetchedMost {
+			return fmt.Errorf("%s rows have a NULL in their key: give the check a key that tells rows apart", grouped(fmt.Sprint(rows)))
+		}
 		if rows <= fetched || p.span.nulls {
 			if err := w.fetch(ctx, p.span); err != nil {
 				return err
@@ -47,7 +50,11 @@ func (w *walk) narrow(ctx context.Context, s span, found [2]sums) error {
 		if err != nil {
 			return err
 		}
-		if len(spans) == 1 { // all of them share one key
+		if len(spans) == 1 {
+			if rows > fetchedMost {
+				return fmt.Errorf("%s rows share the key %s: give the check a key that tells rows apart",
+					grouped(fmt.Sprint(rows)), w.tables.keyText(spans[0].hi))
+			}
 			if err := w.fetch(ctx, p.span); err != nil {
 				return err
 			}
@@ -100,8 +107,8 @@ func (w *walk) split(ctx context.Context, s span, larger int, rows int64) (spans
 		}
 	}
 	for i := range found { // a single key that many rows share is in one part, whatever is cut
-		if found[i][larger].rows == rows && len(cuts) <= 1 {
-			return []span{s}, nil, nil
+		if found[i][larger].rows == rows && len(cuts) == 1 {
+			return []span{{lo: s.lo, hi: cuts[0]}}, nil, nil
 		}
 	}
 	return spans, found, nil

@@ -16,7 +16,7 @@ const (
 )
 
 // lookAgain is how long is waited before each time that rows which differ are looked at again. Tests change it.
-var lookAgain = []time.Duration{250 * time.Millisecond, time.Second}
+var lookAgain = []time.Duration{250 * time.Millisecond, 750 * time.Millisecond}
 
 // counting says that enough rows were proven to differ: the others are counted as they are found.
 func (w *walk) counting() bool {
