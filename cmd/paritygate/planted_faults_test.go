@@ -83,4 +83,8 @@ var plantedFaults = []plantedFault{
 		name: "a narrower column", change: "ALTER TABLE client ALTER mail TYPE varchar(60)",
 		check: "structure", found: []string{"customers.email narrower: character varying(80) → character varying(60)"},
 	},
+	{
+		name: "a stale sequence", change: "SELECT setval(pg_get_serial_sequence('sale', 'sale_id'), 17)",
+		check: "numbers", found: []string{"orders.id behind: highest 2,000 → next 18, highest 2,000"},
+	},
 }

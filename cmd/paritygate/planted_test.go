@@ -17,6 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sync/errgroup"
 
+	"paritygate/compare/aggregate"
 	"paritygate/internal/evidence"
 	"paritygate/internal/testkit"
 )
@@ -71,9 +72,9 @@ func (p *planted) copy(t *testing.T, name, change string) (dsn string) {
 	return p.server.DSN(name)
 }
 
-func (p *planted) check(t *testing.T, dsn string) (code int, results []evidence.CheckResult) {
+func (p *planted) check(t *testing.T, dsn string, flags ...string) (code int, results []evidence.CheckResult) {
 	t.Helper()
-	code, results, err := p.try(t.Context(), dsn)
+	code, results, err := p.try(t.Context(), dsn, flags...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -81,8 +82,9 @@ func (p *planted) check(t *testing.T, dsn string) (code int, results []evidence.
 }
 
 // try runs the program as an operator does.
-func (p *planted) try(ctx context.Context, dsn string) (code int, results []evidence.CheckResult, err error) {
-	cmd := exec.CommandContext(ctx, p.binary, "check", "--config", filepath.Join("testdata", "planted", "paritygate.yaml"), "--output", "json")
+func (p *planted) try(ctx context.Context, dsn string, flags ...string) (code int, results []evidence.CheckResult, err error) {
+	args := append([]string{"check", "--config", filepath.Join("testdata", "planted", "paritygate.yaml"), "--output", "json"}, flags...)
+	cmd := exec.CommandContext(ctx, p.binary, args...)
 	cmd.Env = append(os.Environ(), "OLD_DSN="+p.old, "NEW_DSN="+dsn)
 	var errs strings.Builder
 	cmd.Stderr = &errs
@@ -159,20 +161,29 @@ func named(differences []evidence.CheckDifference) []string {
 func TestPlantedFaults(t *testing.T) {
 	p := newPlanted(t)
 	t.Run("no fault", func(t *testing.T) {
-		for _, new := range []struct{ name, change string }{
-			{"clean", "SELECT 1"},
-			// What was updated and vacuumed stands elsewhere in the file.
-			{"clean_elsewhere", "UPDATE sale_line SET value = value + 0; UPDATE client SET note = note; UPDATE page_view SET detail = detail || '{}'"},
+		for _, new := range []struct {
+			name, change string
+			flags        []string
+		}{
+			{"clean", "SELECT 1", nil},
+			{"clean_at_the_cutover", "SELECT 1", []string{"--strict"}},
+			// What was updated stands elsewhere in the file.
+			{"clean_elsewhere", "UPDATE sale_line SET value = value + 0; UPDATE client SET note = note; UPDATE page_view SET detail = detail || '{}'", nil},
 		} {
 			began := time.Now()
-			code, results := p.check(t, p.copy(t, new.name, new.change))
+			code, results := p.check(t, p.copy(t, new.name, new.change), new.flags...)
 			for _, r := range results {
 				if r.Verdict != "pass" {
 					t.Errorf("%s: %s is %s: %s %v", new.name, r.Name, r.Verdict, r.Reason, named(r.Differences))
 				}
 			}
-			if code != exitDone || len(results) == 0 {
-				t.Errorf("%s: exit code %d, %d results", new.name, code, len(results))
+			if code != exitDone {
+				t.Errorf("%s: exit code %d", new.name, code)
+			}
+			for _, kind := range aggregate.Types {
+				if !slices.ContainsFunc(results, func(r evidence.CheckResult) bool { return r.Type == string(kind) }) {
+					t.Errorf("no check of type %s was asked", kind)
+				}
 			}
 			t.Logf("%d checks took %s", len(results), time.Since(began).Round(time.Millisecond))
 		}
