@@ -11,8 +11,8 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// maxMessage bounds what one message of a server may make us hold, in bytes: a check is one value.
-const maxMessage = 1 << 20
+// maxMessage bounds what one message of a server may make us hold, in bytes: a row.
+const maxMessage = 16 << 20
 
 // connectTimeout bounds connecting where the DSN does not.
 const connectTimeout = 10 * time.Second

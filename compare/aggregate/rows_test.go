@@ -204,6 +204,12 @@ func TestRows(t *testing.T) {
 			want: "pass", reason: "at has no time zone in old and was taken as UTC.",
 		},
 		{
+			name: "a large text and a large document",
+			old:  "SELECT 1 AS id, repeat('x', 1500000) AS t, to_json(repeat('y', 1500000)) AS j",
+			new:  "SELECT 1 AS id, repeat('x', 1499999) || 'z' AS t, to_jsonb(repeat('y', 1500000)) AS j",
+			want: "fail\nvalue id=1 t: …" + strings.Repeat("x", 65) + " / …" + strings.Repeat("x", 64) + "z",
+		},
+		{
 			name: "too many rows",
 			old:  "SELECT generate_series(1, 10001) AS id", new: "SELECT 1 AS id",
 			want: "inconclusive", reason: "old: the statement gives more rows than such a check may have, 10000",

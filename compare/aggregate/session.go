@@ -9,6 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgconn/ctxwatch"
+	"github.com/jackc/pgx/v5/pgproto3"
 )
 
 const (
@@ -152,6 +153,10 @@ func (d *database) failure(ctx context.Context, doing string, err error) error {
 	var server *pgconn.PgError
 	if errors.As(err, &server) {
 		return &refusal{code: server.Code, text: fmt.Sprintf("%s %s: %s", doing, d.side, d.redact.clean(d.explain(server)))}
+	}
+	var large *pgproto3.ExceededMaxBodyLenErr
+	if errors.As(err, &large) {
+		return fmt.Errorf("%s %s: it gives a row of more than %d MiB; narrow it", doing, d.side, maxMessage>>20)
 	}
 	var connect *pgconn.ConnectError
 	if errors.As(err, &connect) {

@@ -61,7 +61,9 @@ func TestTop(t *testing.T) {
 			aggregate.Pass, 0, "", "of these, 2 may stand at the border of one side behind the last row that was read",
 		},
 		{
-			"a tie that its own LIMIT cuts", "SELECT * FROM (VALUES ('a', 9), ('b', 5), ('c', 5)) v LIMIT 2", "SELECT * FROM (VALUES ('a', 9), ('c', 5), ('b', 5)) v FETCH FIRST 2 ROWS ONLY;", 0, aggregate.Tolerance{}, false,
+			"a tie that its own LIMIT cuts", "SELECT * FROM (VALUES ('a', 9), ('b', 5), ('c', 5)) v LIMIT 2", "SELECT * FROM (VALUES ('a', 9), ('c', 5), ('b', 5)) v FETCH FIRST 2 ROWS ONLY;", 0,
+			aggregate.Tolerance{},
+			false,
 			aggregate.Pass, 0, "", "The leading 2 keys and their values are the same on both sides.",
 		},
 		{
@@ -73,11 +75,15 @@ func TestTop(t *testing.T) {
 			aggregate.Pass, 0, "", "The leading 3 keys",
 		},
 		{
-			"cut, no ranking beyond", "SELECT * FROM (VALUES ('a', 9), ('b', 5), ('a', 1)) v LIMIT 2", "SELECT * FROM (VALUES ('a', 9), ('c', 5), ('a', 1)) v LIMIT 2", 0, aggregate.Tolerance{}, false,
+			"cut, no ranking beyond", "SELECT * FROM (VALUES ('a', 9), ('b', 5), ('a', 1)) v LIMIT 2", "SELECT * FROM (VALUES ('a', 9), ('c', 5), ('a', 1)) v LIMIT 2", 0,
+			aggregate.Tolerance{},
+			false,
 			aggregate.Pass, 0, "", "of these, 2 may stand at the border",
 		},
 		{
-			"cut, most of it in doubt", "SELECT i, 100 - i / 3 FROM generate_series(1, 9) i LIMIT 2 + 7", "SELECT i * i, 100 - i / 3 FROM generate_series(1, 9) i LIMIT 2 + 7", 0, aggregate.Tolerance{Relative: "0.05"}, false,
+			"cut, most of it in doubt", "SELECT i, 100 - i / 3 FROM generate_series(1, 9) i LIMIT 2 + 7", "SELECT i * i, 100 - i / 3 FROM generate_series(1, 9) i LIMIT 2 + 7", 0,
+			aggregate.Tolerance{Relative: "0.05"},
+			false,
 			aggregate.Inconclusive, -1, "", "6 of 9 keys that lead on one side may stand on the other behind",
 		},
 		{
