@@ -69,7 +69,7 @@ func TestDistribution(t *testing.T) {
 		{"money", "('a', 1234.5::money)", "('a', 1234.50)", aggregate.Tolerance{}, true, aggregate.Pass, 0, "", "1,234.5 in all"},
 		{"NULL of another size", "(NULL, 5), ('', 6)", "(NULL, 6), ('', 5)", aggregate.Tolerance{}, false, aggregate.Fail, 1.0 / 6, `"" NULL`, ""},
 		{"several columns", "('a', 1, 5), ('a', NULL, 5)", "('a', NULL, 5), ('a', 1, 6)", aggregate.Tolerance{}, false, aggregate.Fail, 1.0 / 6, "a, 1", ""},
-		{"columns that read alike", "('a,b', 'c', 5), ('a', 'b,c', 6)", "('a', 'b,c', 6), ('a,b', 'c', 5)", aggregate.Tolerance{}, false, aggregate.Pass, 0, "", ""},
+		{"columns that read alike", "('ab', 'c', 5), ('a', 'bc', 6)", "('a', 'bc', 6), ('ab', 'c', 5)", aggregate.Tolerance{}, false, aggregate.Pass, 0, "", ""},
 		{"both empty", "", "", onePercent, false, aggregate.Inconclusive, -1, "", "Both sides are empty"},
 		{"both 0", "('a', 0)", "('b', 0)", onePercent, false, aggregate.Inconclusive, -1, "", "Both sides are empty"},
 		{"one empty", "", books, onePercent, false, aggregate.Fail, 1, "music books", "no total variation distance"},

@@ -102,9 +102,8 @@ func entryOf(row []value, folds []fold) entry {
 			continue
 		}
 		text, good := folds[i](v)
-		if !good { // a text that stands for nothing of the other side's type is equal to itself alone
-			text = v.text
-			id.WriteString("!")
+		if !good {
+			text = v.text // which stands for nothing of the other side's type, and so is equal to itself alone
 		}
 		id.WriteString(strconv.Itoa(len(text)) + ":" + text)
 		shown[i] = shownKey(text, last > 1)
