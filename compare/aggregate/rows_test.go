@@ -57,7 +57,7 @@ func TestRows(t *testing.T) {
 			name: "within the check's tolerance",
 			old:  "SELECT 1 AS id, 10.00 AS price", new: "SELECT 1 AS id, 10.01 AS price",
 			with: aggregate.Check{Tolerance: aggregate.Tolerance{Relative: "0.01"}},
-			want: "pass", reason: "All 1 row agree, within what is allowed: the furthest apart is id=1 price, 10.00 in old and 10.01 in new (0.0999 %).",
+			want: "pass", reason: "The only row agrees, within what is allowed: the furthest apart is id=1 price, 10.00 in old and 10.01 in new (0.0999 %).",
 		},
 		{
 			name: "a column's own tolerance stands in its place",
@@ -84,7 +84,7 @@ func TestRows(t *testing.T) {
 		{
 			name: "renamed without a word: by place, and said",
 			old:  "SELECT 7 AS product_id, 5.0 AS price", new: "SELECT 7 AS artifact_id, 5 AS price",
-			want: "pass", reason: "All 1 row agree. product_id was compared with artifact_id, which stands at its place.",
+			want: "pass", reason: "The only row agrees. product_id was compared with artifact_id, which stands at its place.",
 		},
 		{
 			name: "names that cross over are not guessed at",

@@ -111,13 +111,21 @@ func (t *table) report(r *Result) {
 		r.Reason = t.failed()
 	case t.tolerated != nil:
 		r.Verdict, worst = Pass, *t.tolerated.Variance
-		r.Reason = fmt.Sprintf("All %s agree, within what is allowed: the furthest apart is %s.", old, t.tolerated.said())
+		r.Reason = fmt.Sprintf("%s, within what is allowed: the furthest apart is %s.", agreeing(len(t.rows[0])), t.tolerated.said())
 	default:
 		r.Verdict = Pass
-		r.Reason = fmt.Sprintf("All %s agree.", old)
+		r.Reason = agreeing(len(t.rows[0])) + "."
 	}
 	r.Variance = &worst
 	r.Reason += t.notes()
+}
+
+// agreeing begins the sentence of a pass.
+func agreeing(n int) string {
+	if n == 1 {
+		return "The only row agrees"
+	}
+	return "All " + counted(n, "row", "rows") + " agree"
 }
 
 // failed says how many rows differ, and which one the most.
