@@ -128,3 +128,89 @@ func TestSchema(t *testing.T) {
 		})
 	}
 }
+
+// Where nothing can be compared, the check says which name of the configuration, or what on which side, is in the way.
+func TestSchemaInconclusive(t *testing.T) {
+	dsn := server.Database(t, "schema_names", inSchema("shop", oldShop)+"CREATE SCHEMA empty;")
+	tests := []struct {
+		name     string
+		old, new string
+		tables   []string
+		rename   map[string]string
+		reason   string
+	}{
+		{"no schema", "shops", "shop", nil, nil, "The check could not be measured: old has no schema shops."},
+		{"no schema on either side", "a", "b", nil, nil, "The check could not be measured: old has no schema a; new has no schema b."},
+		{"empty", "empty", "shop", nil, nil, "Old has no tables in schema empty, so there is nothing to compare."},
+		{"both empty", "empty", "empty", nil, nil, "Old has no tables in schema empty, so there is nothing to compare."},
+		{
+			"unknown names", "shop", "shop",
+			[]string{"order", "other.orders"},
+			map[string]string{"orders.idd": "x", "liness": "lines", "ordres.id": "x"},
+			"The check could not be measured: rename liness: old has no table liness in schema shop; " +
+				"rename ordres.id: old has no table ordres in schema shop; rename orders.idd: old's table orders has no column idd; " +
+				"tables: old has no table order in schema shop; tables: other.orders is not in schema shop, at which the check looks.",
+		},
+		{
+			"elsewhere", "shop", "shop", nil,
+			map[string]string{"orders": "store.purchase", "lines": "rows", "lines.line": "lines.number"},
+			"The check could not be measured: rename orders: leads to schema store, and the check looks at schema shop of new; " +
+				"rename lines.line: leads to a column of lines, and lines is rows on new.",
+		},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			check := aggregate.Check{
+				Name: "schema", Type: aggregate.Schema, Old: aggregate.Side{Schema: test.old}, New: aggregate.Side{Schema: test.new},
+				Tables: test.tables, Rename: test.rename,
+			}
+			db := aggregate.Database{DSN: dsn}
+			r := start(t, aggregate.Options{Old: db, New: db, Checks: []aggregate.Check{check}})
+			verify(t, runNow(t, r, "schema", aggregate.Mode{}), aggregate.Inconclusive, -1, test.reason)
+		})
+	}
+}
+
+// Findings are allowed as differences of other checks are, by their number or their part of what was compared, but never at
+// the cutover. What is named is compared even if it is a view, and what is not named is left out.
+func TestSchemaTolerance(t *testing.T) {
+	old := server.Database(t, "schema_less_old", `
+		CREATE SCHEMA auth; CREATE TABLE auth.users (id uuid PRIMARY KEY);
+		CREATE TABLE profiles (id uuid PRIMARY KEY REFERENCES auth.users ON UPDATE CASCADE, nick text, age int);
+		CREATE TABLE other (id int);
+		CREATE VIEW young AS SELECT id, age FROM profiles;`)
+	new := server.Database(t, "schema_less_new", `
+		CREATE TABLE people (id uuid PRIMARY KEY);
+		CREATE TABLE profiles (id uuid PRIMARY KEY REFERENCES people ON UPDATE CASCADE, nick varchar(9));
+		CREATE VIEW young AS SELECT id, 1::smallint AS age FROM profiles;`)
+	check := aggregate.Check{
+		Name: "schema", Type: aggregate.Schema, Tables: []string{"public.profiles", "young"}, Rename: map[string]string{"auth.users": "people"},
+	}
+	tests := []struct {
+		tolerance aggregate.Tolerance
+		strict    bool
+		verdict   aggregate.Verdict
+		reason    string
+	}{
+		{
+			aggregate.Tolerance{},
+			false, aggregate.Fail,
+			"New differs from old in 3 of 9 things compared (1 missing, 2 narrower); the worst is profiles.age, which new does not have: integer on old.",
+		},
+		{aggregate.Tolerance{Absolute: "2.9"}, false, aggregate.Fail, "integer on old."},
+		{aggregate.Tolerance{Absolute: "3"}, false, aggregate.Pass, "integer on old; that is within the 3 allowed."},
+		{aggregate.Tolerance{Relative: "0.34"}, false, aggregate.Pass, "within the 3.06 allowed."},
+		{aggregate.Tolerance{Absolute: "3"}, true, aggregate.Fail, "integer on old."},
+	}
+	for _, test := range tests {
+		check.Tolerance = test.tolerance
+		r := start(t, aggregate.Options{Old: aggregate.Database{DSN: old}, New: aggregate.Database{DSN: new}, Checks: []aggregate.Check{check}})
+		got := runNow(t, r, "schema", aggregate.Mode{Strict: test.strict})
+		if got.Verdict != test.verdict || !strings.HasSuffix(got.Reason, test.reason) || got.Variance == nil || *got.Variance != 3.0/9 {
+			t.Errorf("%v: %s %v %s\n%s", test, got.Verdict, show(got.Old), got.Reason, differencesOf(got))
+		}
+		if test.verdict == aggregate.Pass != (len(got.Differences) == 0) || show(got.Old) != "2 tables, 5 columns, 2 keys, 0 other indexes" {
+			t.Errorf("%v: %s %s", test, show(got.Old), differencesOf(got))
+		}
+	}
+}

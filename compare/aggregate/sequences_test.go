@@ -1,6 +1,7 @@
 package aggregate_test
 
 import (
+	"context"
 	"net/url"
 	"strings"
 	"testing"
@@ -89,4 +90,56 @@ func sequencesCheck(schema string) aggregate.Check {
 	}
 }
 
-var _ = url.Parse
+// A role that may read the tables but not the sequences proves nothing of them; and what it can read is judged.
+func TestSequencesThatMayNotBeRead(t *testing.T) {
+	dsn := server.Database(t, "sequences_reader", oldNumbers, "CREATE ROLE reader LOGIN PASSWORD 'read'; GRANT SELECT ON ALL TABLES IN SCHEMA public TO reader")
+	t.Cleanup(func() {
+		if err := server.Exec(context.Background(), "sequences_reader", "DROP OWNED BY reader; DROP ROLE reader"); err != nil {
+			t.Error(err)
+		}
+	})
+	u, err := url.Parse(dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	u.User = url.UserPassword("reader", "read")
+	check := aggregate.Check{Name: "sequences", Type: aggregate.Sequences}
+	r := start(t, aggregate.Options{Old: aggregate.Database{DSN: dsn}, New: aggregate.Database{DSN: u.String()}, Checks: []aggregate.Check{check}})
+	verify(t, runNow(t, r, "sequences", aggregate.Mode{}), aggregate.Inconclusive, -1,
+		"The role may not read the sequences of gone.id, lines.id, orders.id, users.id, invoices: grant it USAGE on their schema and SELECT on them.")
+	server.Run(t, "sequences_reader", "GRANT SELECT ON SEQUENCE orders_id_seq TO reader")
+	verify(t, runNow(t, r, "sequences", aggregate.Mode{}), aggregate.Fail, 0.2,
+		"New differs from old in 1 of 5 things compared (1 behind); the worst is orders.id: the next value 1 is not beyond the highest id 20,451.")
+}
+
+// Without sequences there is nothing to compare, unless new does without those that old has.
+func TestSequencesOfNone(t *testing.T) {
+	dsn := server.Database(t, "sequences_none",
+		inSchema("plain", "CREATE TABLE users (id int)"), inSchema("ids", "CREATE TABLE users (id serial); CREATE TABLE more (id serial)"),
+		inSchema("uuids", "CREATE TABLE users (id uuid, number int)"),
+		inSchema("shared", "CREATE TABLE users (id int DEFAULT nextval('ids.users_id_seq')); INSERT INTO users VALUES (9)"))
+	db := aggregate.Database{DSN: dsn}
+	tests := []struct {
+		name, old, new string
+		tables         []string
+		verdict        aggregate.Verdict
+		variance       float64
+		reason         string
+	}{
+		{"neither", "plain", "plain", nil, aggregate.Inconclusive, -1, "Neither side has a sequence that numbers a column, so there is nothing to compare."},
+		{"uuids", "ids", "uuids", []string{"users"}, aggregate.Pass, 0, "New numbers without sequences what old numbers by them."},
+		{"left out", "plain", "ids", []string{"users"}, aggregate.Pass, 0, "On new 1 sequence is beyond what is taken on either side."},
+		{"of another schema", "plain", "shared", nil, aggregate.Fail, 1, "users.id: the next value 1 is not beyond the highest id 9 on new."},
+		{"missing", "ids", "plain", []string{"users"}, aggregate.Fail, 1, "users.id: old has the sequence users_id_seq, and new has none."},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			check := aggregate.Check{
+				Name: "sequences", Type: aggregate.Sequences, Tables: test.tables,
+				Old: aggregate.Side{Schema: test.old}, New: aggregate.Side{Schema: test.new},
+			}
+			r := start(t, aggregate.Options{Old: db, New: db, Checks: []aggregate.Check{check}})
+			verify(t, runNow(t, r, "sequences", aggregate.Mode{}), test.verdict, test.variance, test.reason)
+		})
+	}
+}

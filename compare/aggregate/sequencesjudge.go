@@ -109,25 +109,25 @@ func behind(c *catalog.Counter, highest [2]map[catalog.ColumnName]*big.Rat) *lat
 	}
 	word := map[bool]string{false: "highest", true: "lowest"}[down]
 	texts := [2]string{"", "next " + exact(next)}
-	further := -1
+	var furthest *big.Rat
+	var what string
 	for i, t := range taken {
 		if t == nil {
 			continue
 		}
 		texts[i] = strings.TrimPrefix(texts[i]+", "+word+" "+exact(t), ", ")
-		if further < 0 || isBeyond(t, taken[further], down) {
-			further = i
+		switch {
+		case furthest == nil || isBeyond(t, furthest, down):
+			furthest = t
+			what = fmt.Sprintf("the %s %s %s on %s", word, [2]*catalog.Column{c.Old, c.Column}[i].Name, exact(t), sides[i])
+		case t.Cmp(furthest) == 0:
+			what = strings.TrimSuffix(what, " on "+sides[0])
 		}
 	}
-	if further < 0 || isBeyond(next, taken[further], down) {
+	if furthest == nil || isBeyond(next, furthest, down) {
 		return nil
 	}
-	where := " on " + sides[further]
-	if taken[0] != nil && taken[1] != nil && taken[0].Cmp(taken[1]) == 0 {
-		where = ""
-	}
-	name := [2]*catalog.Column{c.Old, c.Column}[further].Name
-	return overtaken(c, next, taken[further], fmt.Sprintf("the %s %s %s%s", word, name, exact(taken[further]), where), texts)
+	return overtaken(c, next, furthest, what, texts)
 }
 
 // isBeyond says whether a sequence that goes up, or down, has passed a number.

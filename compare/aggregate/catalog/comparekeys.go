@@ -38,7 +38,7 @@ func (t *tableComparison) compareReferences() {
 				continue
 			}
 			used[b], near = true, b
-			if found = leads(want) == leads(b) && (b.Validated || !a.Validated); found {
+			if found = leads(want) == leads(b) && follows(want, b) && (b.Validated || !a.Validated); found {
 				break
 			}
 		}
@@ -70,17 +70,25 @@ func (t *tableComparison) translate(a *Constraint) *Constraint {
 	return &b
 }
 
-// leads says where a foreign key leads to and what it does, in whatever order its columns are. What refuses to delete at
-// once and what refuses in the end are the same to a program.
+// leads says where a foreign key leads to and what a deletion there does, in whatever order its columns are.
 func leads(c *Constraint) string {
 	pairs := make([]string, len(c.Columns))
 	for i := range c.Columns {
 		pairs[i] = identifier(c.Columns[i]) + ">" + identifier(c.Targets[i])
 	}
 	slices.Sort(pairs)
-	action := func(s string) string { return strings.Replace(s, "restrict", "no action", 1) }
-	return strings.Join(append(pairs, c.Target.Sanitize(), action(c.OnDelete), action(c.OnUpdate)), " ")
+	return strings.Join(append(pairs, c.Target.Sanitize(), action(c.OnDelete)), " ")
 }
+
+// follows says whether new takes the changes of keys that old takes. Where old refuses them nothing is asked of new.
+func follows(old, new *Constraint) bool {
+	return action(old.OnUpdate) == noAction || old.OnUpdate == new.OnUpdate
+}
+
+const noAction = "no action"
+
+// action is what a foreign key does: refusing at once and refusing in the end are the same to a program.
+func action(s string) string { return strings.Replace(s, "restrict", noAction, 1) }
 
 func (c *Constraint) text() string {
 	target := c.Target.String()
@@ -88,10 +96,10 @@ func (c *Constraint) text() string {
 		target = quote(c.Target.Name)
 	}
 	s := quoteAll(c.Columns) + " references " + target + " " + quoteAll(c.Targets)
-	if c.OnDelete != "no action" {
+	if c.OnDelete != noAction {
 		s += " on delete " + c.OnDelete
 	}
-	if c.OnUpdate != "no action" {
+	if c.OnUpdate != noAction {
 		s += " on update " + c.OnUpdate
 	}
 	if !c.Validated {

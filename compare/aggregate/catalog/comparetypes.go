@@ -84,6 +84,8 @@ func fitOfBase(old, new kind) fit {
 		return fitOfNumbers(old.ValueType, new.ValueType)
 	case a == "timestamptz" && b == "timestamp", a == "timetz" && b == "time", (a == "timestamp" || a == "timestamptz") && b == "date":
 		return narrower // the zone, or the hour, is lost
+	case a == "json" && b == "jsonb":
+		return wider // the same to whoever reads it by its meaning
 	case a != b:
 		return apart
 	}

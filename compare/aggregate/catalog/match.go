@@ -245,10 +245,6 @@ func (t *table) column(name string) *Column {
 	return nil
 }
 
-func (t *table) has(columns []string) bool {
-	return !slices.ContainsFunc(columns, func(c string) bool { return t.column(c) == nil })
-}
-
 func (t *table) constraint(kind ConstraintKind) []*Constraint {
 	var out []*Constraint
 	for _, c := range t.constraints {

@@ -5,6 +5,7 @@ import (
 	"math/big"
 	"regexp"
 	"slices"
+	"strings"
 )
 
 // Counter is a sequence of new that must be ahead: of the column that it numbers, or, where it numbers none, of the sequence
@@ -79,6 +80,9 @@ func (s *Sequence) columns(c *Catalog) []ColumnName {
 	names := slices.Clone(s.Users)
 	for i := range c.Columns {
 		k := &c.Columns[i]
+		if !strings.Contains(k.Default, "nextval((") {
+			continue
+		}
 		if found := late.FindStringSubmatch(k.Default); found != nil && s.isCalled(found[1], k.Relation.Schema) {
 			names = append(names, ColumnName{k.Relation, k.Name})
 		}

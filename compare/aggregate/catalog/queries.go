@@ -83,8 +83,8 @@ func columnNames(relation, numbers string) string {
 		JOIN pg_attribute k ON k.attrelid = %[1]s AND k.attnum = u.number)`, relation, numbers)
 }
 
-// action is what a foreign key does.
-const action = `CASE %s WHEN 'a' THEN 'no action' WHEN 'r' THEN 'restrict' WHEN 'c' THEN 'cascade' WHEN 'n' THEN 'set null'
+// actionSQL is what a foreign key does.
+const actionSQL = `CASE %s WHEN 'a' THEN 'no action' WHEN 'r' THEN 'restrict' WHEN 'c' THEN 'cascade' WHEN 'n' THEN 'set null'
 		WHEN 'd' THEN 'set default' ELSE '' END`
 
 // constraintsSQL leaves out those that the server made for the parts of a partitioned table that is referred to.
@@ -94,7 +94,7 @@ func constraintsSQL(in string) string {
 	'columns', ` + columnNames("o.conrelid", "o.conkey") + `,
 	'target', CASE WHEN o.contype = 'f' THEN json_build_object('schema', tn.nspname, 'name', t.relname) END,
 	'target_columns', ` + columnNames("o.confrelid", "o.confkey") + `,
-	'on_delete', ` + fmt.Sprintf(action, "o.confdeltype") + `, 'on_update', ` + fmt.Sprintf(action, "o.confupdtype") + `,
+	'on_delete', ` + fmt.Sprintf(actionSQL, "o.confdeltype") + `, 'on_update', ` + fmt.Sprintf(actionSQL, "o.confupdtype") + `,
 	'deferrable', o.condeferrable, 'validated', o.convalidated, 'definition', pg_get_constraintdef(o.oid))::text
 FROM pg_constraint o JOIN pg_class c ON c.oid = o.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace
 LEFT JOIN pg_class t ON t.oid = o.confrelid AND o.contype = 'f' LEFT JOIN pg_namespace tn ON tn.oid = t.relnamespace
