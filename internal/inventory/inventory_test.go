@@ -142,14 +142,23 @@ func TestTablesAreMatched(t *testing.T) {
 		{
 			"what many tables have says little",
 			[]string{
-				"a1(id int8 pk; created_at timestamptz; updated_at timestamptz; weight float8; height float8)", "kept(id int8 pk; created_at timestamptz; updated_at timestamptz)",
-				"kept2(id int8 pk; created_at timestamptz; updated_at timestamptz)", "kept3(id int8 pk; created_at timestamptz; updated_at timestamptz)",
+				"a1(id int8 pk; tenant int8; created_at timestamptz; updated_at timestamptz; deleted_at timestamptz; weight float8) 100",
+				"kept(id int8 pk; tenant int8; created_at timestamptz; updated_at timestamptz; deleted_at timestamptz)",
+				"kept2(id int8 pk; tenant int8; created_at timestamptz; updated_at timestamptz; deleted_at timestamptz)",
+				"kept3(id int8 pk; tenant int8; created_at timestamptz; updated_at timestamptz; deleted_at timestamptz)",
 			},
 			[]string{
-				"zz(id int8 pk; created_at timestamptz; updated_at timestamptz; doc jsonb; kind text)", "kept(id int8 pk; created_at timestamptz; updated_at timestamptz)",
-				"kept2(id int8 pk; created_at timestamptz; updated_at timestamptz)", "kept3(id int8 pk; created_at timestamptz; updated_at timestamptz)",
+				"zz(id int8 pk; tenant int8; created_at timestamptz; updated_at timestamptz; deleted_at timestamptz; doc jsonb) 100",
+				"kept(id int8 pk; tenant int8; created_at timestamptz; updated_at timestamptz; deleted_at timestamptz)",
+				"kept2(id int8 pk; tenant int8; created_at timestamptz; updated_at timestamptz; deleted_at timestamptz)",
+				"kept3(id int8 pk; tenant int8; created_at timestamptz; updated_at timestamptz; deleted_at timestamptz)",
 			},
 			"a1= kept=kept kept2=kept2 kept3=kept3 =zz",
+		},
+		{
+			"the number of rows decides between equals",
+			[]string{"aa(id int8 pk; label text) 100", "bb(id int8 pk; label text) 5000"}, []string{"yy(id int8 pk; label text) 5010", "zz(id int8 pk; label text) 100"},
+			"aa=zz? bb=yy?",
 		},
 	} {
 		t.Run(row.name, func(t *testing.T) {
