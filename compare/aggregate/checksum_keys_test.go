@@ -8,14 +8,21 @@ import (
 	"paritygate/compare/aggregate"
 )
 
-// pairOf makes two databases from the statements and a runner of one check on them.
-func pairOf(t *testing.T, name, old, new string, check aggregate.Check) *aggregate.Runner {
+// pairOf makes a schema in both databases from the statements, and a runner of one check on its tables.
+func pairOf(t *testing.T, schema, old, new string, check aggregate.Check) *aggregate.Runner {
 	t.Helper()
-	return start(t, aggregate.Options{
-		Old:    aggregate.Database{DSN: server.Database(t, name+"_old", old)},
-		New:    aggregate.Database{DSN: server.Database(t, name+"_new", new)},
-		Checks: []aggregate.Check{check},
-	})
+	runIn(t, "shop_old", schema, "CREATE SCHEMA "+schema+"; "+pathOf(schema)+old)
+	runIn(t, "shop_new", schema, "CREATE SCHEMA "+schema+"; "+pathOf(schema)+new)
+	check.Old.Table, check.New.Table = schema+"."+check.Old.Table, schema+"."+check.New.Table
+	return start(t, aggregate.Options{Checks: []aggregate.Check{check}})
+}
+
+func pathOf(schema string) string { return "SET search_path = " + schema + ", public; " }
+
+// runIn runs statements on the tables of a schema.
+func runIn(t *testing.T, database, schema, sql string) {
+	t.Helper()
+	server.Run(t, database, pathOf(schema)+sql)
 }
 
 func TestChecksumKeys(t *testing.T) {
@@ -105,7 +112,7 @@ func TestChecksumKeys(t *testing.T) {
 			if got.Verdict != aggregate.Pass {
 				t.Fatalf("%s: %s", got.Verdict, got.Reason)
 			}
-			server.Run(t, db+"_new", test.fault)
+			runIn(t, "shop_new", db, test.fault)
 			got = runNow(t, r, test.check.Name, aggregate.Mode{})
 			if found := named(got); got.Verdict != aggregate.Fail || !sameLines(found, test.want) {
 				t.Errorf("%s: %s\n%s\nwant\n%s", got.Verdict, got.Reason, found, test.want)
@@ -141,7 +148,7 @@ func TestChecksumThatCannotBeMade(t *testing.T) {
 		old, new string
 		want     []string
 	}{
-		{"no primary key", checksumOf("t"), "CREATE TABLE t (a int)", "CREATE TABLE t (a int PRIMARY KEY)", []string{`old: table "t" has no primary key: name the columns that tell one row from another under key`}},
+		{"no primary key", checksumOf("t"), "CREATE TABLE t (a int)", "CREATE TABLE t (a int PRIMARY KEY)", []string{`old: table "cannot0"."t" has no primary key: name the columns that tell one row from another under key`}},
 		{
 			"columns on one side", checksumOf("t"), "CREATE TABLE t (a int PRIMARY KEY, b int, c int)", "CREATE TABLE t (a int PRIMARY KEY, d int)",
 			[]string{"old alone has columns b, c: map or ignore them under columns", "new alone has column d: map or ignore them under columns"},
@@ -151,10 +158,10 @@ func TestChecksumThatCannotBeMade(t *testing.T) {
 			"CREATE TABLE t (a int PRIMARY KEY, x varchar(9), c timetz)",
 			[]string{"column b is bytea in old, and x character varying(9) in new, which cannot be compared: ignore it", "column c is time without time zone in old, and c time with time zone in new"},
 		},
-		{"a map of nothing", column(checksumOf("t"), aggregate.Column{Old: "z", New: "a"}), "CREATE TABLE t (a int PRIMARY KEY)", "CREATE TABLE t (a int PRIMARY KEY)", []string{`old: table "t" has no column z`}},
+		{"a map of nothing", column(checksumOf("t"), aggregate.Column{Old: "z", New: "a"}), "CREATE TABLE t (a int PRIMARY KEY)", "CREATE TABLE t (a int PRIMARY KEY)", []string{`old: table "cannot3"."t" has no column z`}},
 		{"a key of nothing", keyed("z"), "CREATE TABLE t (a int PRIMARY KEY)", "CREATE TABLE t (a int PRIMARY KEY)", []string{"key: column z is not among those that are compared"}},
 		{"a key of JSON", keyed("a"), "CREATE TABLE t (a jsonb)", "CREATE TABLE t (a jsonb)", []string{"key: column a is jsonb in old and jsonb in new, by which rows cannot be told apart"}},
-		{"no table", checksumOf("t"), "CREATE TABLE t (a int PRIMARY KEY)", "", []string{`relation "t" does not exist`}},
+		{"no table", checksumOf("t"), "CREATE TABLE t (a int PRIMARY KEY)", "", []string{`relation "cannot6.t" does not exist`}},
 		{"both empty", checksumOf("t"), "CREATE TABLE t (a int PRIMARY KEY)", "CREATE TABLE t (a int PRIMARY KEY)", []string{"Both sides are empty"}},
 		{"text that is no JSON", checksumOf("t"), "CREATE TABLE t (a int PRIMARY KEY, j text); INSERT INTO t VALUES (1, 'x')", "CREATE TABLE t (a int PRIMARY KEY, j json)", []string{"ask old: invalid input syntax for type json"}},
 		{
@@ -235,10 +242,10 @@ func TestChecksumOfManyDifferences(t *testing.T) {
 	}())
 	got := runNow(t, r, "t", aggregate.Mode{})
 	verifyMany(t, got, 6000, "Old has 6,000 rows and new has 5,000 rows: 6,000 rows differ (100 %) (1,000 missing in new, 5,000 with other values), and none may; the first is id=1: v=1 in old, v=-1 in new.")
-	server.Run(t, "many_new", "UPDATE t SET v = -v WHERE id > 2000")
+	runIn(t, "shop_new", "many", "UPDATE t SET v = -v WHERE id > 2000")
 	got = runNow(t, r, "t", aggregate.Mode{})
 	verifyMany(t, got, 3000, "3,000 rows differ (50 %) (1,000 missing in new, 2,000 with other values)")
-	server.Run(t, "many_new", "TRUNCATE t")
+	runIn(t, "shop_new", "many", "TRUNCATE t")
 	got = runNow(t, r, "t", aggregate.Mode{})
 	verifyMany(t, got, 6000, "Old has 6,000 rows and new has 0 rows: 6,000 rows differ (100 %) (6,000 missing in new)")
 }
