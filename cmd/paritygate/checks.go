@@ -92,7 +92,7 @@ func (p *Program) strictChecks(ctx context.Context) error {
 	var disagree []string
 	for _, r := range results {
 		if r.Verdict != aggregate.Pass {
-			disagree = append(disagree, r.Name+": "+r.Reason)
+			disagree = append(disagree, r.Name+": "+strings.TrimSuffix(r.Reason, "."))
 		}
 	}
 	if len(disagree) > 0 {
@@ -205,7 +205,7 @@ func newCheck(o *options) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "check [NAME…]", Short: "Run the aggregate checks now, without the proxy",
 		Long: "Asks both databases, directly and read-only, and prints what differs.\n" +
-			"A check that fails is asked again after 250 ms, 1 s and 4 s before it counts.\n" +
+			"A check that fails is asked again after 250 ms, and after another second, before it counts.\n" +
 			"Ends in 3 if a check fails, else in 4 if one is inconclusive.",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := load(o.config, o.sys.lookup)

@@ -96,9 +96,12 @@ func (d *demonstration) tellFaults(ctx context.Context) error {
 		}
 		d.screen.detail("%s", d.screen.paint("2", "planted: "+f.What))
 	}
-	for _, name := range []string{"products", "prices"} {
+	for _, name := range foundByChecks {
 		if c, ok := d.faults.checks[name]; ok {
 			d.screen.bad("check %s (%s over both databases): old %s, new %s", name, c.Type, text(c.Old), text(c.New))
+			for _, p := range admin.PlacesOf(c, 1).Places {
+				d.screen.detail("the worst: %s, old %s, new %s", p.Key, text(p.Old), text(p.New))
+			}
 		}
 	}
 	if also := d.faults.alsoSeen(); also != "" {

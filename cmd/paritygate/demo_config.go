@@ -84,6 +84,35 @@ checks:
     tolerance: {relative: 1%}
     every: 2s
     max_age: 10s
+  - name: top-sellers                                                           # of orders that have had the time to get to new
+    type: top
+    limit: 100
+    old: {sql: "SELECT product_id, sum(quantity * unit_price) FROM order_lines JOIN orders ON id = order_id WHERE placed_at < {settled} GROUP BY 1 ORDER BY 2 DESC, 1"}
+    new: {sql: "SELECT artifact_id, sum(units * unit_value) FROM measurement JOIN sale USING (sale_id) WHERE sold_at < {settled} GROUP BY 1 ORDER BY 2 DESC, 1"}
+    settled: {lag: 2s}
+    tolerance: {relative: 1%}
+    every: 4s
+    max_age: 20s
+  - name: classes
+    type: distribution
+    old: {table: products, column: category}
+    new: {table: artifact, column: classification}
+    tolerance: {relative: 0%}
+    every: 4s
+    max_age: 20s
+  - name: coverage                                                              # of the products by orders
+    type: ratio
+    old: {sql: "SELECT count(DISTINCT product_id), (SELECT count(*) FROM products) FROM order_lines"}
+    new: {sql: "SELECT count(DISTINCT artifact_id), (SELECT count(*) FROM artifact) FROM measurement"}
+    tolerance: {relative: 1%}
+    every: 4s
+    max_age: 20s
+  - name: numbers                                                               # the next order of new must not take a number of old's
+    type: sequences
+    tables: [orders]
+    rename: {orders: sale, orders.id: sale_id}
+    every: 4s
+    max_age: 20s
 {{end}}
 gate:
   min_samples: 1000

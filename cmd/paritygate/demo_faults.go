@@ -91,6 +91,9 @@ func faultBehind(g admin.Group) string {
 	return ""
 }
 
+// foundByChecks are the checks that must see the lost rows and the wrong prices.
+var foundByChecks = []string{"products", "prices", "classes"}
+
 // missing lists the planted faults that were not found yet.
 func (f *faultsFound) missing(checked bool) []string {
 	var names []string
@@ -103,7 +106,7 @@ func (f *faultsFound) missing(checked bool) []string {
 		names = append(names, "slow")
 	}
 	if checked {
-		for _, name := range []string{"products", "prices"} {
+		for _, name := range foundByChecks {
 			if _, ok := f.checks[name]; !ok {
 				names = append(names, "check "+name)
 			}
