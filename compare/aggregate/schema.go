@@ -190,6 +190,8 @@ func saidFinding(f catalog.Finding) string {
 	switch {
 	case f.Old == "":
 		return fmt.Sprintf("%s, which only new has: %s", f.Key, new)
+	case f.Sought != "":
+		return fmt.Sprintf("%s, which new does not have as %s: %s on old", f.Key, f.Sought, old)
 	case f.New == "":
 		return fmt.Sprintf("%s, which new does not have: %s on old", f.Key, old)
 	}

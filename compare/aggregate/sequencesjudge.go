@@ -93,22 +93,22 @@ func behind(c *catalog.Counter, highest [2]map[catalog.ColumnName]*big.Rat) *lat
 	switch {
 	case next == nil:
 		end := grouped(fmt.Sprint(*c.Sequence.Last))
-		return stuck(c, "at its end, "+end, "the sequence is at its end, "+end+", and gives no next value")
+		return stuck(c, c.Sequence.Name.Name+" at its end, "+end, "the sequence is at its end, "+end+", and gives no next value")
 	case c.Column == nil:
 		taken := c.Before.Given()
 		if taken == nil || isBeyond(next, taken, down) {
 			return nil
 		}
-		return overtaken(c, next, taken, "what old gave out, "+exact(taken), [2]string{"gave out " + exact(taken), "next " + exact(next)})
+		return overtaken(c, next, taken, "what old gave out, "+exact(taken), [2]string{"gave out " + exact(taken), saidNext(c, next)})
 	case !c.Column.Takes(next):
-		return stuck(c, "next "+exact(next), fmt.Sprintf("the next value %s does not fit into %s", exact(next), c.Column.Type))
+		return stuck(c, saidNext(c, next), fmt.Sprintf("the next value %s does not fit into %s", exact(next), c.Column.Type))
 	}
 	taken := [2]*big.Rat{nil, highest[1][catalog.ColumnName{Relation: c.Column.Relation, Column: c.Column.Name}]}
 	if c.Old != nil {
 		taken[0] = highest[0][catalog.ColumnName{Relation: c.Old.Relation, Column: c.Old.Name}]
 	}
 	word := map[bool]string{false: "highest", true: "lowest"}[down]
-	texts := [2]string{"", "next " + exact(next)}
+	texts := [2]string{"", saidNext(c, next)}
 	var furthest *big.Rat
 	var what string
 	for i, t := range taken {
@@ -128,6 +128,10 @@ func behind(c *catalog.Counter, highest [2]map[catalog.ColumnName]*big.Rat) *lat
 		return nil
 	}
 	return overtaken(c, next, furthest, what, texts)
+}
+
+func saidNext(c *catalog.Counter, next *big.Rat) string {
+	return fmt.Sprintf("next %s of %s", exact(next), c.Sequence.Name.Name)
 }
 
 // isBeyond says whether a sequence that goes up, or down, has passed a number.

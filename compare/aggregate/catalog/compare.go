@@ -25,6 +25,7 @@ type Finding struct {
 	Class    Class
 	Old, New string // what each side has; empty: it has none
 	Types    bool   // Old and New are the types of a column
+	Sought   string // new's name for what is missing there, where it is not old's
 	severity severity
 }
 
@@ -75,7 +76,11 @@ func (m *Match) Compare() *Comparison {
 		seen[to] = true
 		new := m.parts[1][to]
 		if new == nil {
-			c.find(Finding{Key: key(old), Class: Missing, Old: string(old.Kind), severity: noTable})
+			f := Finding{Key: key(old), Class: Missing, Old: string(old.Kind), severity: noTable}
+			if to != old.Name.Name {
+				f.Sought = quote(to)
+			}
+			c.find(f)
 			continue
 		}
 		c.Sizes[1].add(new)
@@ -121,7 +126,11 @@ func (t *tableComparison) compareColumns() {
 		seen[to] = true
 		b := t.new.column(to)
 		if b == nil {
-			t.find(Finding{Key: columnKey(t.old, a.Name), Class: Missing, Old: a.text(), severity: noColumn})
+			f := Finding{Key: columnKey(t.old, a.Name), Class: Missing, Old: a.text(), severity: noColumn}
+			if sought := columnKey(t.new, to); sought != f.Key {
+				f.Sought = sought
+			}
+			t.find(f)
 			continue
 		}
 		t.compareType(a, b)

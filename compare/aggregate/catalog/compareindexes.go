@@ -55,9 +55,9 @@ func (e *entries) carries(other *entries) bool {
 	})
 }
 
-// text is the index for people: what it indexes, in its own side's names.
+// text is the index for people: its name, and what it indexes in its own side's names.
 func (i *Index) text() string {
-	s := strings.TrimPrefix(i.word()+" "+i.subject(), "index ")
+	s := strings.TrimPrefix(i.word()+" ", "index ") + quote(i.Name) + " " + i.subject()
 	if i.Method != "btree" {
 		s += " using " + i.Method
 	}

@@ -12,12 +12,12 @@ func (t *tableComparison) compareKeys() {
 		return
 	}
 	t.Compared++
-	f := Finding{Key: key(t.old) + " primary key", Old: quoteAll(old[0].Columns), severity: noKey}
+	f := Finding{Key: key(t.old) + " primary key", Old: quote(old[0].Name) + " " + quoteAll(old[0].Columns), severity: noKey}
 	switch {
 	case len(new) == 0:
 		f.Class = Missing
 	case !slices.Equal(t.m.names(t.old.Name, old[0].Columns), new[0].Columns):
-		f.Class, f.New = Differs, quoteAll(new[0].Columns)
+		f.Class, f.New = Differs, quote(new[0].Name)+" "+quoteAll(new[0].Columns)
 	default:
 		return
 	}
@@ -95,7 +95,7 @@ func (c *Constraint) text() string {
 	if c.Target.Schema == c.Relation.Schema {
 		target = quote(c.Target.Name)
 	}
-	s := quoteAll(c.Columns) + " references " + target + " " + quoteAll(c.Targets)
+	s := quote(c.Name) + " " + quoteAll(c.Columns) + " references " + target + " " + quoteAll(c.Targets)
 	if c.OnDelete != noAction {
 		s += " on delete " + c.OnDelete
 	}
