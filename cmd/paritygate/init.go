@@ -112,7 +112,7 @@ func (in *initial) complete(ctx context.Context) error {
 		}
 	}
 	if len(flags) > 0 && (in.yes || !isTerminal(in.o.sys.in)) {
-		return exit(exitUsage, "there is no terminal to ask on: give %s; --old-dsn-env NAME and --new-dsn-env NAME say which variables hold the databases' DSNs, "+
+		return exit(exitUsage, "there is nobody to ask: give %s; --old-dsn-env NAME and --new-dsn-env NAME say which variables hold the databases' DSNs, "+
 			"--name RUN names the run, and `paritygate init --help` lists the rest", strings.Join(flags, " and "))
 	}
 	if len(flags) > 0 && exists && !in.force {

@@ -211,7 +211,7 @@ func printInventory(p *printer, i *inventory.Inventory, files []string) {
 			onlyOld++
 		case t.Match == inventory.BySimilarity:
 			proposed++
-			p.linef("proposed: %s is %s (score %.2f)", t.Old.Name, t.New.Name, t.Score)
+			p.linef("proposed: %s may be %s (score %.2f)", t.Old.Name, t.New.Name, t.Score)
 		default:
 			paired++
 		}

@@ -93,7 +93,7 @@ func pair[T comparable](olds, news []T, threshold float64, nameOf func(T) name, 
 	for i, j := range assign(scores, threshold) {
 		if j >= 0 {
 			taken[leftNew[j]] = true
-			found[leftOld[i]] = match[T]{leftOld[i], leftNew[j], BySimilarity, scores[i][j]}
+			found[leftOld[i]] = match[T]{leftOld[i], leftNew[j], BySimilarity, math.Round(1000*scores[i][j]) / 1000}
 		}
 	}
 	var out []match[T]
