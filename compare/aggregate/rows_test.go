@@ -278,7 +278,7 @@ func TestRowsAreRefused(t *testing.T) {
 // TestRowsRoundTimesAsTheServerDoes compares moments with what the server made of them in columns that keep fewer digits.
 func TestRowsRoundTimesAsTheServerDoes(t *testing.T) {
 	var checks []aggregate.Check
-	for digits := range 6 {
+	for _, digits := range []int{0, 1, 3, 5} {
 		const moments = "SELECT i AS id, timestamptz '%s' + i * interval '0.0005 second' + (i %% 7) * interval '1 microsecond' AS at FROM generate_series(0, 1500) i"
 		for _, from := range []string{"1999-12-31 23:59:59Z", "1969-07-20 20:17:39Z", "2026-02-28 23:59:58.5Z"} {
 			exact := fmt.Sprintf(moments, from)
