@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/big"
 	"slices"
+	"strconv"
 	"strings"
 
 	"paritygate/compare"
@@ -74,8 +75,8 @@ func judgeDistribution(r *Result, t bounds, found [2][]entry) {
 	switch {
 	case len(failed) > 0:
 		r.Verdict, r.Variance = Fail, &buckets[0].variance
-		r.Reason = fmt.Sprintf("%s of %d differ by more than is allowed, the worst is bucket %s; %s.",
-			counted(len(failed), "bucket", "buckets"), len(buckets), failed[0].said(), variation)
+		r.Reason = fmt.Sprintf("%s by more than is allowed, the worst is bucket %s; %s.",
+			differing(len(failed), len(buckets), "bucket", "buckets"), failed[0].said(), variation)
 	case doubtful >= 0:
 		r.inconclusive(fmt.Sprintf("The value of the bucket %s %s.", named(buckets[doubtful].key), buckets[doubtful].doubt))
 	case !filled:
@@ -187,5 +188,14 @@ func counted(n int, one, many string) string {
 	if n == 1 {
 		return "1 " + one
 	}
-	return grouped(fmt.Sprint(n)) + " " + many
+	return grouped(strconv.Itoa(n)) + " " + many
+}
+
+// differing writes how many of all differ, as a subject with its verb.
+func differing(n, all int, one, many string) string {
+	verb := "differ"
+	if n == 1 {
+		verb = "differs"
+	}
+	return fmt.Sprintf("%s of %s %s", grouped(strconv.Itoa(n)), counted(all, one, many), verb)
 }

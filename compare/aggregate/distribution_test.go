@@ -31,11 +31,11 @@ func TestDistribution(t *testing.T) {
 			"at the border", books, "('books', 396), ('music', 600)", onePercent, false, aggregate.Pass, 0.01, "",
 			`All of 2 buckets are within what is allowed, the worst is bucket "books": old has 400 and new has 396 (4 apart, 1 %); the total variation distance is 0.241 %.`,
 		},
-		{"just over it", books, "('books', 395.9), ('music', 600)", onePercent, false, aggregate.Fail, 4.1 / 400, "books", `1 bucket of 2 differ`},
+		{"just over it", books, "('books', 395.9), ('music', 600)", onePercent, false, aggregate.Fail, 4.1 / 400, "books", `1 of 2 buckets differs`},
 		{"strict", books, "('books', 396), ('music', 600)", onePercent, true, aggregate.Fail, 0.01, "books", ""},
 		{
 			"errors that offset", books, "('books', 500), ('music', 500)", onePercent, false, aggregate.Fail, 0.2, "books music",
-			`2 buckets of 2 differ by more than is allowed, the worst is bucket "books": old has 400 and new has 500 (100 apart, 20 %); the total variation distance is 10 %.`,
+			`2 of 2 buckets differ by more than is allowed, the worst is bucket "books": old has 400 and new has 500 (100 apart, 20 %); the total variation distance is 10 %.`,
 		},
 		{"missing in new", books + ", ('film', 7)", books, onePercent, false, aggregate.Fail, 1, "film", `bucket "film": old has 7 and new has none (7 apart, 100 %)`},
 		{"missing in old", books, books + ", ('film', 7)", onePercent, false, aggregate.Fail, 1, "film", `bucket "film": old has none and new has 7`},
@@ -45,9 +45,9 @@ func TestDistribution(t *testing.T) {
 			"the worst is allowed, another is not", "('a', 0), ('b', 100)", "('a', 3), ('b', 110)",
 			aggregate.Tolerance{Absolute: "5"},
 			false, aggregate.Fail, 1,
-			"b", `1 bucket of 2 differ by more than is allowed, the worst is bucket "b"`,
+			"b", `1 of 2 buckets differs by more than is allowed, the worst is bucket "b"`,
 		},
-		{"renamed", books, "('books', 400), ('Music', 600)", onePercent, false, aggregate.Fail, 1, "Music music", `2 buckets of 3`},
+		{"renamed", books, "('books', 400), ('Music', 600)", onePercent, false, aggregate.Fail, 1, "Music music", `2 of 3 buckets`},
 		{"the larger of two missing first", books + ", ('a', 1), ('b', 2)", books, onePercent, false, aggregate.Fail, 1, "b a", ""},
 		{"numbers by value", "(1, 5), (20, 5)", "(1.0, 5), (2e1, 5)", aggregate.Tolerance{}, false, aggregate.Pass, 0, "", "no difference"},
 		{"doubles by value", "(0.5, 5), (0, 5)", "(0.5::float8, 5), ('-0'::float8, 5)", aggregate.Tolerance{}, false, aggregate.Pass, 0, "", "no difference"},
@@ -154,7 +154,7 @@ func TestDistributionNamesTheWorst(t *testing.T) {
 	if show(d.Old) != "1000" || show(d.New) != "500" || *d.Variance != 0.5 || *got.Variance != 0.5 {
 		t.Errorf("%s and %s, %v, %v", show(d.Old), show(d.New), *d.Variance, *got.Variance)
 	}
-	if show(got.Old) != "500 buckets, 500,000 in all" || !strings.Contains(got.Reason, "500 buckets of 500 differ") {
+	if show(got.Old) != "500 buckets, 500,000 in all" || !strings.Contains(got.Reason, "500 of 500 buckets differ") {
 		t.Error(show(got.Old), got.Reason)
 	}
 }

@@ -194,8 +194,8 @@ func (l *leaders) report(r *Result, t bounds, limit int) {
 func (l *leaders) sentence(whose string, off, lacking []*leader, wanted *big.Rat) string {
 	var parts []string
 	if len(off) > 0 {
-		parts = append(parts, fmt.Sprintf("%s of %s lead on both sides and differ by more than is allowed, the worst is %s",
-			counted(len(off), "key", "keys"), grouped(strconv.Itoa(l.wanted)), off[0].said()))
+		parts = append(parts, fmt.Sprintf("%s by more than is allowed, the worst is that of %s",
+			differing(len(off), l.wanted, "value", "values"), off[0].said()))
 	}
 	worst := l.all[0]
 	switch {

@@ -100,8 +100,8 @@ type part struct {
 func judgeRatio(r *Result, t [2]bounds, a, b fraction) {
 	r.Old, r.New = a.shown(), b.shown()
 	parts := []part{
-		partOf("denominator", t[1], a.denominator, b.denominator),
 		partOf("numerator", t[0], a.numerator, b.numerator),
+		partOf("denominator", t[1], a.denominator, b.denominator),
 	}
 	p, q := a.quotient(), b.quotient()
 	x, xOK := a.denominator.rational()
@@ -112,10 +112,10 @@ func judgeRatio(r *Result, t [2]bounds, a, b fraction) {
 		old, new := plain(p), plain(q)
 		parts = append(parts, part{name: "ratio", old: old, new: new, values: [2]*string{&old, &new}, finding: f})
 	case xOK && yOK && x.Sign() == 0 && y.Sign() == 0:
-		parts[0].finding = finding{verdict: Inconclusive, doubt: "is 0 on both sides, so there is no ratio to compare"}
+		parts[1].finding = finding{verdict: Inconclusive, doubt: "is 0 on both sides, so there is no ratio to compare"}
 	case xOK && yOK && (x.Sign() == 0 || y.Sign() == 0):
 		// One side has a ratio and the other has none: no tolerance of the denominator makes up for that.
-		parts[0].verdict, parts[0].kind = Fail, compare.KindValue
+		parts[1].verdict, parts[1].kind = Fail, compare.KindValue
 	}
 	r.judgeParts(parts)
 }

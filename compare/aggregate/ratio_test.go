@@ -40,7 +40,7 @@ func TestRatio(t *testing.T) {
 		{"NULL in one", "5, 10", "NULL::int, 10", aggregate.Tolerance{Absolute: "100"}, false, aggregate.Fail, 1, "numerator", "new has NULL"},
 		{"NULL in both", "NULL::int, 10", "NULL::int, 10", onePercent, false, aggregate.Inconclusive, -1, "", "The numerator is NULL on both sides."},
 		{"no row", "1, 1 WHERE false", "1, 1 WHERE false", onePercent, false, aggregate.Inconclusive, -1, "", "NULL on both sides"},
-		{"no row in one", "1, 1 WHERE false", "1, 1", onePercent, false, aggregate.Fail, 1, "denominator numerator", "old has NULL and new has 1"},
+		{"no row in one", "1, 1 WHERE false", "1, 1", onePercent, false, aggregate.Fail, 1, "numerator denominator", "old has NULL and new has 1"},
 		{"NaN", "'NaN'::float8, 1", "'NaN'::numeric, 1", onePercent, false, aggregate.Inconclusive, -1, "", "The numerator is NaN on both sides"},
 		{"NaN in one", "'NaN'::float8, 1", "1, 1", aggregate.Tolerance{Relative: "1"}, false, aggregate.Fail, 1, "numerator", "old has NaN and new has 1"},
 		{"texts", "'a', 1", "'a', 1", onePercent, false, aggregate.Inconclusive, -1, "", "The numerator is not a number."},

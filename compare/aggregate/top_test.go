@@ -29,10 +29,10 @@ func TestTop(t *testing.T) {
 			"a value within", three, "('a', 30.3), ('b', 20), ('c', 10)", 3, onePercent, false, aggregate.Pass, 0.3 / 30.3, "",
 			`The leading 3 keys are the same on both sides; the worst value is within what is allowed, "a": old has 30 and new has 30.3 (0.3 apart, 0.99 %).`,
 		},
-		{"a value within, strict", three, "('a', 30.3), ('b', 20), ('c', 10)", 3, onePercent, true, aggregate.Fail, 0.3 / 30.3, "a", "1 key of 3 lead on both sides and differ"},
+		{"a value within, strict", three, "('a', 30.3), ('b', 20), ('c', 10)", 3, onePercent, true, aggregate.Fail, 0.3 / 30.3, "a", "1 of 3 values differs"},
 		{
 			"a swapped pair", three, "('b', 30), ('a', 20), ('c', 10)", 3, onePercent, false, aggregate.Fail, 1.0 / 3, "a b",
-			`2 keys of 3 lead on both sides and differ by more than is allowed, the worst is "a": old has 30 and new has 20 (10 apart, 33.3 %); the largest shift of rank is 1, of "a".`,
+			`2 of 3 values differ by more than is allowed, the worst is that of "a": old has 30 and new has 20 (10 apart, 33.3 %); the largest shift of rank is 1, of "a".`,
 		},
 		{"a swap within", "('a', 100), ('b', 99.5), ('c', 10)", "('b', 100), ('a', 99.5), ('c', 10)", 3, onePercent, false, aggregate.Pass, 0.005, "", `the largest shift of rank is 1, of "a"`},
 		{
@@ -117,7 +117,7 @@ func TestTop(t *testing.T) {
 		{"overlap, just enough", ten("a"), ten("x"), 10, ninety, false, aggregate.Pass, 1, "", `9 of 10 keys lead on both sides (90 %, and at least 90 % must): "a1": old has`},
 		{"overlap, one less", ten("a"), strings.Replace(ten("x"), "'a2'", "'y'", 1), 10, ninety, false, aggregate.Fail, 1, "a1 x1 a2 y", "8 of 10 keys"},
 		{"overlap, strict", ten("a"), ten("x"), 10, ninety, true, aggregate.Fail, 1, "a1 x1", "9 of 10 keys"},
-		{"overlap, and a value", ten("a"), strings.Replace(ten("x"), "('a2', 8", "('a2', 7", 1), 10, ninety, false, aggregate.Fail, 1, "a2", `1 key of 10 lead on both sides and differ by more than is allowed, the worst is "a2"`},
+		{"overlap, and a value", ten("a"), strings.Replace(ten("x"), "('a2', 8", "('a2', 7", 1), 10, ninety, false, aggregate.Fail, 1, "a2", `1 of 10 values differs by more than is allowed, the worst is that of "a2"`},
 		{
 			"overlap, beside keys that moved within", "('a', 50), ('b', 10.03), ('c', 10.02), ('d', 10.01), ('e', 10), ('f', 9.99)",
 			"('x', 50), ('e', 10.06), ('f', 10.05), ('d', 10.04), ('b', 10.03), ('c', 10.02)", 4,
