@@ -144,10 +144,21 @@ func perhapsSecret(p *string) scalar[string] {
 		p: p, want: "must be a string",
 		parse: func(w word) (string, string, bool) { return w.value, "", true },
 		format: func(e *encoder, path, s string) value {
-			if !e.clear && e.places[path].expanded {
+			if !e.clear && (e.places[path].expanded || secretHeader(path)) {
 				s = redacted
 			}
 			return value{kind: text, text: s}
 		},
 	}
+}
+
+// secretWords are in the names of headers whose values are secrets wherever they come from.
+var secretWords = []string{"auth", "cookie", "key", "token", "secret", "pass", "credential", "session", "signature", "jwt", "cf-access"}
+
+// secretHeader reports whether a path is that of a header of a check which holds a secret. Other headers are shown: they may
+// decide about what is asked, so that another value begins the evidence anew.
+func secretHeader(path string) bool {
+	_, name, found := strings.Cut(path, ".http.headers.")
+	name = strings.ToLower(name)
+	return found && slices.ContainsFunc(secretWords, func(word string) bool { return strings.Contains(name, word) })
 }
