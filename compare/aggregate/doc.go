@@ -10,6 +10,12 @@
 // poolers in transaction mode (PgBouncer, Supabase, PlanetScale) serve as well as a server does: nothing is prepared by
 // name, and no setting outlives its transaction. When a context ends the statement is cancelled on the server.
 //
+// A side may be an endpoint of a backend instead (HTTP). A check that failed is asked again some time later (Options.Recheck):
+//
+//	turn ─► open both ─► lag? ─► settled moment ─► the type's own statements, each planned first if there is a limit ─► verdict
+//	  ▲                                                                                                          │
+//	  └────────────────────── fail, and askings are left: nothing is open meanwhile ◄────────────────────────────┘
+//
 // # Values
 //
 // Values are compared exactly, as the database writes them, in UTC:
@@ -30,5 +36,6 @@
 //     inconclusive, never a pass; otherwise a fail with variance 1.
 //   - A count of 0 on both sides is inconclusive. A scalar of 0 on both is a pass: no orphans here, none there.
 //
-// A database that cannot be reached, a timeout and an SQL error are inconclusive: nothing was measured.
+// A database that cannot be reached or is too far behind, a timeout and an SQL error are inconclusive: nothing was measured. So
+// is an endpoint that does not answer with a 2xx and JSON.
 package aggregate

@@ -72,7 +72,8 @@ func TestSettledIsRefusedAtLoad(t *testing.T) {
 			"settled.lag: must be above 0",
 		},
 		{
-			"no column", aggregate.Check{Name: "a", Type: aggregate.Count, Old: aggregate.Side{Table: "a"}, New: aggregate.Side{Table: "b"}},
+			"no column",
+			aggregate.Check{Name: "a", Type: aggregate.Count, Old: aggregate.Side{Table: "a"}, New: aggregate.Side{Table: "b"}},
 			aggregate.Settled{Lag: time.Minute},
 			"settled.column: is needed",
 		},
