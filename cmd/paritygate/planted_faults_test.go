@@ -38,7 +38,7 @@ var plantedFaults = []plantedFault{
 		check:  "top-sellers", found: []string{"SKU-00003 value: 92500.00 → 90000.000000", "SKU-00004 value: 90000.00 → 92500.000000"},
 	},
 	{
-		name: "a shifted time zone", change: "UPDATE sale SET placed_at = placed_at AT TIME ZONE 'UTC' AT TIME ZONE 'Europe/Berlin' WHERE sale_id = 1990",
+		name: "a shifted time zone", change: "UPDATE sale SET placed_at = placed_at AT TIME ZONE 'UTC' AT TIME ZONE 'Europe/Berlin' WHERE sale_id = (SELECT max(sale_id) - 10 FROM sale)",
 		check: "latest-orders", found: []string{"id=1990 placed_at value: 2026-01-16 04:58:17.5+00 → 2026-01-16 03:58:17.5+00"}, also: []string{"all-orders"},
 	},
 	{
