@@ -327,9 +327,11 @@ func shopChecks(now time.Time) []evidence.CheckResult {
 	ratio := func(f float64) *float64 { return &f }
 	return []evidence.CheckResult{
 		{Name: "datasets", Type: "count", Verdict: "pass", Variance: ratio(.0004), Old: text("1204511"), New: text("1204029"), At: &at, DurationSeconds: .412, Reason: "within 1 %"},
-		{Name: "revenue", Type: "scalar", Verdict: "fail", Variance: ratio(.021), Old: text("88120.40"), New: text("86269.87"), At: &at, DurationSeconds: .088, Reason: "2.1 % is more than 1 %",
+		{
+			Name: "revenue", Type: "scalar", Verdict: "fail", Variance: ratio(.021), Old: text("88120.40"), New: text("86269.87"), At: &at, DurationSeconds: .088, Reason: "2.1 % is more than 1 %",
 			Differences: []evidence.CheckDifference{{Key: "EUR", Kind: compare.KindValue, Old: text("88120.40"), New: text("86269.87"), Variance: ratio(.021)}}, Dropped: 3,
-			History: []evidence.CheckRun{{At: at.Add(-10 * time.Minute), Verdict: "pass", Variance: ratio(0)}, {At: at.Add(-5 * time.Minute), Verdict: "inconclusive"}, {At: at, Verdict: "fail", Variance: ratio(.021)}}},
+			History: []evidence.CheckRun{{At: at.Add(-10 * time.Minute), Verdict: "pass", Variance: ratio(0)}, {At: at.Add(-5 * time.Minute), Verdict: "inconclusive"}, {At: at, Verdict: "fail", Variance: ratio(.021)}},
+		},
 		{Name: "tags", Type: "count", Verdict: "inconclusive", Reason: "has not run yet"},
 	}
 }
