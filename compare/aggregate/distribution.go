@@ -74,7 +74,7 @@ func judgeDistribution(r *Result, t bounds, found [2][]entry) {
 	variation := saidVariation(found)
 	switch {
 	case len(failed) > 0:
-		r.Verdict, r.Variance = Fail, &buckets[0].variance
+		r.Verdict, r.Variance = Fail, new(buckets[0].variance)
 		r.Reason = fmt.Sprintf("%s by more than is allowed, the worst is bucket %s; %s.",
 			differing(len(failed), len(buckets), "bucket", "buckets"), failed[0].said(), variation)
 	case doubtful >= 0:
@@ -87,7 +87,7 @@ func judgeDistribution(r *Result, t bounds, found [2][]entry) {
 		r.Verdict, r.Variance = Pass, new(float64)
 		r.Reason = fmt.Sprintf("Both sides have %s, and the same in each: no difference.", *r.Old)
 	default:
-		r.Verdict, r.Variance = Pass, &buckets[0].variance
+		r.Verdict, r.Variance = Pass, new(buckets[0].variance)
 		r.Reason = fmt.Sprintf("All of %s are within what is allowed, the worst is bucket %s; %s.",
 			counted(len(buckets), "bucket", "buckets"), buckets[0].said(), variation)
 	}

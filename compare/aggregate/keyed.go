@@ -183,7 +183,7 @@ func (p *place) said() string {
 }
 
 func (p *place) difference() Difference {
-	d := Difference{Key: p.key, Kind: p.kind, Variance: &p.variance}
+	d := Difference{Key: p.key, Kind: p.kind, Variance: new(p.variance)} // a pointer into p would keep all rows in memory
 	if p.values[0] != nil {
 		d.Old = p.values[0].shown()
 	}

@@ -186,7 +186,7 @@ func (l *leaders) report(r *Result, t bounds, limit int) {
 	default:
 		r.Verdict = Pass
 	}
-	r.Variance = &l.all[0].variance
+	r.Variance = new(l.all[0].variance)
 	r.Reason = l.sentence(whose, off, lacking, t.overlap)
 }
 

@@ -130,8 +130,7 @@ func (r *Result) judgeParts(parts []part) {
 	for _, p := range parts {
 		switch p.verdict {
 		case Fail:
-			variance := p.variance
-			r.Differences = append(r.Differences, Difference{Key: p.name, Kind: p.kind, Old: p.values[0], New: p.values[1], Variance: &variance})
+			r.Differences = append(r.Differences, Difference{Key: p.name, Kind: p.kind, Old: p.values[0], New: p.values[1], Variance: new(p.variance)})
 			failed = append(failed, fmt.Sprintf("the %s, where old has %s and new has %s (%s)", p.name, p.old, p.new, p.apart()))
 		case Inconclusive:
 			doubts = append(doubts, fmt.Sprintf("The %s %s.", p.name, p.doubt))
@@ -141,15 +140,15 @@ func (r *Result) judgeParts(parts []part) {
 	worst := parts[0]
 	switch {
 	case len(failed) > 0:
-		r.Verdict, r.Variance = Fail, &worst.variance
+		r.Verdict, r.Variance = Fail, new(worst.variance)
 		r.Reason = "Differing by more than is allowed: " + strings.Join(failed, ", and ") + "."
 	case len(doubts) > 0:
 		r.inconclusive(strings.Join(doubts, " "))
 	case worst.variance == 0:
-		r.Verdict, r.Variance = Pass, &worst.variance
+		r.Verdict, r.Variance = Pass, new(worst.variance)
 		r.Reason = fmt.Sprintf("Both sides have %s: no difference.", *r.Old)
 	default:
-		r.Verdict, r.Variance = Pass, &worst.variance
+		r.Verdict, r.Variance = Pass, new(worst.variance)
 		r.Reason = fmt.Sprintf("Old has %s and new has %s: what differs most is the %s (%s), within the %s allowed.",
 			*r.Old, *r.New, worst.name, worst.apart(), figure(worst.allowed))
 	}
