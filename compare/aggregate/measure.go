@@ -20,7 +20,7 @@ type plan struct {
 
 // readsCatalog reports whether the check asks for more than it was given: for what there is to be compared.
 func (p *plan) readsCatalog() bool {
-	return slices.Contains([]Type{Checksum, Schema, "sequences"}, p.check.Type)
+	return slices.Contains([]Type{Checksum, Schema, Sequences}, p.check.Type)
 }
 
 // asksAgain reports whether a failure may be but the lag of one side. A schema does not lag, and a checksum looks again at

@@ -85,9 +85,13 @@ func extremes(ctx context.Context, s source, list []extreme) (map[catalog.Column
 		if err != nil {
 			return nil, err
 		}
+		row := make([]value, end) // without a row, as where the statement is only planned, nothing is taken
+		if len(a.rows) == 1 {
+			row = a.rows[0]
+		}
 		for i, e := range list[:end] {
-			v := a.rows[0][i]
-			if v.null {
+			v := row[i]
+			if v.null || v.text == "" {
 				continue
 			}
 			number, ok := new(big.Rat).SetString(v.text)

@@ -143,3 +143,27 @@ func TestSequencesOfNone(t *testing.T) {
 		})
 	}
 }
+
+// What a check of sequences asks of the tables is planned, and refused where it costs too much; the catalogs are read.
+func TestSequencesPlanned(t *testing.T) {
+	dsn := server.Database(t, "sequences_planned", oldNumbers)
+	db := aggregate.Database{DSN: dsn}
+	check := aggregate.Check{Name: "sequences", Type: aggregate.Sequences, MaxCost: 0.001}
+	r := start(t, aggregate.Options{Old: db, New: db, Checks: []aggregate.Check{check}})
+	got, err := r.Explain(t.Context(), []string{"sequences"})
+	if err != nil || len(got) != 1 || got[0].Problem != "" {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	asked := 0
+	for _, s := range got[0].Statements {
+		if s.Side == "new" && strings.Contains(s.SQL, `max("id") FROM "public"."orders"`) {
+			asked++
+		}
+	}
+	if asked != 1 {
+		t.Errorf("the highest order is asked for %d times in %+v", asked, got[0].Statements)
+	}
+	if got := runNow(t, r, "sequences", aggregate.Mode{}); got.Verdict != aggregate.Inconclusive || !strings.Contains(got.Reason, "max_cost") {
+		t.Errorf("%s: %s", got.Verdict, got.Reason)
+	}
+}
