@@ -168,6 +168,9 @@ func (d *draft) columns(p *TablePair) {
 			fmt.Fprintf(&d.out, "%s      - {old: %s, ignore: true}   # new has no such column\n", head, quoted(c.Old.Name))
 		case c.Old == nil:
 			fmt.Fprintf(&d.out, "%s      - {old: %s, ignore: true}   # old has no such column\n", head, quoted(c.New.Name))
+		case c.inexact():
+			fmt.Fprintf(&d.out, "%s      - {old: %s, new: %s, ignore: true}   # floating point on one side: a check of type rows has tolerances\n",
+				head, quoted(c.Old.Name), quoted(c.New.Name))
 		case c.Old.Name != c.New.Name:
 			fmt.Fprintf(&d.out, "%s      - {old: %s, new: %s}\n", head, quoted(c.Old.Name), quoted(c.New.Name))
 		default:
@@ -178,6 +181,11 @@ func (d *draft) columns(p *TablePair) {
 }
 
 func (t *Table) empty() bool { return t.Exact && *t.Rows == 0 }
+
+// inexact reports whether the values of a pair of columns have no common exact form.
+func (c *ColumnPair) inexact() bool {
+	return c.Old.Type != c.New.Type && (c.old.family == "float" || c.new.family == "float")
+}
 
 // sayable reports whether the columns can be told apart by the names that a check uses: a column that only new has must not be
 // called as one of old's.

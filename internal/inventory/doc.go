@@ -12,5 +12,5 @@
 // words. A column is as like another as its name, type and part in keys are. A table is as like another as its name,
 // columns, keys and number of rows are; a column that many tables have, such as created_at, says little about any. The pairs
 // are those whose scores add up to the most, each table in one of them, and none below the threshold: a proposal for a
-// person to confirm, with the score beside it.
+// person to confirm, with the score beside it. What columns are called in one pair teaches what they may be called in others.
 package inventory

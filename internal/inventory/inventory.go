@@ -79,7 +79,7 @@ type Column struct {
 // Make lays two databases side by side. One of them may be nil. types are the types of check that may be drafted.
 func Make(at time.Time, old, newer *Side, types []string) *Inventory {
 	i := &Inventory{At: at.UTC().Truncate(time.Second), Old: old.summary(), New: newer.summary(), Tables: []TablePair{}}
-	m := &matcher{known: map[[2]string]float64{}}
+	m := &matcher{known: map[[2]string]float64{}, lessons: map[[2]string]lesson{}}
 	olds, news := old.tables(), newer.tables()
 	names := renames{tables: map[catalog.Name]catalog.Name{}, columns: map[catalog.ColumnName]string{}, schemas: map[string]string{}}
 	for _, t := range m.tables(olds, news) {
@@ -106,11 +106,11 @@ func (m *matcher) columnsOf(t match[*table]) []match[*column] {
 	none := &table{}
 	switch {
 	case t.old == nil:
-		return matchColumns(none, t.new, m.names)
+		return matchColumns(none, t.new, m.names(none))
 	case t.new == nil:
-		return matchColumns(t.old, none, m.names)
+		return matchColumns(t.old, none, m.names(t.old))
 	}
-	return matchColumns(t.old, t.new, m.names)
+	return matchColumns(t.old, t.new, m.names(t.old))
 }
 
 func (t *table) shown() *Table {

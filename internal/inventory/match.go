@@ -5,7 +5,7 @@ import "math"
 // The least scores with which tables and columns are proposed for each other.
 const (
 	TableThreshold  = 0.55
-	ColumnThreshold = 0.5
+	ColumnThreshold = 0.45
 )
 
 // The ways in which a pair was found.
@@ -121,21 +121,53 @@ func left[T any](all []T, gone func(T) bool) []T {
 }
 
 // matcher compares tables; it remembers how alike names of columns are, since the same ones come again and again.
-type matcher struct{ known map[[2]string]float64 }
-
-func (m *matcher) names(a, b name) float64 {
-	key := [2]string{a.text, b.text}
-	v, ok := m.known[key]
-	if !ok {
-		v = a.like(b)
-		m.known[key] = v
-	}
-	return v
+type matcher struct {
+	known   map[[2]string]float64
+	lessons map[[2]string]lesson
 }
 
-// tables pairs the tables of both sides.
+// lesson is that two names of columns stand for one another in a table of old's, or in several.
+type lesson struct {
+	in      *table
+	several bool
+}
+
+// taught is how alike two names are that stand for one another in another table.
+const taught = 0.95
+
+// names tells how alike two names of columns are in a table of old's.
+func (m *matcher) names(in *table) func(a, b name) float64 {
+	return func(a, b name) float64 {
+		key := [2]string{a.text, b.text}
+		if l, ok := m.lessons[key]; ok && (l.several || l.in != in) {
+			return taught
+		}
+		v, ok := m.known[key]
+		if !ok {
+			v = a.like(b)
+			m.known[key] = v
+		}
+		return v
+	}
+}
+
+// tables pairs the tables of both sides. What columns are called in the pairs teaches what they may be called in the others:
+// where lines.product_id is sale_line.artifact_id, every product_id may be an artifact_id.
 func (m *matcher) tables(olds, news []*table) []match[*table] {
-	return pair(olds, news, TableThreshold, func(t *table) name { return t.name }, m.like)
+	nameOf := func(t *table) name { return t.name }
+	for _, t := range pair(olds, news, TableThreshold, nameOf, m.like) {
+		if t.old == nil || t.new == nil {
+			continue
+		}
+		for _, c := range matchColumns(t.old, t.new, m.names(t.old)) {
+			if c.old != nil && c.new != nil && c.how == BySimilarity {
+				key := [2]string{c.old.name.text, c.new.name.text}
+				_, again := m.lessons[key]
+				m.lessons[key] = lesson{t.old, again}
+			}
+		}
+	}
+	return pair(olds, news, TableThreshold, nameOf, m.like)
 }
 
 // like is how alike two tables are, from 0 to 1.
@@ -149,9 +181,10 @@ func (m *matcher) columns(a, b *table) float64 {
 	for _, c := range append(append([]*column{}, a.columns...), b.columns...) {
 		all += c.weight
 	}
-	for _, p := range matchColumns(a, b, m.names) {
+	names := m.names(a)
+	for _, p := range matchColumns(a, b, names) {
 		if p.old != nil && p.new != nil {
-			got += (p.old.weight + p.new.weight) * p.old.like(p.new, m.names)
+			got += (p.old.weight + p.new.weight) * p.old.like(p.new, names)
 		}
 	}
 	if all == 0 {
