@@ -14,6 +14,9 @@ func TestExplain(t *testing.T) {
 		ALTER TABLE explained ADD PRIMARY KEY (id)`)
 	server.Run(t, "shop_new", `CREATE TABLE explained AS SELECT i AS id, i % 7 AS kind, now() AS seen FROM generate_series(1, 500) i;
 		ALTER TABLE explained ADD PRIMARY KEY (id)`)
+	for _, database := range []string{"shop_old", "shop_new"} {
+		server.Run(t, database, "CREATE TABLE counted (id bigserial PRIMARY KEY)")
+	}
 	both := aggregate.Side{Table: "explained"}
 	slow := func() aggregate.Side { return aggregate.Side{SQL: "SELECT id, kind FROM explained, pg_sleep(60)"} }
 	counted := both
@@ -31,6 +34,10 @@ func TestExplain(t *testing.T) {
 		{aggregate.Check{Type: aggregate.Distribution, Old: counted, New: counted}, []string{"GROUP BY", "GROUP BY"}},
 		{aggregate.Check{Type: aggregate.Checksum, Old: both, New: both}, []string{"ORDER BY", "sum(", "sum("}},
 		{aggregate.Check{Type: aggregate.Schema}, nil},
+		{
+			aggregate.Check{Type: aggregate.Sequences, Tables: []string{"counted"}},
+			[]string{"max(", "max(", "last_value"},
+		},
 		{
 			aggregate.Check{Type: aggregate.Count, Old: both, New: both, Settled: &aggregate.Settled{Column: "seen", Lag: time.Minute}},
 			[]string{"<= timestamptz '2", "<= timestamptz '2"},

@@ -82,6 +82,12 @@ func TestEndpointValues(t *testing.T) {
 		{"a distribution as an object", `{"n": {"a": 1, "b": 3}}`, web(aggregate.Distribution, "$.n", "VALUES ('b', 2), ('a', 1)"), aggregate.Fail, "b"},
 		{"a distribution of nothing", `{"n": []}`, web(aggregate.Distribution, "$.n", "VALUES ('b', 2)"), aggregate.Fail, "b"},
 		{"a distribution of texts", `{"n": ["a"]}`, web(aggregate.Distribution, "$.n", "VALUES ('b', 2)"), aggregate.Inconclusive, "an array of arrays or of objects"},
+		{"top", `{"n": [["a", 3], ["b", 2.0]]}`, web(aggregate.Top, "$.n", "VALUES ('a', 3), ('b', 2)"), aggregate.Pass, ""},
+		{"top, off", `{"n": [{"id": "a", "sum": "4"}, {"id": "b", "sum": "2"}]}`, web(aggregate.Top, "$.n", "VALUES ('a', 3), ('b', 2)"), aggregate.Fail, "a"},
+		{"rows", `{"n": [{"id": 1, "name": "x", "paid": true}, {"paid": false, "id": 2}]}`, web(aggregate.Rows, "$.n", "SELECT * FROM (VALUES (2, NULL, false), (1, 'x', true)) t (id, name, paid)"), aggregate.Pass, ""},
+		{"rows as arrays", `{"n": [[1, "x"]]}`, web(aggregate.Rows, "$.n", "SELECT 1 AS id, 'x' AS name"), aggregate.Pass, ""},
+		{"a cell that is off", `{"n": [[1, "y"]]}`, web(aggregate.Rows, "$.n", "SELECT 1 AS id, 'x' AS name"), aggregate.Fail, "name"},
+		{"no rows", `{"n": []}`, web(aggregate.Rows, "$.n", "SELECT 1 AS id, 'x' AS name"), aggregate.Fail, ""},
 		{"rows of two lengths", `{"n": [["a", 1], ["b"]]}`, web(aggregate.Distribution, "$.n", "VALUES ('b', 2)"), aggregate.Inconclusive, "not of one form"},
 		{"rows of two kinds", `{"n": [["a", 1], {"b": 1}]}`, web(aggregate.Distribution, "$.n", "VALUES ('b', 2)"), aggregate.Inconclusive, "not of one form"},
 	}

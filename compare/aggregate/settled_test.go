@@ -25,6 +25,8 @@ func TestSettled(t *testing.T) {
 		`SELECT count(*) FROM settling WHERE "Changed At" <= {settled} AND {settled} < now()`)
 	mixed := tables
 	mixed.New = aggregate.Side{SQL: `SELECT count(*) + 1 FROM settling WHERE "Changed At" <= {settled}`}
+	buckets := tables
+	buckets.Type, buckets.Old.Column, buckets.New.Column = aggregate.Distribution, "id", "id"
 	window := &aggregate.Settled{Column: "updated_at", Lag: time.Minute}
 	tests := []struct {
 		name    string
@@ -40,6 +42,8 @@ func TestSettled(t *testing.T) {
 		{"a longer lag", tables, &aggregate.Settled{Column: "updated_at", Lag: 90 * time.Minute}, false, aggregate.Pass, "Old has 98 rows and new has 98"},
 		{"statements", statements, window, false, aggregate.Pass, "Old gave 98 and new gave 98"},
 		{"a table and a statement", mixed, window, false, aggregate.Pass, "Old has 99 rows and new has 99"},
+		{"a distribution", buckets, window, false, aggregate.Pass, ""},
+		{"a distribution without it", buckets, nil, false, aggregate.Fail, ""},
 		{"no such column", tables, &aggregate.Settled{Column: "seen", Lag: time.Minute}, false, aggregate.Inconclusive, `column "seen" does not exist`},
 	}
 	for _, test := range tests {
