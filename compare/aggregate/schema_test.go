@@ -85,6 +85,7 @@ func TestSchema(t *testing.T) {
 		{"type", "ALTER TABLE customers ALTER born TYPE text", "customers.born: differs type: date / text\n"},
 		{"label", "ALTER TYPE order_status RENAME VALUE 'paid' TO 'done'", "orders.state: narrower type: status (open, paid) / order_status (open, done, gone)\n"},
 		{"notnull", "ALTER TABLE customers ALTER name SET NOT NULL", "customers.name: narrower value: character varying(40) NULL / text NOT NULL\n"},
+		{"null", "ALTER TABLE customers ALTER mail DROP NOT NULL", "customers.email: differs value: character varying(50) NOT NULL / text NULL\n"},
 		{"default", "ALTER TABLE purchase ALTER at DROP DEFAULT", "orders.at: narrower value: default now() / no default, and NOT NULL\n"},
 		{"extra", "ALTER TABLE purchase ADD region text NOT NULL", "orders.region: narrower extra: <nil> / text NOT NULL without a default\n"},
 		{"pkey", "ALTER TABLE lines DROP CONSTRAINT lines_pkey", "lines primary key: missing missing: lines_pkey (order_id, line) / <nil>\n"},

@@ -171,7 +171,8 @@ func labels(name string, labels []string) string {
 	return fmt.Sprintf("%s (%s)", name, strings.Join(labels, ", "))
 }
 
-// compareDemands looks at what new wants of a row that old does not want.
+// compareDemands looks at what new wants of a row that old does not want, and at NULLs that it would take and old would not:
+// nothing keeps them out any more, as where a unique index is gone. A column of old's primary key has that said of the key.
 func (t *tableComparison) compareDemands(a, b *Column) {
 	f := Finding{Key: columnKey(t.old, a.Name), Class: Narrower, severity: refused}
 	wasNotNull, isNotNull := a.NotNull || t.m.old.kind(a.Of).notNull, b.NotNull || t.m.new.kind(b.Of).notNull
@@ -181,6 +182,10 @@ func (t *tableComparison) compareDemands(a, b *Column) {
 		t.find(f)
 	case isNotNull && !b.filled() && a.Default != "" && !t.m.old.numbered(a):
 		f.Old, f.New = "default "+a.Default, "no default, and NOT NULL"
+		t.find(f)
+	case wasNotNull && !isNotNull && t.new.IsTable() && !t.old.inPrimaryKey(a.Name):
+		f.Class, f.severity = Differs, noIndex
+		f.Old, f.New = bare(a)+" NOT NULL", bare(b)+" NULL"
 		t.find(f)
 	}
 	if (a.Generated == "") != (b.Generated == "") {

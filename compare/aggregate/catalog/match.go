@@ -245,6 +245,11 @@ func (t *table) column(name string) *Column {
 	return nil
 }
 
+// inPrimaryKey says whether a column is in the primary key.
+func (t *table) inPrimaryKey(column string) bool {
+	return slices.ContainsFunc(t.constraint(PrimaryKey), func(c *Constraint) bool { return slices.Contains(c.Columns, column) })
+}
+
 func (t *table) constraint(kind ConstraintKind) []*Constraint {
 	var out []*Constraint
 	for _, c := range t.constraints {
