@@ -56,7 +56,7 @@ func Bars(runs []evidence.CheckRun) []Bar {
 		case *r.Variance <= 0:
 			bars[i].Height = 1
 		default:
-			bars[i].Height = 1 + max(1, int(math.Ceil(*r.Variance/most*(MaxBar-1))))
+			bars[i].Height = 1 + int(math.Ceil(*r.Variance/most*(MaxBar-1)))
 		}
 	}
 	return bars
