@@ -73,11 +73,11 @@ var plantedFaults = []plantedFault{
 	},
 	{
 		name: "a missing index", change: "DROP INDEX sale_by_time",
-		check: "structure", found: []string{"orders index (placed_at) missing: (placed_at) → -"},
+		check: "structure", found: []string{"orders index (placed_at) missing: orders_placed_at (placed_at) → -"},
 	},
 	{
 		name: "a missing foreign key", change: "ALTER TABLE payment DROP CONSTRAINT payment_sale_id_fkey",
-		check: "structure", found: []string{"payments foreign key (order_id) missing: (order_id) references orders (id) → -"},
+		check: "structure", found: []string{"payments foreign key (order_id) missing: payments_order_id_fkey (order_id) references orders (id) → -"},
 	},
 	{
 		name: "a narrower column", change: "ALTER TABLE client ALTER mail TYPE varchar(60)",
@@ -85,6 +85,6 @@ var plantedFaults = []plantedFault{
 	},
 	{
 		name: "a stale sequence", change: "SELECT setval(pg_get_serial_sequence('sale', 'sale_id'), 17)",
-		check: "numbers", found: []string{"orders.id behind: highest 2,000 → next 18, highest 2,000"},
+		check: "numbers", found: []string{"orders.id behind: highest 2,000 → next 18 of sale_sale_id_seq, highest 2,000"},
 	},
 }
