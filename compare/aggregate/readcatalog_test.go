@@ -28,6 +28,7 @@ const everyKind = `
 		id serial, customer bigint NOT NULL REFERENCES customers ON DELETE CASCADE, total price, at timestamptz(3) DEFAULT now(),
 		PRIMARY KEY (id, at), CHECK (customer > 0)) PARTITION BY RANGE (at);
 	CREATE TABLE orders_2026 PARTITION OF orders FOR VALUES FROM ('2026-01-01') TO ('2027-01-01');
+	CREATE TABLE returns (order_id int, at timestamptz, FOREIGN KEY (order_id, at) REFERENCES orders ON UPDATE SET NULL);
 	INSERT INTO customers (email) SELECT 'c' || i FROM generate_series(1, 100) i;
 	INSERT INTO orders (customer, total, at) SELECT i, i, '2026-02-02' FROM generate_series(1, 100) i;
 	ANALYZE;
@@ -119,6 +120,7 @@ const everyLine = `view big SELECT orders.id FROM public.orders WHERE ((orders.t
 table customers 100 sized secured
 partitioned table orders 100 sized
 table orders_2026 100 sized of orders
+table returns
 materialized view sums sized SELECT orders.customer, sum((orders.total)::numeric) AS total FROM public.orders GROUP BY orders.customer;
 column customers.id 1 bigint pg_catalog.int8 true d= i=always g=
 column customers.email 2 character varying(50) pg_catalog.varchar true d= i= g=
@@ -136,6 +138,7 @@ primary key orders [id at]
 primary key orders_2026 [id at]
 check orders_2026 [customer]
 foreign key orders_2026 [customer] customers [id] cascade no action
+foreign key returns [order_id at] orders [id at] no action set null
 index customers btree [{ lower((email)::text) true true text_pattern_ops }]+[nick] unique=true valid=true where=((email)::text <> ''::text)
 index customers btree [{id  false false  }]+[] unique=true valid=true where=
 index orders btree [{id  false false  } {at  false false  }]+[] unique=true valid=true where=

@@ -19,6 +19,7 @@ const (
 		id serial PRIMARY KEY, email varchar(50) NOT NULL, name varchar(40), vat char(10), born date, flags smallint[], score real,
 		"Zip.Code" varchar(5), about text);
 	CREATE UNIQUE INDEX ON customers (lower(email));
+	CREATE INDEX ON customers (vat bpchar_pattern_ops);
 	CREATE INDEX ON customers (name varchar_pattern_ops) WHERE name IN ('a', 'b') AND vat <> '';
 	CREATE TABLE orders (
 		id serial PRIMARY KEY, customer_id int NOT NULL REFERENCES customers ON DELETE CASCADE, state status DEFAULT 'open', total price,
@@ -40,6 +41,7 @@ const (
 	CREATE TABLE customers (
 		id bigserial PRIMARY KEY, mail text NOT NULL, name text, vat varchar, born date, flags int[], score double precision, "zip, code" varchar(9), about text);
 	CREATE UNIQUE INDEX ON customers (lower(mail));
+	CREATE INDEX ON customers (vat text_pattern_ops);
 	CREATE INDEX ON customers (name text_pattern_ops) WHERE name IN ('a', 'b') AND vat <> '';
 	ALTER TABLE purchase ADD CONSTRAINT fk FOREIGN KEY (customer_id) REFERENCES customers (id) ON DELETE CASCADE;
 	CREATE TABLE lines (product text, line int, order_id bigint REFERENCES purchase ON DELETE RESTRICT, PRIMARY KEY (order_id, line));

@@ -45,8 +45,8 @@ func entriesOf(i *Index, column, schema func(string) string) *entries {
 	return e
 }
 
-// familyOf is the family of operators; the ones for varchar are those for text.
-func familyOf(name string) string { return strings.TrimPrefix(name, "varchar_") }
+// familyOf is the family of operators; to look for beginnings a padded text has one of its own.
+func familyOf(name string) string { return strings.Replace(name, "bpchar_pattern_ops", "text_pattern_ops", 1) }
 
 // carries says whether the index has all the columns of the other beside or among its keys.
 func (e *entries) carries(other *entries) bool {
