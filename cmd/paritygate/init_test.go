@@ -1,8 +1,10 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"testing"
 
@@ -71,5 +73,17 @@ func TestInitDraftsWhatCompiles(t *testing.T) {
 				t.Errorf("%d routes for %d functions", len(routes), len(functions))
 			}
 		}
+	}
+}
+
+// An interruption ends a question at once, however long the terminal stays silent.
+func TestAnInterruptionEndsAQuestion(t *testing.T) {
+	silent, end := io.Pipe()
+	defer end.Close()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	in := &initial{o: &options{sys: system{in: silent, err: io.Discard}}}
+	if _, err := in.ask(ctx, "The name of the run", "preset"); exitCode(err) != exitRefused {
+		t.Errorf("the error is %v", err)
 	}
 }
