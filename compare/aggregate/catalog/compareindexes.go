@@ -46,7 +46,9 @@ func entriesOf(i *Index, column, schema func(string) string) *entries {
 }
 
 // familyOf is the family of operators; to look for beginnings a padded text has one of its own.
-func familyOf(name string) string { return strings.Replace(name, "bpchar_pattern_ops", "text_pattern_ops", 1) }
+func familyOf(name string) string {
+	return strings.Replace(name, "bpchar_pattern_ops", "text_pattern_ops", 1)
+}
 
 // carries says whether the index has all the columns of the other beside or among its keys.
 func (e *entries) carries(other *entries) bool {

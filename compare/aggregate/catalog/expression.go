@@ -54,7 +54,7 @@ func isWord(c byte) bool {
 	return c == '_' || c == '$' || c >= 0x80 || c >= '0' && c <= '9' || c|0x20 >= 'a' && c|0x20 <= 'z'
 }
 
-// tokens cuts an expression up. It is the server's own writing, so all quotes are closed.
+// tokens cuts an expression up. It is the server's own writing; a quote that is not closed goes to the end.
 func tokens(s string) []token {
 	var list []token
 	for s != "" {
@@ -67,7 +67,7 @@ func tokens(s string) []token {
 		case c == '\'' || c == '"':
 			end = quoted(s, c)
 			kind = text
-			if c == '"' {
+			if c == '"' && end > 1 {
 				list = append(list, token{word, strings.ReplaceAll(s[1:end-1], `""`, `"`)})
 				s = s[end:]
 				continue
