@@ -62,6 +62,7 @@ func TestEndpointValues(t *testing.T) {
 		{"Firestore's integers", `[{"result": {"count": {"integerValue": "42"}}}]`, web(aggregate.Count, "$[0].result.count.integerValue", "SELECT 42"), aggregate.Pass, "Old has 42 rows"},
 		{"a text", `{"n": "x"}`, web(aggregate.Scalar, "$.n", "SELECT 'x'"), aggregate.Pass, "gave \"x\""},
 		{"a text for a number", `{"n": "many"}`, web(aggregate.Scalar, "$.n", "SELECT 1"), aggregate.Inconclusive, "one as a number and one not"},
+		{"a code for a number", `{"n": "007"}`, web(aggregate.Scalar, "$.n", "SELECT 7"), aggregate.Inconclusive, "one as a number and one not"},
 		{"null", `{"n": null}`, web(aggregate.Scalar, "$.n", "SELECT 1"), aggregate.Fail, "Old gave no value (NULL)"},
 		{"null on both", `{"n": null}`, web(aggregate.Scalar, "$.n", "SELECT NULL::int"), aggregate.Inconclusive, "Both"},
 		{"missing", `{"status": "error", "errorMessage": "s3cret"}`, web(aggregate.Scalar, "$.value", "SELECT 1"), aggregate.Inconclusive, "the endpoint's answer has nothing at $.value."},

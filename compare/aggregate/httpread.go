@@ -329,8 +329,8 @@ func (a *answer) adopt(other *answer) {
 	}
 }
 
-// wholeDecimal is a number as texts in JSON have it.
-var wholeDecimal = regexp.MustCompile(`^-?[0-9]{1,400}(\.[0-9]{1,400})?$`)
+// wholeDecimal is a number as texts in JSON have it. One with a zero before it is none: a code that must keep it.
+var wholeDecimal = regexp.MustCompile(`^-?(?:0|[1-9][0-9]{0,399})(?:\.[0-9]{1,400})?$`)
 
 // numbers makes a column one of numbers if all its values are decimals.
 func (a *answer) numbers(column int) {
