@@ -1,6 +1,7 @@
 package config
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 )
@@ -43,6 +44,9 @@ func (d *decoder) check(path string, c *Check, databases *Databases) {
 				d.contradict(at, "is not for a check of type %s", c.Type)
 			}
 		}
+		if c.Type == Count || c.Type == Distribution {
+			d.checkColumns(path, c)
+		}
 		if form.exact && !d.given(path+".tolerance.relative") {
 			c.Tolerance.Relative = "0"
 		}
@@ -60,6 +64,25 @@ func (d *decoder) check(path string, c *Check, databases *Databases) {
 		}
 		d.contradict(at, "a pass would be older than max_age, %s, before the check runs again, every %s; raise max_age",
 			formatDuration(c.MaxAge), formatDuration(c.Every))
+	}
+}
+
+// checkColumns reports what columns says to a check that compares none of them, and would not heed it.
+func (d *decoder) checkColumns(path string, c *Check) {
+	at := path + ".columns"
+	if !d.given(at) || !d.ok(at) {
+		return
+	}
+	if c.Settled == nil {
+		d.contradict(at, "is used by a check of type %s only with settled: it says what new calls settled.column", c.Type)
+		return
+	}
+	for i := range c.Columns {
+		for _, key := range []string{"ignore", "tolerance"} {
+			if of := fmt.Sprintf("%s[%d].%s", at, i, key); d.given(of) {
+				d.contradict(of, "is not for a check of type %s, which compares no columns", c.Type)
+			}
+		}
 	}
 }
 

@@ -74,6 +74,12 @@ func (c *Config) Problem(path, format string, args ...any) Problem {
 	return Problem{File: c.file, Line: at.line, Column: at.column, Path: path, Message: fmt.Sprintf(format, args...)}
 }
 
+// Has says whether the file gives the field.
+func (c *Config) Has(path string) bool {
+	_, given := c.places[path]
+	return given
+}
+
 func locate(places map[string]place, path string) place {
 	for p := path; ; {
 		if at, ok := places[p]; ok {

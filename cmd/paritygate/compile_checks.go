@@ -1,7 +1,9 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"strings"
 
 	"paritygate/compare/aggregate"
 	"paritygate/config"
@@ -27,9 +29,49 @@ func (b *compiler) checks() []aggregate.Check {
 			check.Settled = &aggregate.Settled{Column: s.Column, Lag: s.Lag}
 		}
 		if err := check.Validate(); err != nil {
-			b.problem(fmt.Sprintf("checks[%d]", i), "%v", err)
+			b.refused(fmt.Sprintf("checks[%d]", i), err)
 		}
 		out = append(out, check)
+	}
+	return out
+}
+
+// refused reports each of the errors that are joined in one, at the key that it begins with.
+func (b *compiler) refused(path string, err error) {
+	for _, text := range apart(err) {
+		problem := b.c.Problem(path, "%s", text)
+		for {
+			key, rest, found := strings.Cut(problem.Message, ": ")
+			at := problem.Path + "." + key
+			if !found || !b.c.Has(at) {
+				break
+			}
+			problem = b.c.Problem(at, "%s", rest)
+		}
+		b.problems = append(b.problems, problem)
+	}
+}
+
+// apart are the texts of the errors that are joined in one, each with the prefix that was put before all of them.
+func apart(err error) []string {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok && strings.Contains(err.Error(), "\n") {
+		var out []string
+		for _, e := range joined.Unwrap() {
+			out = append(out, apart(e)...)
+		}
+		return out
+	}
+	inner := errors.Unwrap(err)
+	if inner == nil {
+		return []string{err.Error()}
+	}
+	before, after, within := strings.Cut(err.Error(), inner.Error())
+	if !within {
+		return []string{err.Error()}
+	}
+	out := apart(inner)
+	for i := range out {
+		out[i] = before + out[i] + after
 	}
 	return out
 }
@@ -50,7 +92,7 @@ func (b *compiler) databases() {
 	}
 	for side, lag := range map[string]config.DatabaseLag{"old": d.Old.Lag, "new": d.New.Lag} {
 		if err := (aggregate.Lag{SQL: lag.SQL, Max: lag.Max}).Validate(); err != nil {
-			b.problem("databases."+side+".lag.sql", "%v", err)
+			b.refused("databases."+side+".lag", err)
 		}
 	}
 }

@@ -102,3 +102,31 @@ func mustHavePlaces(t *testing.T, path string) {
 		}
 	}
 }
+
+// What a check is refused for stands at the key that is wrong, one line each, though it comes as one error.
+func TestChecksAreRefusedAtTheirKeys(t *testing.T) {
+	text := `run: {name: r}
+backends: {old: {url: http://a}, new: {url: http://b}}
+databases: {old: {dsn: "postgres://a/a", lag: {sql: DELETE FROM t}}, new: {dsn: "postgres://b/b"}}
+checks:
+  - {name: a, type: scalar, old: {sql: SELEC 1}, new: {sql: DELETE FROM t}}
+  - {name: b, type: scalar, old: {http: {path: x}, value: "$["}, new: {sql: SELECT 1}}
+  - {name: c, type: top, limit: 10001, old: {sql: "SELECT 1, 1"}, new: {sql: "SELECT 1, 1"}}
+  - {name: d, type: scalar, settled: {lag: 1m}, old: {sql: SELECT 1}, new: {sql: "SELECT '{settled}'"}}
+`
+	c, err := config.Parse("f", []byte(text), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = compile(c)
+	want := `f:3:53: databases.old.lag.sql: want one query that begins with SELECT, WITH, VALUES or TABLE
+f:5:40: checks[0].old.sql: want one query that begins with SELECT, WITH, VALUES or TABLE
+f:5:61: checks[0].new.sql: want one query that begins with SELECT, WITH, VALUES or TABLE
+f:6:48: checks[1].old.http.path: must begin with /
+f:6:59: checks[1].old.value: path "$[", offset 2: the path ends inside [
+f:7:33: checks[2].limit: must be 1 to 10,000
+f:8:60: checks[3].old.sql: must have {settled} where the check has settled: in its place comes the moment before which rows are settled, as in WHERE updated_at <= {settled}`
+	if err == nil || err.Error() != want {
+		t.Errorf("%v\nwant %s", err, want)
+	}
+}

@@ -47,7 +47,7 @@ var (
 func (a *answer) single() (value, error) {
 	switch {
 	case len(a.columns) != 1:
-		return value{}, fmt.Errorf("%w: there are %d columns", errShape, len(a.columns))
+		return value{}, fmt.Errorf("%w: it gives %s", errShape, counted(len(a.columns), "column", "columns"))
 	case len(a.rows) == 0:
 		return value{null: true, number: isNumber(a.columns[0].oid)}, nil
 	}

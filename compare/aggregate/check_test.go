@@ -221,7 +221,7 @@ func TestScalar(t *testing.T) {
 		{"a number and a text", "SELECT 5", "SELECT '5'::text", aggregate.Tolerance{}, aggregate.Inconclusive, -1, "cast one of them"},
 		{"two rows", "SELECT 1 UNION ALL SELECT 1", "SELECT 1", aggregate.Tolerance{}, aggregate.Inconclusive, -1, "old: the statement must give one row with one column: there is more than one row"},
 		{"a million rows", "SELECT 1", "SELECT generate_series(1, 1000000)", aggregate.Tolerance{}, aggregate.Inconclusive, -1, "new: the statement must give one row"},
-		{"two columns", "SELECT 1, 2", "SELECT 1", aggregate.Tolerance{}, aggregate.Inconclusive, -1, "there are 2 columns"},
+		{"two columns", "SELECT 1, 2", "SELECT 1", aggregate.Tolerance{}, aggregate.Inconclusive, -1, "it gives 2 columns"},
 		{"a division by zero", "SELECT 1", "SELECT 1/0", aggregate.Tolerance{}, aggregate.Inconclusive, -1, "ask new: division by zero (SQLSTATE 22012)"},
 		{"both wrong", "SELECT 1/0", "SELECT oops", aggregate.Tolerance{}, aggregate.Inconclusive, -1, "could not be measured"},
 		{"a huge value", "SELECT repeat('x', 17000000)", "SELECT 'x'", aggregate.Tolerance{}, aggregate.Inconclusive, -1, "ask old: it gives a row of more than 16 MiB"},

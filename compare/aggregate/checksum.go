@@ -44,7 +44,7 @@ func newChecksum(c *Check) (inquiry, error) {
 		_, twice := s.renamed[column.Old]
 		switch {
 		case twice || taken[to]:
-			errs = append(errs, fmt.Errorf("columns: %s is there twice", column.Old))
+			errs = append(errs, fmt.Errorf("columns: another one is %s in old or %s in new too", column.Old, to))
 		case column.Tolerance != nil:
 			errs = append(errs, fmt.Errorf("columns: %s: a tolerance is not for a checksum, which compares hashes: use a check of type rows", column.Old))
 		case column.Ignore && slices.Contains(c.Key, column.Old):
@@ -77,6 +77,8 @@ func (c *checksum) pairs(layouts [2]*layout) (pairs [][2]*tableColumn, errs []er
 		switch {
 		case c.ignored[a.name]:
 			paired[to] = true
+		case b == nil && mapped && to != a.name:
+			errs = append(errs, fmt.Errorf("columns: new: table %s has no column %s, which is to be old's %s", c.names[1], to, a.name))
 		case b == nil:
 			alone[0] = append(alone[0], a.name)
 		default:

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -66,7 +67,7 @@ func (r *Runner) measure(ctx context.Context, p *plan, strict bool, t *turn) Res
 		return begin(ctx)
 	}
 	if err = begin(ctx); err == nil {
-		err = p.inquiry.measure(ctx, both, &result)
+		err = contained(func() error { return p.inquiry.measure(ctx, both, &result) })
 	}
 	end()
 	result.Duration = time.Since(result.At)
@@ -130,6 +131,28 @@ func (r *Runner) openBoth(ctx context.Context, p *plan) (both [2]source, end fun
 	return both, end, nil
 }
 
+// contained makes a panic an error: one check that meets what nobody thought of must not end the proxy.
+func contained(f func() error) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = fmt.Errorf("an error in paritygate itself, please report it: %v in %s", v, culprit())
+		}
+	}()
+	return f()
+}
+
+// culprit is the place of this program at which a panic began, for a deferred function.
+func culprit() string {
+	callers := make([]uintptr, 32)
+	frames := runtime.CallersFrames(callers[:runtime.Callers(3, callers)])
+	for {
+		frame, more := frames.Next()
+		if !strings.HasPrefix(frame.Function, "runtime.") || !more {
+			return fmt.Sprintf("%s, line %d", frame.Function, frame.Line)
+		}
+	}
+}
+
 // onSides runs a function for both sides at once, and returns their errors joined. When one fails the other is cancelled:
 // half a comparison is none.
 func onSides(ctx context.Context, f func(ctx context.Context, i int) error) error {
@@ -138,7 +161,7 @@ func onSides(ctx context.Context, f func(ctx context.Context, i int) error) erro
 	var errs [2]error
 	done := make(chan struct{})
 	run := func(i int) {
-		if errs[i] = f(ctx, i); errs[i] != nil {
+		if errs[i] = contained(func() error { return f(ctx, i) }); errs[i] != nil {
 			cancel()
 		}
 	}

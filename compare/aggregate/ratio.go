@@ -31,7 +31,7 @@ func (c *ratio) measure(ctx context.Context, both *pair, r *Result) error {
 	for i, a := range answers {
 		switch {
 		case len(a.columns) != 2:
-			return fmt.Errorf("%s: %w: there are %d columns", sides[i], errRatioShape, len(a.columns))
+			return fmt.Errorf("%s: %w: it gives %s", sides[i], errRatioShape, counted(len(a.columns), "column", "columns"))
 		case len(a.rows) == 0: // as a scalar subquery would give it
 			found[i] = fraction{numerator: value{null: true, number: true}, denominator: value{null: true, number: true}}
 		default:

@@ -48,7 +48,7 @@ func TestRatio(t *testing.T) {
 		{"doubles, added in another order", "0.1::float8 + 0.2::float8, 1", "0.3, 1", aggregate.Tolerance{}, true, aggregate.Pass, 4e-17 / 0.3, "", "within"},
 		{"counts beside doubles are exact", "0.3::float8, 5000000000", "0.3, 5000000001", aggregate.Tolerance{}, true, aggregate.Fail, 1 / 5000000001.0, "denominator ratio", ""},
 		{"money", "'4.90'::money, 10", "4.9, '10.00'::money", aggregate.Tolerance{}, false, aggregate.Pass, 0, "", "= 0.49: no difference."},
-		{"one column", "1", "1, 1", onePercent, false, aggregate.Inconclusive, -1, "", "old: the statement must give one row with two columns, the numerator and the denominator: there are 1 columns"},
+		{"one column", "1", "1, 1", onePercent, false, aggregate.Inconclusive, -1, "", "old: the statement must give one row with two columns, the numerator and the denominator: it gives 1 column"},
 		{"two rows", "1, 1", "1, 1 FROM generate_series(1, 2)", onePercent, false, aggregate.Inconclusive, -1, "", "there is more than one row"},
 	}
 	var checks []aggregate.Check

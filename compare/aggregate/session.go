@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -162,7 +163,19 @@ func (d *database) failure(ctx context.Context, doing string, err error) error {
 	if errors.As(err, &connect) {
 		err = errors.Unwrap(connect)
 	}
-	return fmt.Errorf("%s %s: %s", doing, d.side, d.redact.clean(strings.Join(strings.Fields(err.Error()), " ")))
+	return fmt.Errorf("%s %s: %s", doing, d.side, d.redact.clean(oneLine(err.Error())))
+}
+
+// oneLine is a text of several lines without its repetitions: the driver tries an address with TLS and without, and says the
+// same of both.
+func oneLine(text string) string {
+	var lines []string
+	for line := range strings.Lines(text) {
+		if line = strings.Join(strings.Fields(line), " "); line != "" && !slices.Contains(lines, line) {
+			lines = append(lines, line)
+		}
+	}
+	return strings.Join(lines, "; ")
 }
 
 func (d *database) address() string {

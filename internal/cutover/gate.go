@@ -134,7 +134,7 @@ func (w *finding) add(v Verdict, format string, args ...any) {
 		w.verdict, w.sentences = Pass, map[Verdict][]string{}
 	}
 	w.verdict = worse(w.verdict, v)
-	w.sentences[v] = append(w.sentences[v], fmt.Sprintf(format, args...))
+	w.sentences[v] = append(w.sentences[v], strings.TrimSuffix(fmt.Sprintf(format, args...), "."))
 }
 
 // maxSentences bounds how many routes or checks one reason names.
