@@ -40,9 +40,10 @@ type keyColumn struct {
 
 // comparedColumn is a column, the key's included.
 type comparedColumn struct {
-	name string
-	expr string
-	json bool
+	name    string
+	expr    string
+	writing writing
+	json    bool
 }
 
 // newTables joins what the check says with what the catalogs say. The error names everything that does not fit.
@@ -69,7 +70,7 @@ func newTables(c *checksum, layouts [2]*layout) (*checksumTables, error) {
 		t.json = t.json || f.json
 		for i := range t.sides {
 			t.sides[i].columns = append(t.sides[i].columns, comparedColumn{
-				name: p[i].name, expr: strings.ReplaceAll(f.expr[i], "%s", columnOf(p[i].name)), json: f.json,
+				name: p[i].name, expr: strings.ReplaceAll(f.expr[i], "%s", columnOf(p[i].name)), json: f.json, writing: writingOf(p[0].kind.family(), p[1].kind.family(), f),
 			})
 		}
 	}
@@ -81,21 +82,6 @@ func newTables(c *checksum, layouts [2]*layout) (*checksumTables, error) {
 		t.sides[i].hash = rowHash(t.sides[i].columns, layouts[0].vector != "" && layouts[0].vector == layouts[1].vector)
 	}
 	return t, nil
-}
-
-// rowHash is the hash of a row, 64 bits. A row is written as PostgreSQL writes a record, which keeps NULL apart from the
-// empty text, and one column from the next. The fast hash is taken where both servers agree on it: it depends on the
-// encoding, and on the order of bytes in a machine's words.
-func rowHash(columns []comparedColumn, fast bool) string {
-	exprs := make([]string, len(columns))
-	for i, c := range columns {
-		exprs[i] = c.expr
-	}
-	row := "ROW(" + strings.Join(exprs, ", ") + ")::text"
-	if fast {
-		return "hashtextextended(" + row + ` COLLATE "C", 0)`
-	}
-	return "('x' || left(md5(convert_to(" + row + ", 'UTF8')), 16))::bit(64)::bigint"
 }
 
 // addKeys finds the key among the pairs of columns.
