@@ -10,7 +10,7 @@ type writing int
 
 const (
 	recordText   writing = iota // as a part of a record, which PostgreSQL quotes; slow
-	simpleText                  // as it is: never empty, and without a |
+	simpleText                  // as it is: neither empty nor a -, and without a |
 	measuredText                // behind its length
 )
 
@@ -48,17 +48,18 @@ func asRecord(columns []comparedColumn) string {
 	return "ROW(" + strings.Join(exprs, ", ") + ")::text"
 }
 
-// rowText writes a row in half of the time: NULL is nothing, which no value is, and a value that may have any characters in it
-// comes behind its length.
+// rowText writes a row in half of the time: its values with a | between them, those that may have any characters in them
+// behind their lengths. A NULL is a - or a length of -1, which no value is and no value has; concat_ws leaves out the value.
 func rowText(columns []comparedColumn) string {
 	var parts []string
 	var records []comparedColumn
 	for _, c := range columns {
 		switch c.writing {
 		case simpleText:
-			parts = append(parts, c.expr, "'|'")
+			parts = append(parts, c.unlessNull(c.expr, "("+c.expr+")::text", "'-'"))
 		case measuredText:
-			parts = append(parts, "octet_length(("+c.expr+")::text)", "':'", c.expr)
+			length := "octet_length((" + c.expr + ")::text)"
+			parts = append(parts, c.unlessNull(length, length, "-1"), c.expr)
 		case recordText:
 			records = append(records, c)
 		}
@@ -69,10 +70,18 @@ func rowText(columns []comparedColumn) string {
 	// A function has no more than 100 arguments.
 	var groups []string
 	for group := range slices.Chunk(parts, 90) {
-		groups = append(groups, "concat("+strings.Join(group, ", ")+")")
+		groups = append(groups, "concat_ws('|', "+strings.Join(group, ", ")+")")
 	}
 	if len(groups) == 1 {
 		return groups[0]
 	}
-	return "(" + strings.Join(groups, " || ") + ")"
+	return "(" + strings.Join(groups, " || '|' || ") + ")"
+}
+
+// unlessNull is the expression where there can be no NULL, or else the text of it with another in the place of NULL.
+func (c *comparedColumn) unlessNull(expr, text, null string) string {
+	if c.required {
+		return expr
+	}
+	return "coalesce(" + text + ", " + null + ")"
 }

@@ -100,6 +100,12 @@ func TestChecksumKeys(t *testing.T) {
 			"INSERT INTO t SELECT 100000 + 50 * generate_series(1, 9000)", "extra k=100050: <nil> | 1 row\nextra k=100100: <nil> | 1 row\n",
 		},
 		{
+			"values that moved to their neighbours", checksumOf("t"), "CREATE TABLE t (k int PRIMARY KEY, a int, b int, c text, d text)", "CREATE TABLE t (k int PRIMARY KEY, a int, b int, c text, d text)",
+			"INSERT INTO t SELECT i, 5, NULL, 'x|1|y', NULL FROM generate_series(1, 3000) i",
+			"UPDATE t SET a = NULL, b = 5 WHERE k = 7; UPDATE t SET c = NULL, d = 'x|1|y' WHERE k = 8; UPDATE t SET c = 'x', d = 'y' WHERE k = 9",
+			"value k=7: a=5, b=NULL | a=NULL, b=5\nvalue k=8: c=x|1|y, d=NULL | c=NULL, d=x|1|y\nvalue k=9: c=x|1|y, d=NULL | c=x, d=y\n",
+		},
+		{
 			"odd names", checksumOf(`"o.dd""t"`), `CREATE TABLE "o.dd""t" ("k ""%s" int PRIMARY KEY, "t" text)`, `CREATE TABLE "o.dd""t" ("k ""%s" int PRIMARY KEY, "t" text)`,
 			`INSERT INTO "o.dd""t" SELECT i, 'v' FROM generate_series(1, 3000) i`, `DELETE FROM "o.dd""t" WHERE "k ""%s" = 5`, "missing k \"%s=5: t=v | <nil>\n",
 		},

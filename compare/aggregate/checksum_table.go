@@ -44,6 +44,8 @@ type comparedColumn struct {
 	expr    string
 	writing writing
 	json    bool
+	// required says that there is no NULL on either side.
+	required bool
 }
 
 // newTables joins what the check says with what the catalogs say. The error names everything that does not fit.
@@ -70,7 +72,8 @@ func newTables(c *checksum, layouts [2]*layout) (*checksumTables, error) {
 		t.json = t.json || f.json
 		for i := range t.sides {
 			t.sides[i].columns = append(t.sides[i].columns, comparedColumn{
-				name: p[i].name, expr: strings.ReplaceAll(f.expr[i], "%s", columnOf(p[i].name)), json: f.json, writing: writingOf(p[0].kind.family(), p[1].kind.family(), f),
+				name: p[i].name, expr: strings.ReplaceAll(f.expr[i], "%s", columnOf(p[i].name)), json: f.json,
+				required: p[0].required && p[1].required, writing: writingOf(p[0].kind.family(), p[1].kind.family(), f),
 			})
 		}
 	}
