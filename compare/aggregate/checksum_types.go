@@ -2,6 +2,7 @@ package aggregate
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -110,11 +111,7 @@ func ownForm(a, b sqlType, _ int) (form, bool) {
 // numberForm writes numbers without the zeros that only their types' scales give them.
 func numberForm(a, b sqlType, version int) (f form, ok bool) {
 	numbers := func(t sqlType) bool {
-		switch t.family() {
-		case famInt, famNumeric, famMoney, famFloat:
-			return true
-		}
-		return false
+		return slices.Contains([]sqlFamily{famInt, famNumeric, famMoney, famFloat}, t.family())
 	}
 	fa, fb := a.family(), b.family()
 	switch {
@@ -149,12 +146,12 @@ func trimmed(t sqlType, version int) string {
 		}
 		return "CASE WHEN strpos(" + number + "::text, '.') > 0 THEN rtrim(rtrim(" + number + "::text, '0'), '.') ELSE " + number + "::text END"
 	}
-	switch t.family() {
-	case famInt:
+	switch f := t.family(); {
+	case f == famInt:
 		return "%s"
-	case famMoney:
+	case f == famMoney:
 		return trim("%s::numeric")
-	case famFloat:
+	case f == famFloat:
 		// By its shortest text: what a dump or a sync job carries over.
 		sum := "(%s + '0'::" + t.name + ")"
 		return "CASE WHEN abs(%s) = 'Infinity' THEN %s::text ELSE " + trim(sum+"::text::numeric") + "::text END"
@@ -180,16 +177,16 @@ func textForm(a, b sqlType, _ int) (f form, ok bool) {
 	if fa == famChar {
 		text = "%s::text" // without the blanks
 	}
-	switch fb {
-	case famText:
+	switch {
+	case fb == famText:
 		return form{expr: [2]string{text, "%s"}}, fa == famText
-	case famUUID:
+	case fb == famUUID:
 		return form{expr: [2]string{"lower(" + text + ` COLLATE "C")`, "%s"}}, true
-	case famEnum, famInt:
+	case fb == famEnum, fb == famInt:
 		return form{expr: [2]string{text, "%s"}}, true
-	case famBool:
+	case fb == famBool:
 		return form{expr: [2]string{boolTexts, "%s::text"}}, true
-	case famJSON:
+	case fb == famJSON:
 		return form{expr: [2]string{text + "::jsonb", "%s::jsonb"}, json: true}, fa == famText
 	}
 	return form{}, false
