@@ -103,9 +103,9 @@ func TestSidesWithoutSQL(t *testing.T) {
 	write(strings.ReplaceAll(sidesConfig, "max: 5s", "max: 1s"))
 	has(run("s3cret-token", exitInconclusive, "check", "tags"), "new is 1.5 s behind, more than the 1 s allowed")
 	write(strings.ReplaceAll(sidesConfig, "?before={settled}", ""))
-	has(run("s3cret-token", exitUsage, "check"), `checks\[1\]: old: http: path or body must have \{settled\}`)
+	has(run("s3cret-token", exitUsage, "check"), `checks\[1\].old.http: path or body must have \{settled\}`)
 	write(strings.ReplaceAll(sidesConfig, "SELECT interval '1.5 s'", "DELETE FROM line"))
-	has(run("s3cret-token", exitUsage, "check"), `databases.new.lag.sql: sql: want one query`)
+	has(run("s3cret-token", exitUsage, "check"), `databases.new.lag.sql: want one query`)
 	write(sidesConfig + "    strict_at_cutover: false\n")
 	has(run("s3cret-token", exitDone, "check", "--strict"), "tags +count +pass")
 }
