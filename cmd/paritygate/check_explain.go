@@ -60,7 +60,7 @@ func printExplanation(p *printer, e aggregate.Explanation) {
 	for _, s := range e.Statements {
 		cost := s.CostText()
 		if refused := s.Refused(e.Check); refused != "" {
-			cost += ", which " + refused
+			cost += ", " + refused
 		}
 		p.linef("  %s  cost %s  %s", s.Side, cost, visible(strings.Join(strings.Fields(s.SQL), " ")))
 		for _, line := range s.Plan {

@@ -126,7 +126,7 @@ func testInventory(t *testing.T, env map[string]string) {
 		"| price numeric(10,2) not null | unit_price numeric(14,4) not null | similarity,",
 		"| name character varying(80) not null | name text not null | another type |",
 		"| note text | – | only on old |",
-		"orderItems has 2,000 rows and order_item has 1,900",
+		"orderItems has 2,000 rows on old, and order_item has 1,900 on new",
 		"legacy_flags has no primary key",
 		"sequence customers_id_seq of customers.id, at 300 is behind on new: customers_id_seq of customers.id, begins with 1",
 		"mart_performance_metrics may be perf.performance_measurement_dataset (score 0.",

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgtype"
@@ -81,7 +82,7 @@ func readAnswer(rows *pgconn.ResultReader, most int) (*answer, error) {
 			if most == 1 {
 				return nil, fmt.Errorf("%w: there is more than one row", errShape)
 			}
-			return nil, fmt.Errorf("%w, %d", errTooManyRows, most)
+			return nil, fmt.Errorf("%w, %s", errTooManyRows, grouped(strconv.Itoa(most)))
 		}
 		fields := rows.FieldDescriptions()
 		row := make([]value, len(fields))

@@ -129,7 +129,7 @@ func TestDistributionOfTable(t *testing.T) {
 	verifySeveral(t, runNow(t, r, "kinds", aggregate.Mode{}), aggregate.Pass, 0, "", "Both sides have 4 buckets, 1,000 in all")
 	verifySeveral(t, runNow(t, r, "shelves", aggregate.Mode{}), aggregate.Pass, 0, "", "Both sides have 3 buckets")
 	verifySeveral(t, runNow(t, r, "many", aggregate.Mode{}), aggregate.Inconclusive, -1, "",
-		"old: the statement gives more rows than such a check may have, 10000: group into fewer buckets")
+		"old: the statement gives more rows than such a check may have, 10,000: group into fewer buckets")
 	verifySeveral(t, runNow(t, r, "gone", aggregate.Mode{}), aggregate.Inconclusive, -1, "", `column "Classification" does not exist`)
 
 	change(t, "shop_new", "ALTER TABLE shop.artifacts ADD at timestamptz; INSERT INTO shop.artifacts VALUES (1001, 'tool', 1, now())")

@@ -129,7 +129,7 @@ func (p Planned) Refused(c Check) string {
 	if c.MaxCost == 0 || p.Cost <= c.MaxCost {
 		return ""
 	}
-	return fmt.Sprintf("costs more than the %s allowed (max_cost)", costText(c.MaxCost))
+	return fmt.Sprintf("more than the %s allowed (max_cost)", costText(c.MaxCost))
 }
 
 // CostText is the cost as people write it.

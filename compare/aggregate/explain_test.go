@@ -70,7 +70,7 @@ func TestExplainSaysWhatCannotBePlanned(t *testing.T) {
 		t.Fatalf("%+v, %v", got, err)
 	}
 	for _, s := range got[1].Statements {
-		if refused := s.Refused(got[1].Check); (s.Side == "old") != (refused == "costs more than the 10 allowed (max_cost)") {
+		if refused := s.Refused(got[1].Check); (s.Side == "old") != (refused == "more than the 10 allowed (max_cost)") {
 			t.Errorf("%s: %q", s.Side, refused)
 		}
 	}

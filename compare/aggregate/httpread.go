@@ -63,7 +63,7 @@ func (q *question) read(body []byte, most int) (*answer, error) {
 	case err != nil:
 		return nil, fmt.Errorf("%s in the endpoint's answer: %w", q.Value, err)
 	case len(a.rows) > most:
-		return nil, fmt.Errorf("%s in the endpoint's answer: %w, %d", q.Value, errTooManyRows, most)
+		return nil, fmt.Errorf("%s in the endpoint's answer: %w, %s", q.Value, errTooManyRows, grouped(strconv.Itoa(most)))
 	}
 	return a, nil
 }

@@ -24,6 +24,9 @@ func newRows(c *Check) (inquiry, error) {
 
 func (q *rows) measure(ctx context.Context, both *pair, r *Result) error {
 	answers, err := both.ask(ctx, q.statements, maxRows)
+	if errors.Is(err, errTooManyRows) {
+		return fmt.Errorf("%w: narrow both, or compare the tables by a check of type checksum", err)
+	}
 	if err != nil {
 		return err
 	}

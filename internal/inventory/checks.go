@@ -120,6 +120,9 @@ func (d *draft) table(p *TablePair) {
 		d.out.WriteString(sides)
 		d.columns(p)
 		d.out.WriteString("    every: 6h\n    max_age: 24h                         # it reads the whole table\n")
+		if p.Old.large() || p.New.large() {
+			d.out.WriteString("    strict_at_cutover: false             # while writes are held there is no time for so many rows\n")
+		}
 	}
 	distributions, sums := 0, 0
 	for i := range p.Columns {
@@ -179,6 +182,9 @@ func (d *draft) columns(p *TablePair) {
 		head = ""
 	}
 }
+
+// large says that reading the table may take seconds, which the writes held at the cutover would have to wait.
+func (t *Table) large() bool { return t.Rows == nil || *t.Rows > 1_000_000 }
 
 func (t *Table) empty() bool { return t.Exact && *t.Rows == 0 }
 

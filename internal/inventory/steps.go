@@ -75,7 +75,7 @@ func (i *Inventory) otherCounts() (out []string) {
 	for n := range i.Tables {
 		p := &i.Tables[n]
 		if p.Paired() && p.Old.Exact && p.New.Exact && *p.Old.Rows != *p.New.Rows {
-			out = append(out, fmt.Sprintf("%s has %s rows and %s has %s", p.Old.Name, grouped(*p.Old.Rows), p.New.Name, grouped(*p.New.Rows)))
+			out = append(out, fmt.Sprintf("%s has %s rows on old, and %s has %s on new", p.Old.Name, grouped(*p.Old.Rows), p.New.Name, grouped(*p.New.Rows)))
 		}
 	}
 	return out
