@@ -282,3 +282,11 @@ func TestChecksumTolerance(t *testing.T) {
 		t.Errorf("%s\n%s", got.Reason, named(got))
 	}
 }
+
+func TestChecksumOfLargeDocuments(t *testing.T) {
+	table := "CREATE TABLE t (id int PRIMARY KEY, j json); INSERT INTO t SELECT 1, ('[\"' || repeat('x', 70000) || '\", 1]')::json;"
+	r := pairOf(t, "large", table, table, checksumOf("t"))
+	verify(t, runNow(t, r, "t", aggregate.Mode{}), aggregate.Pass, 0, "all of them are equal")
+	runIn(t, "shop_new", "large", "UPDATE t SET j = replace(j::text, '1]', '2]')::json") // behind what is fetched
+	verify(t, runNow(t, r, "t", aggregate.Mode{}), aggregate.Fail, 1, "1 row differs")
+}
