@@ -30,6 +30,7 @@ var metrics = map[string]metric{
 	"check_verdict":              {"gauge", []string{"check"}},
 	"check_duration_seconds":     {"gauge", []string{"check"}},
 	"check_timestamp_seconds":    {"gauge", []string{"check"}},
+	"check_max_age_seconds":      {"gauge", []string{"check"}},
 	"gate_verdict":               {"gauge", []string{"criterion"}},
 	"phase":                      {"gauge", []string{"phase"}},
 	"epoch":                      {"gauge", nil},

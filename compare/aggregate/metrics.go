@@ -2,13 +2,14 @@ package aggregate
 
 import (
 	"errors"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 )
 
 // metrics are the gauges of the checks. A check that has not run has none, and one without a variance has no variance.
 type metrics struct {
-	variance, verdict, duration, timestamp *prometheus.GaugeVec
+	variance, verdict, duration, timestamp, maxAge *prometheus.GaugeVec
 }
 
 func newMetrics(reg prometheus.Registerer) (*metrics, error) {
@@ -20,6 +21,7 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 		verdict:   gauge("check_verdict", "Verdict of a check's last run: 1 pass, 0 fail, -1 inconclusive."),
 		duration:  gauge("check_duration_seconds", "How long a check's last run took."),
 		timestamp: gauge("check_timestamp_seconds", "When a check last ran, in seconds since 1970."),
+		maxAge:    gauge("check_max_age_seconds", "How old a check's pass may be."),
 	}
 	if reg == nil {
 		return m, nil
@@ -32,10 +34,10 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 }
 
 func (m *metrics) all() []*prometheus.GaugeVec {
-	return []*prometheus.GaugeVec{m.variance, m.verdict, m.duration, m.timestamp}
+	return []*prometheus.GaugeVec{m.variance, m.verdict, m.duration, m.timestamp, m.maxAge}
 }
 
-func (m *metrics) observe(r Result) {
+func (m *metrics) observe(r Result, maxAge time.Duration) {
 	if r.Variance != nil {
 		m.variance.WithLabelValues(r.Name).Set(*r.Variance)
 	} else {
@@ -52,6 +54,7 @@ func (m *metrics) observe(r Result) {
 	m.verdict.WithLabelValues(r.Name).Set(verdict)
 	m.duration.WithLabelValues(r.Name).Set(r.Duration.Seconds())
 	m.timestamp.WithLabelValues(r.Name).Set(float64(r.At.UnixMilli()) / 1e3)
+	m.maxAge.WithLabelValues(r.Name).Set(maxAge.Seconds())
 }
 
 // forget drops the series of a check that is no more.

@@ -18,16 +18,21 @@ func TestMetrics(t *testing.T) {
 	variance := 0.25
 	at := time.UnixMilli(1_700_000_000_500)
 	for _, v := range []Verdict{Pass, Fail} {
-		m.observe(Result{Name: string(v), Verdict: v, Variance: &variance, At: at, Duration: 1500 * time.Millisecond})
+		m.observe(Result{Name: string(v), Verdict: v, Variance: &variance, At: at, Duration: 1500 * time.Millisecond}, time.Hour)
 	}
-	m.observe(Result{Name: "down", Verdict: Fail, Variance: &variance, At: at})
-	m.observe(Result{Name: "down", Verdict: Inconclusive, At: at})
+	m.observe(Result{Name: "down", Verdict: Fail, Variance: &variance, At: at}, time.Hour)
+	m.observe(Result{Name: "down", Verdict: Inconclusive, At: at}, time.Hour)
 	want := `
 # HELP paritygate_check_duration_seconds How long a check's last run took.
 # TYPE paritygate_check_duration_seconds gauge
 paritygate_check_duration_seconds{check="down"} 0
 paritygate_check_duration_seconds{check="fail"} 1.5
 paritygate_check_duration_seconds{check="pass"} 1.5
+# HELP paritygate_check_max_age_seconds How old a check's pass may be.
+# TYPE paritygate_check_max_age_seconds gauge
+paritygate_check_max_age_seconds{check="down"} 3600
+paritygate_check_max_age_seconds{check="fail"} 3600
+paritygate_check_max_age_seconds{check="pass"} 3600
 # HELP paritygate_check_timestamp_seconds When a check last ran, in seconds since 1970.
 # TYPE paritygate_check_timestamp_seconds gauge
 paritygate_check_timestamp_seconds{check="down"} 1.7000000005e+09

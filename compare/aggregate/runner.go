@@ -321,7 +321,7 @@ func (r *Runner) publish(p *plan, result Result) {
 	r.mu.Lock()
 	current := find(r.plans, p.check.Name) == p
 	if current {
-		r.metrics.observe(result)
+		r.metrics.observe(result, p.check.MaxAge)
 	}
 	r.mu.Unlock()
 	// What was measured by a check that has changed since says nothing of the one that has its name now.
