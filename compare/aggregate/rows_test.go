@@ -146,6 +146,11 @@ func TestRows(t *testing.T) {
 			want: "fail\nextra column1=1: <nil> / column2=a",
 		},
 		{
+			name: "a doubled row of old",
+			old:  "VALUES (1, 'a'), (1, 'a')", new: "VALUES (1, 'a')",
+			want: "fail\nmissing column1=1: column2=a / <nil>",
+		},
+		{
 			name: "several rows of a key are a multiset",
 			old:  "VALUES (1, 'a', 1), (1, 'b', 2), (1, 'b', 2), (1, 'c', 3)", new: "VALUES (1, 'b', 2), (1, 'c', 4), (1, 'a', 1), (1, 'b', 2)",
 			want: "fail\nvalue column1=1 column3: 3 / 4",
