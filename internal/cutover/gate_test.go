@@ -48,6 +48,9 @@ func TestTheGate(t *testing.T) {
 		{"evidence was never gathered", func(_ *GateOptions, f *Facts) { f.Gathered = time.Time{} }, "window", Inconclusive, "for 49h0m0s"},
 		{"a pause that is short enough", func(_ *GateOptions, f *Facts) { f.Gathered = noon.Add(-5 * time.Minute) }, "", Pass, ""},
 		{"a check from the future", func(_ *GateOptions, f *Facts) { f.Checks[0].At = noon.Add(time.Hour) }, "checks", Inconclusive, "1h0m0s ahead"},
+		{"the sentences of several checks", func(_ *GateOptions, f *Facts) {
+			f.Checks = []CheckFacts{{Name: "a", Verdict: Fail, At: noon, MaxAge: time.Hour, Reason: "They differ."}, {Name: "b", Verdict: Fail, At: noon, MaxAge: time.Hour, Reason: "These too."}}
+		}, "checks", Fail, "a: They differ; b: These too"},
 		{"too many mismatches", func(_ *GateOptions, f *Facts) { f.Total.BadUnits = 100 }, "responses", Fail, "100 of 2000"},
 		{"a rare route hides in the average", func(_ *GateOptions, f *Facts) { f.Routes[1].Units, f.Routes[1].BadUnits = 200, 60 }, "responses", Fail, "route search"},
 		{"a few mismatches prove nothing yet", func(_ *GateOptions, f *Facts) { f.Routes[1].BadUnits = 18 }, "responses", Inconclusive, "route search"},
