@@ -181,6 +181,8 @@ func TestSettledChecksum(t *testing.T) {
 	runIn(t, "shop_new", "calm", "INSERT INTO t VALUES (80000, 1)")
 	if got := runNow(t, r, "long", aggregate.Mode{}); named(got) != "extra id=80000: <nil> | v=1, at=2020-01-01 00:00:00+00\n" {
 		t.Errorf("%s\n%s", got.Reason, named(got))
+	} else if show(got.Old) != "59999" || show(got.New) != "60001" {
+		t.Errorf("%s rows of old and %s of new, and two of old do not count yet", show(got.Old), show(got.New))
 	}
 	if got := runNow(t, r, "long", aggregate.Mode{Strict: true}); len(got.Differences) != 3 {
 		t.Errorf("strict: %s\n%s", got.Reason, named(got))
