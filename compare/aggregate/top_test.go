@@ -134,7 +134,7 @@ func TestTop(t *testing.T) {
 		{"unordered, all read", "('c', 10), ('a', 30), ('b', 20)", three, 2, onePercent, false, aggregate.Pass, 0, "", "The leading 2 keys"},
 		{"unordered, beyond what is read", "SELECT i, i % 7 FROM generate_series(1, 20001) i", "SELECT i, i % 7 FROM generate_series(1, 20001) i", 2, onePercent, false, aggregate.Inconclusive, -1, "", "old: the rows are not in the order of their last column"},
 		{"a LIMIT within", "SELECT i, 300 - i FROM (SELECT i FROM generate_series(1, 300) i LIMIT 300) x", "SELECT i, 300 - i FROM generate_series(1, 300) i", 7, onePercent, false, aggregate.Pass, 0, "", "The leading 7 keys"},
-		{"a LIMIT within, and more than is read", "SELECT i, -i FROM (SELECT i FROM generate_series(1, 20001) i LIMIT 99999) x", "SELECT 1, 1", 7, onePercent, false, aggregate.Inconclusive, -1, "", "20000: end it with LIMIT 20000."},
+		{"a LIMIT within, and more than is read", "SELECT i, -i FROM (SELECT i FROM generate_series(1, 20001) i LIMIT 99999) x", "SELECT 1, 1", 7, onePercent, false, aggregate.Inconclusive, -1, "", "20,000: end it with LIMIT 20000."},
 		{"both empty", "", "", 3, onePercent, false, aggregate.Inconclusive, -1, "", "Both sides are empty"},
 		{"one empty", three, "", 3, onePercent, false, aggregate.Fail, 1, "a b c", "0 of 3 keys lead on both sides (0 %, and at least 100 % must)"},
 		{"no LIMIT is reached", three, "SELECT 'a', 1 LIMIT 0", 3, onePercent, false, aggregate.Fail, 1, "a b c", ""},
