@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sync"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -118,13 +119,23 @@ func (l longInquiry) measure(ctx context.Context, both *pair, r *Result) error {
 
 func TestScheduleDoesNotWaitForALongCheck(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
+		var mu sync.Mutex
 		var reported []string
+		names := func() []string {
+			mu.Lock()
+			defer mu.Unlock()
+			return slices.Clone(reported)
+		}
 		long := Check{Name: "long", Type: Checksum, Old: Side{Table: "t"}, New: Side{Table: "t"}, Every: 5 * time.Second}
 		other := long
 		other.Name = "other"
 		r, seen := scheduled(t, Options{
 			Checks: []Check{long, other, every("a", 10*time.Second)},
-			Report: func(result Result) { reported = append(reported, result.Name) },
+			Report: func(result Result) {
+				mu.Lock()
+				defer mu.Unlock()
+				reported = append(reported, result.Name)
+			},
 		}, time.Millisecond)
 		r.plans[0].inquiry, r.plans[1].inquiry = longInquiry{60}, longInquiry{60}
 		ctx, cancel := context.WithCancel(t.Context())
@@ -132,13 +143,17 @@ func TestScheduleDoesNotWaitForALongCheck(t *testing.T) {
 		go func() { ended <- r.Run(ctx) }()
 		time.Sleep(59 * time.Second)
 		synctest.Wait()
-		if n := len(seen.starts["a"]); n < 5 || slices.Contains(reported, "long") {
-			t.Errorf("the short check ran %d times beside the long one; reported: %v", n, reported)
+		r.mu.Lock()
+		short := len(seen.starts["a"])
+		r.mu.Unlock()
+		if ran := names(); short < 5 || slices.Contains(ran, "long") {
+			t.Errorf("the short check ran %d times beside the long one; reported: %v", short, ran)
 		}
 		time.Sleep(63 * time.Second)
 		synctest.Wait()
-		if at := slices.Index(reported, "long"); at < 0 || !slices.Contains(reported[at:], "other") {
-			t.Errorf("the long ones ran one after the other: %v", reported)
+		ran := names()
+		if at := slices.Index(ran, "long"); at < 0 || !slices.Contains(ran[at:], "other") {
+			t.Errorf("the long ones ran one after the other: %v", ran)
 		}
 		time.Sleep(30 * time.Second) // the next is under way
 		cancel()
