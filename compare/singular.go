@@ -1,5 +1,7 @@
 package compare
 
+import "fmt"
+
 // Step is one step of a path that names one place: to the member called Name or, where Index is not negative, to that element.
 type Step struct {
 	Name  string
@@ -20,4 +22,17 @@ func (p *Path) Steps() ([]Step, bool) {
 		}
 	}
 	return steps, true
+}
+
+// ParseSteps returns the steps of a path that names one place. A path with * or .. is an error, as is one that ParsePath refuses.
+func ParseSteps(path string) ([]Step, error) {
+	p, err := ParsePath(path)
+	if err != nil {
+		return nil, err
+	}
+	steps, ok := p.Steps()
+	if !ok {
+		return nil, fmt.Errorf("path %q: must name one place: * and .. may name several", path)
+	}
+	return steps, nil
 }

@@ -22,24 +22,12 @@ type JSONMatch struct {
 
 // Check says what is wrong with the path and what with the pattern; either is nil.
 func (m JSONMatch) Check() (path, pattern error) {
-	_, path = singular(m.Path)
+	_, path = compare.ParseSteps(m.Path)
 	_, err := regexp.Compile(m.Pattern)
 	if bad, ok := errors.AsType[*syntax.Error](err); ok {
 		pattern = fmt.Errorf("pattern %q, offset %d: %s", m.Pattern, max(0, strings.Index(m.Pattern, bad.Expr)), bad.Code)
 	}
 	return path, pattern
-}
-
-func singular(path string) ([]compare.Step, error) {
-	p, err := compare.ParsePath(path)
-	if err != nil {
-		return nil, err
-	}
-	steps, ok := p.Steps()
-	if !ok {
-		return nil, fmt.Errorf("path %q: must name one place: * and .. may name several", path)
-	}
-	return steps, nil
 }
 
 // jsonMatch is a JSONMatch compiled.
@@ -55,7 +43,7 @@ func (m *JSONMatch) compile() (*jsonMatch, error) {
 	if path, pattern := m.Check(); path != nil || pattern != nil {
 		return nil, errors.Join(path, pattern)
 	}
-	steps, _ := singular(m.Path)
+	steps, _ := compare.ParseSteps(m.Path)
 	return &jsonMatch{steps, regexp.MustCompile(m.Pattern)}, nil
 }
 

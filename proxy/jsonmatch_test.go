@@ -47,7 +47,7 @@ func TestLookUp(t *testing.T) {
 		{"$.a.b", `{"a":{"b":"x","c":1,"b":2}}`, "", doubtful},
 		{"$.a.b", `{"a":{"b":"x"},"c":{"d":1,"d":2}}`, "x", hit},
 	} {
-		steps, err := singular(tc.path)
+		steps, err := compare.ParseSteps(tc.path)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -62,7 +62,7 @@ func FuzzLookUp(f *testing.F) {
 	f.Add(`{"a":{"b":"x"}}`)
 	f.Add(`{"b":1,"a":{"c":[{"b":2}],"b":-1.0}}`)
 	f.Add(`[{"a":"\ud83d"},"\\\"",{}]`)
-	steps, err := singular("$.a.b")
+	steps, err := compare.ParseSteps("$.a.b")
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -283,7 +283,7 @@ func TestRoutesByJSONAskForTheBody(t *testing.T) {
 
 // A backend that minds no case takes another member than one that does.
 func TestANameInAnotherCaseIsDoubtful(t *testing.T) {
-	steps, err := singular("$.path")
+	steps, err := compare.ParseSteps("$.path")
 	if err != nil {
 		t.Fatal(err)
 	}

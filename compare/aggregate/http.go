@@ -81,22 +81,10 @@ func newQuestion(h HTTP, t Type, settled bool) (*question, error) {
 			errs = append(errs, fmt.Errorf("http.headers: %q cannot be sent with that value", name))
 		}
 	}
-	if q.steps, err = singular(h.Value); err != nil {
+	if q.steps, err = compare.ParseSteps(h.Value); err != nil {
 		errs = append(errs, fmt.Errorf("value: %w", err))
 	}
 	return q, errors.Join(errs...)
-}
-
-func singular(path string) ([]compare.Step, error) {
-	p, err := compare.ParsePath(path)
-	if err != nil {
-		return nil, err
-	}
-	steps, ok := p.Steps()
-	if !ok {
-		return nil, fmt.Errorf("path %q: must name one place: * and .. may name several", path)
-	}
-	return steps, nil
 }
 
 // path is the path with a moment in the placeholder's stead.
