@@ -137,6 +137,19 @@ func dsn(p *Secret) scalar[Secret] {
 	return s
 }
 
+// perhapsDSN is a DSN that may be empty, as one from `${NAME:-}` is.
+func perhapsDSN(p *Secret) scalar[Secret] {
+	s := dsn(p)
+	parse := s.parse
+	s.parse = func(w word) (Secret, string, bool) {
+		if w.value == "" && w.kind == text {
+			return "", "", true
+		}
+		return parse(w)
+	}
+	return s
+}
+
 // validDSN refuses a URL with an @ behind its host as well: it has a / or ? in its password, which would be taken for
 // something else, and shown.
 func validDSN(s string) bool {

@@ -30,7 +30,7 @@ func TestFields(t *testing.T) {
 	}
 	share, half := 0.25, 0.005
 	for name, test := range map[string]struct{ got, want any }{
-		"run":    {c.Run, Run{"supabase-to-planetscale", 36 * time.Hour}},
+		"run":    {c.Run, Run{"supabase-to-planetscale", 36 * time.Hour, 240 * time.Hour}},
 		"limits": {c.Listen.Limits, Limits{32 * kib, 5 * time.Second, time.Minute, 100 * mib, 20 * time.Second, 30 * time.Second, 5000}},
 		"tls":    {c.Listen.TLS, &ListenTLS{"tls.crt", "tls.key"}},
 		"users":  {c.Admin.Users, []User{{"alice", Operator, "alice-secret-token"}, {"grafana", Viewer, "a-literal-token"}}},
@@ -96,11 +96,24 @@ func TestFields(t *testing.T) {
 			GateLatency{0.95, 2, 20 * time.Millisecond},
 			[]string{"backup-1", "backup-2"},
 		}},
-		"rollback": {c.Rollback, Rollback{ErrorRate{0.1, 5 * time.Second, 30, 15, 5}, FallbackOff, 2 * time.Second}},
-		"cutover":  {c.Cutover, Cutover{Hold{20 * time.Second, 500, 8 * mib}, 3 * time.Second}},
-		"redact":   {c.Redact, Redact{[]string{"X-Session"}, []string{"$..password"}}},
-		"store":    {c.Store, Store{"/var/lib/paritygate/orders.db"}},
-		"log":      {c.Log, Log{"debug", "console", AccessLog{0.05}}},
+		"canary": {c.Canary, Canary{0.05, "cookie:sid", time.Minute}},
+		"rollback": {c.Rollback, Rollback{
+			ErrorRate{0.1, 5 * time.Second, 30, 15, 5}, ClientErrors{2, 0.2, time.Minute},
+			LatencyTrigger{0.95, 4, 100 * time.Millisecond, 20 * time.Second}, ParityTrigger{0.03, 2 * time.Minute, 50}, ChecksTrigger{5},
+			WritesManual, FallbackOff, 2 * time.Second,
+		}},
+		"cutover": {c.Cutover, Cutover{
+			Hold{20 * time.Second, 500, 8 * mib}, 3 * time.Second,
+			[]Prepare{{OnNew, []string{"SELECT setval('orders_id_seq', 9)"}, []string{"SELECT 1"}}},
+			&Fence{
+				Secret(environment["OLD_DSN"]), []string{"ALTER ROLE app SET default_transaction_read_only = on"},
+				FenceVerify{Secret(environment["NEW_DSN"]), "INSERT INTO fence_probe VALUES (1)"},
+				[]string{"ALTER ROLE app RESET default_transaction_read_only"}, true,
+			},
+		}},
+		"redact": {c.Redact, Redact{[]string{"X-Session"}, []string{"$..password"}}},
+		"store":  {c.Store, Store{"/var/lib/paritygate/orders.db"}},
+		"log":    {c.Log, Log{"debug", "console", AccessLog{0.05}}},
 	} {
 		if !reflect.DeepEqual(test.got, test.want) {
 			t.Errorf("%s (-want +got):\n%s", name, cmp.Diff(test.want, test.got, cmpopts.EquateComparable()))

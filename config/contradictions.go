@@ -32,6 +32,7 @@ func contradictions(d *decoder, c *Config) {
 	if db := c.Databases; db != nil && db.Old.DSN == "" && db.New.DSN == "" && d.ok("databases") && !d.given("databases.old") && !d.given("databases.new") {
 		d.contradict("databases", "must have old or new, or both")
 	}
+	d.cutover(c)
 	for i := range c.Checks {
 		d.check(index("checks", i), &c.Checks[i], c.Databases)
 	}
@@ -42,6 +43,39 @@ func contradictions(d *decoder, c *Config) {
 	if d.ok("rollback.error_rate.min_failures", "rollback.error_rate.min_distinct") && e.MinDistinct > e.MinFailures {
 		d.contradict("rollback.error_rate.min_distinct", "must not be more than min_failures, which is %d; got %d",
 			e.MinFailures, e.MinDistinct)
+	}
+}
+
+// cutover reports statements without a database, and a fence that nobody could prove.
+func (d *decoder) cutover(c *Config) {
+	for i, p := range c.Cutover.Prepare {
+		at := index("cutover.prepare", i)
+		if !d.ok(at, "databases") {
+			continue
+		}
+		if len(p.SQL) == 0 {
+			d.contradict(at+".sql", "must have a statement")
+		}
+		var there bool
+		if db := c.Databases; db != nil {
+			there = p.On == OnOld && db.Old.DSN != "" || p.On == OnNew && db.New.DSN != ""
+		}
+		if !there {
+			d.contradict(at+".on", "needs databases.%s", p.On)
+		}
+	}
+	f := c.Cutover.Fence
+	if f == nil || !d.ok("cutover.fence") {
+		return
+	}
+	if f.Verify.DSN == "" {
+		d.contradict("cutover.fence.verify.dsn", "must not be empty where cutover.fence.dsn is not: a fence that nobody tries is none")
+	}
+	if len(f.SQL) == 0 {
+		d.contradict("cutover.fence.sql", "must have a statement")
+	}
+	if len(f.Unfence) == 0 {
+		d.contradict("cutover.fence.unfence", "must have a statement: without one no rollback could take the fence back")
 	}
 }
 
@@ -124,6 +158,7 @@ func (d *decoder) route(path string, r *Route) {
 	}{
 		{"mirror", r.Mirror != nil},
 		{"optional", r.Optional},
+		{"canary", r.Canary != nil},
 		{"tolerance", r.Tolerance != nil},
 		{"compare", r.Compare.Headers != nil || len(r.Compare.Rules) > 0},
 	} {

@@ -10,7 +10,7 @@ const (
 // Default returns what a file that says nothing would mean. Only run.name and the backends' URLs are missing from it.
 func Default() *Config {
 	return &Config{
-		Run: Run{Window: 48 * time.Hour},
+		Run: Run{Window: 48 * time.Hour, Soak: 14 * 24 * time.Hour},
 		Listen: Listen{
 			Address: ":8080",
 			Limits:  Limits{Headers: 64 * kib, HeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, BodyTimeout: time.Minute, WriteTimeout: time.Minute},
@@ -29,10 +29,16 @@ func Default() *Config {
 			MaxGap: 5 * time.Minute, ErrorRate: 0.01,
 			Latency: GateLatency{Quantile: 0.99, Ratio: 1.5, Floor: 50 * time.Millisecond},
 		},
+		Canary: Canary{AfterWrite: 30 * time.Second},
 		Rollback: Rollback{
-			ErrorRate: ErrorRate{Threshold: 0.05, Window: 10 * time.Second, MinRequests: 20, MinFailures: 10, MinDistinct: 3},
-			Fallback:  FallbackCanary,
-			Drain:     time.Second,
+			ErrorRate:    ErrorRate{Threshold: 0.05, Window: 10 * time.Second, MinRequests: 20, MinFailures: 10, MinDistinct: 3},
+			ClientErrors: ClientErrors{Ratio: 3, Threshold: 0.1, Window: 30 * time.Second},
+			Latency:      LatencyTrigger{Quantile: 0.99, Ratio: 3, Floor: 200 * time.Millisecond, Window: 30 * time.Second},
+			Parity:       ParityTrigger{Threshold: 0.05, Window: time.Minute, MinRequests: 100},
+			Checks:       ChecksTrigger{Failures: 3},
+			Writes:       WritesAuto,
+			Fallback:     FallbackCanary,
+			Drain:        time.Second,
 		},
 		Cutover: Cutover{Hold: Hold{Max: 10 * time.Second, Requests: 1000, Bytes: 16 * mib}, Drain: 5 * time.Second},
 		Store:   Store{Path: "paritygate.db"},

@@ -91,6 +91,13 @@ func keys(t *testing.T, found map[string]key, path string, c codec, required boo
 		leaf("map")
 	case optional[float64]:
 		leaf("fraction")
+	case optional[bool]:
+		leaf("boolean")
+	case listOf[Prepare]:
+		leaf("list")
+		keys(t, found, path+"[]", v.item(new(Prepare)), false)
+	case fenceCodec:
+		keys(t, found, path, v.item(new(Fence)), false)
 	case optional[ListenTLS]:
 		keys(t, found, path, v.item(new(ListenTLS)), false)
 		for _, k := range []string{".certificate", ".key"} { // required only if there is the section

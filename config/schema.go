@@ -12,7 +12,8 @@ func schema(c *Config) object {
 		need("run", section(
 			need("name", runName(&c.Run.Name)),
 			opt("window", durationOf(&c.Run.Window, 0)),
-		).without("soak")),
+			opt("soak", durationOf(&c.Run.Soak, 0)),
+		)),
 		opt("listen", listenSchema(&c.Listen)),
 		opt("admin", adminSchema(&c.Admin)),
 		need("backends", section(
@@ -25,6 +26,11 @@ func schema(c *Config) object {
 		opt("compare", compareSchema(&c.Compare)),
 		opt("checks", checksSchema(&c.Checks)),
 		opt("gate", gateSchema(&c.Gate)),
+		opt("canary", section(
+			opt("fraction", fractionOf(&c.Canary.Fraction, unit, "5% or 0.05")),
+			opt("key", sampleKey(&c.Canary.Key)),
+			opt("after_write", durationOf(&c.Canary.AfterWrite, 0)),
+		)),
 		opt("rollback", rollbackSchema(&c.Rollback)),
 		opt("cutover", cutoverSchema(&c.Cutover)),
 		opt("redact", section(
@@ -37,7 +43,7 @@ func schema(c *Config) object {
 			opt("format", oneOf(&c.Log.Format, []string{"json", "console"})),
 			opt("access", section(opt("fraction", fractionOf(&c.Log.Access.Fraction, unit, "1% or 0.01")))),
 		)),
-	).without("presets", "canary", "journal")
+	).without("presets", "journal")
 }
 
 func listenSchema(l *Listen) object {

@@ -10,6 +10,7 @@ func routesSchema(p *[]Route) codec {
 			need("kind", oneOf(&r.Kind, []string{Read, Write, Bypass})),
 			opt("mirror", optional[float64]{p: &r.Mirror, item: func(f *float64) codec { return fractionOf(f, unit, "25% or 0.25") }}),
 			opt("optional", boolOf(&r.Optional)),
+			opt("canary", optional[bool]{p: &r.Canary, item: func(b *bool) codec { return boolOf(b) }}),
 			opt("tolerance", optional[float64]{p: &r.Tolerance, item: func(f *float64) codec { return toleranceOf(f) }}),
 			opt("new", section(
 				opt("path", sparse[string]{&r.New.Path, pathPattern(&r.New.Path)}),
@@ -19,7 +20,7 @@ func routesSchema(p *[]Route) codec {
 				opt("headers", unsetNames(&r.Compare.Headers)),
 				opt("rules", rulesSchema(&r.Compare.Rules)),
 			)),
-		).without("canary", "idempotent")
+		).without("idempotent")
 	}}
 }
 

@@ -40,6 +40,8 @@ type Plan struct {
 	Reads, Shadow Backend
 	// Fraction is the share of the reads that is mirrored where the route says nothing else, 0 to 1.
 	Fraction float64
+	// Canary is the fraction of the reads that New answers in the place of Reads, with the other backend as their shadow, 0 to 1.
+	Canary float64
 	// Writes takes the writes, and the requests that bypass comparison.
 	Writes Backend
 	// Hold makes writes and new bypassing requests wait. Refuse answers them 503: nobody may take them.

@@ -24,7 +24,7 @@ type router struct{ machine *cutover.Machine }
 func (r router) Plan() proxy.Plan {
 	p := r.machine.Plan()
 	return proxy.Plan{
-		Epoch: p.Epoch, Reads: backendOf(p.Reads), Shadow: backendOf(p.Shadow), Fraction: p.Fraction,
+		Epoch: p.Epoch, Reads: backendOf(p.Reads), Shadow: backendOf(p.Shadow), Fraction: p.Fraction, Canary: p.Canary,
 		Writes: backendOf(p.Writes), Hold: p.Hold, Refuse: p.Refuse, Fallback: p.Fallback, Stale: p.Stale,
 	}
 }

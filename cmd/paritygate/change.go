@@ -77,19 +77,33 @@ func (c *change) needReason() error {
 }
 
 func newMirror(o *options) *cobra.Command {
+	return newFraction(o, &cobra.Command{Use: "mirror FRACTION", Short: "Change the fraction of the reads that is mirrored, such as 25%"},
+		func(f string) string { return "mirror " + f + " of the reads" }, (*admin.Client).SetMirror)
+}
+
+func newCanary(o *options) *cobra.Command {
+	return newFraction(o, &cobra.Command{
+		Use: "canary FRACTION", Short: "Have new answer a fraction of the reads, such as 5%",
+		Long: "Has new answer a fraction of the reads, and old the rest; each is compared with the other's answer. Who was answered by new at 5% is\n" +
+			"so at 10%. 0% goes back to shadow. Writes stay at old.",
+	}, func(f string) string { return "have new answer " + f + " of the reads" }, (*admin.Client).SetCanary)
+}
+
+// newFraction is a command that changes a fraction.
+func newFraction(
+	o *options, cmd *cobra.Command, what func(fraction string) string,
+	set func(*admin.Client, context.Context, admin.Change, float64) (admin.Status, error),
+) *cobra.Command {
 	c := &change{o: o}
-	cmd := &cobra.Command{
-		Use: "mirror FRACTION", Short: "Change the fraction of the reads that is mirrored, such as 25%", Args: one("the FRACTION, such as 25%"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			fraction, err := parseFraction(args[0])
-			if err != nil {
-				return err
-			}
-			return c.do(cmd.Context(), "mirror "+percent(fraction)+" of the reads",
-				func(ctx context.Context, client *admin.Client, s admin.Status) (admin.Status, error) {
-					return client.SetMirror(ctx, c.in(s), fraction)
-				})
-		},
+	cmd.Args = one("the FRACTION, such as 25%")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		fraction, err := parseFraction(args[0])
+		if err != nil {
+			return err
+		}
+		return c.do(cmd.Context(), what(percent(fraction)), func(ctx context.Context, client *admin.Client, s admin.Status) (admin.Status, error) {
+			return set(client, ctx, c.in(s), fraction)
+		})
 	}
 	c.flags(cmd, false)
 	return cmd
@@ -226,6 +240,23 @@ func newResume(o *options) *cobra.Command {
 		},
 	}
 	cmd.Flags().BoolVar(&discard, "discard", false, "give up the writes that new accepted and old does not have; needs --reason")
+	c.flags(cmd, true)
+	return cmd
+}
+
+func newComplete(o *options) *cobra.Command {
+	c := &change{o: o}
+	cmd := &cobra.Command{
+		Use: "complete", Short: "End the run: new answers for good, old is not asked any more", Args: none,
+		Long: "Ends a run that is live, once new was green for the whole of run.soak. There is no way back from it.",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return c.do(cmd.Context(), "end the run, with no way back", func(ctx context.Context, client *admin.Client, s admin.Status) (admin.Status, error) {
+				after, err := client.Complete(ctx, c.in(s))
+				c.explain(err)
+				return after, err
+			})
+		},
+	}
 	c.flags(cmd, true)
 	return cmd
 }

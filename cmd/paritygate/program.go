@@ -120,12 +120,16 @@ func routeInfos(c *compiled) []evidence.RouteInfo {
 	return infos
 }
 
+var fallbacks = map[string]cutover.Fallback{
+	config.FallbackOff: cutover.Never, config.FallbackCanary: cutover.InCanary, config.FallbackAlways: cutover.Always,
+}
+
 func (p *Program) openMachine(ctx context.Context, c *compiled) error {
 	o := cutover.Options{
 		Run: c.config.Run.Name, Store: stateStore{p.store}, Traffic: traffic{p}, Marker: cutover.Marker(c.config.Store.Path + ".rollback"),
 		MirrorFraction: c.config.Mirror.Fraction, ConfigChecksum: c.config.Checksum(), AllowDrift: p.options.allowDrift,
-		Fallback: c.config.Rollback.Fallback == config.FallbackAlways,
-		HoldMax:  c.config.Cutover.Hold.Max, DrainMax: c.config.Cutover.Drain, RollbackDrain: c.config.Rollback.Drain,
+		CanaryFraction: c.config.Canary.Fraction, Fallback: fallbacks[c.config.Rollback.Fallback],
+		HoldMax: c.config.Cutover.Hold.Max, DrainMax: c.config.Cutover.Drain, RollbackDrain: c.config.Rollback.Drain,
 		Logger: p.log, RolledBack: p.rolledBack, WritesOnNew: p.store.WritesOnNew(),
 	}
 	o.Strict = p.strictChecks // a reload may make a check strict

@@ -25,7 +25,7 @@ func (s *service) Status(context.Context) (admin.Status, error) {
 	now := time.Now()
 	status := admin.Status{
 		Run: state.Run, Phase: state.Phase, Epoch: state.Epoch, Since: state.Since, Reason: state.Reason, Actor: state.Actor,
-		Mirror: admin.Fraction{Fraction: plan.Fraction},
+		Mirror: admin.Fraction{Fraction: plan.Fraction}, Canary: admin.Fraction{Fraction: plan.Canary},
 		Config: admin.Config{Checksum: c.Checksum(), Drift: state.Drift},
 		Window: admin.Window{
 			Start: state.WindowStart, Reason: state.WindowReason,
@@ -51,7 +51,7 @@ func writes(n int64) string {
 
 // rollbackSafety is honest about what a rollback would leave behind: without a journal, writes that new took are on new only.
 func rollbackSafety(state cutover.State) admin.Rollback {
-	r := admin.Rollback{Safe: true, UnreplayedWrites: state.WritesOnNew, Armed: state.Phase == cutover.Live}
+	r := admin.Rollback{Safe: true, UnreplayedWrites: state.WritesOnNew, Armed: state.Phase == cutover.Live || state.Phase == cutover.Canary}
 	switch state.Phase {
 	case cutover.Live:
 		r.Safe = false
@@ -61,7 +61,7 @@ func rollbackSafety(state cutover.State) admin.Rollback {
 			r.Safe = false
 			r.Reason = fmt.Sprintf("not on old: %s that new may have taken; carry them over before `resume --discard`", writes(state.WritesOnNew))
 		}
-	case cutover.Shadow, cutover.Cutover:
+	case cutover.Shadow, cutover.Canary, cutover.Cutover, cutover.Complete:
 	}
 	return r
 }
@@ -124,6 +124,10 @@ func (s *service) SetMirror(ctx context.Context, change admin.Change, fraction f
 	return s.do(ctx, change, cutover.Command{Kind: cutover.Mirror, Fraction: fraction, Reason: "the fraction was set to " + percent(fraction)})
 }
 
+func (s *service) SetCanary(ctx context.Context, change admin.Change, fraction float64) error {
+	return s.do(ctx, change, cutover.Command{Kind: cutover.SetCanary, Fraction: fraction, Reason: "new answers " + percent(fraction) + " of the reads"})
+}
+
 func (s *service) Attest(ctx context.Context, change admin.Change, name, text string) error {
 	if err := s.sameEpoch(change); err != nil {
 		return err
@@ -175,8 +179,8 @@ func (s *service) Cutover(ctx context.Context, change admin.Change, dryRun, forc
 	if err := s.sameEpoch(change); err != nil {
 		return cutover.Report{}, err
 	}
-	if state.Phase != cutover.Shadow {
-		return cutover.Report{}, admin.Errorf(admin.CodeWrongPhase, "the cutover starts in phase shadow; this is phase %s", state.Phase)
+	if state.Phase != cutover.Shadow && state.Phase != cutover.Canary {
+		return cutover.Report{}, admin.Errorf(admin.CodeWrongPhase, "the cutover starts in phase shadow or canary; this is phase %s", state.Phase)
 	}
 	report, err := s.gate(ctx)
 	if err != nil {
@@ -264,6 +268,11 @@ func (s *service) Resume(ctx context.Context, change admin.Change, discard bool)
 		reason = fmt.Sprintf("given up: %s on new: %s", writes(state.WritesOnNew), reason)
 	}
 	return s.do(ctx, change, cutover.Command{Kind: cutover.Resume, Reason: reason})
+}
+
+// Complete ends the run.
+func (s *service) Complete(ctx context.Context, change admin.Change) error {
+	return s.do(ctx, change, cutover.Command{Kind: cutover.Finish, Reason: change.Reason})
 }
 
 // do makes a change and says its refusal in the API's words.

@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"context"
 	"net/http"
 
 	"paritygate/internal/evidence"
@@ -18,6 +19,14 @@ func (s *server) runCheck(r *http.Request) (any, error) {
 }
 
 func (s *server) setMirror(r *http.Request) (any, error) {
+	return s.setFraction(r, s.service.SetMirror)
+}
+
+func (s *server) setCanary(r *http.Request) (any, error) {
+	return s.setFraction(r, s.service.SetCanary)
+}
+
+func (s *server) setFraction(r *http.Request, set func(context.Context, Change, float64) error) (any, error) {
 	change := Change{Actor: actor(r)}
 	var share fraction
 	if err := decodeBody(r, false, fields{"fraction": &share, "epoch": &change.Epoch}); err != nil {
@@ -26,7 +35,7 @@ func (s *server) setMirror(r *http.Request) (any, error) {
 	if !share.given {
 		return nil, Errorf(CodeBadRequest, "fraction: is needed, a number from 0 to 1 or a text such as \"25%%\"")
 	}
-	return s.changed(r, s.service.SetMirror(r.Context(), change, share.value))
+	return s.changed(r, set(r.Context(), change, share.value))
 }
 
 func (s *server) attest(r *http.Request) (any, error) {
@@ -88,6 +97,14 @@ func (s *server) resume(r *http.Request) (any, error) {
 		return nil, Errorf(CodeBadRequest, "reason: is needed with discard; it goes into the audit log")
 	}
 	return s.changed(r, s.service.Resume(r.Context(), change, discard))
+}
+
+func (s *server) complete(r *http.Request) (any, error) {
+	change := Change{Actor: actor(r)}
+	if err := decodeBody(r, true, fields{"reason": &change.Reason, "epoch": &change.Epoch}); err != nil {
+		return nil, err
+	}
+	return s.changed(r, s.service.Complete(r.Context(), change))
 }
 
 // reasoned reads a change that must say why.

@@ -120,8 +120,17 @@ func (c *Client) Attestations(ctx context.Context) ([]Attestation, error) {
 
 // SetMirror sets the fraction of the reads that is mirrored, 0 to 1. The server knows the actor: Change.Actor is not sent.
 func (c *Client) SetMirror(ctx context.Context, change Change, fraction float64) (Status, error) {
+	return c.setFraction(ctx, "mirror", change, fraction)
+}
+
+// SetCanary sets the fraction of the reads that new answers, 0 to 1.
+func (c *Client) SetCanary(ctx context.Context, change Change, fraction float64) (Status, error) {
+	return c.setFraction(ctx, "canary", change, fraction)
+}
+
+func (c *Client) setFraction(ctx context.Context, what string, change Change, fraction float64) (Status, error) {
 	number := json.Number(strconv.FormatFloat(fraction, 'g', -1, 64))
-	return post[Status](ctx, c, "mirror", mirrorBody{number, change.Epoch})
+	return post[Status](ctx, c, what, fractionBody{number, change.Epoch})
 }
 
 // Attest records a statement.
@@ -148,6 +157,11 @@ func (c *Client) Restart(ctx context.Context, change Change) (Status, error) {
 // Resume leaves rolled_back for shadow; discard gives up the writes that new holds and old does not have.
 func (c *Client) Resume(ctx context.Context, change Change, discard bool) (Status, error) {
 	return post[Status](ctx, c, "resume", resumeBody{change.Reason, change.Epoch, discard})
+}
+
+// Complete ends the run, if the soak was green. An *Error with CodeGateFailed or CodeGateInconclusive carries the report.
+func (c *Client) Complete(ctx context.Context, change Change) (Status, error) {
+	return post[Status](ctx, c, "complete", changeBody{change.Reason, change.Epoch})
 }
 
 // Readiness asks whether the process is ready. A process that is starting or draining is no error.

@@ -131,6 +131,10 @@ func (r *run) SetMirror(ctx context.Context, c admin.Change, fraction float64) e
 	return r.change(ctx, made{Call: "mirror", Fraction: fraction}, c, true)
 }
 
+func (r *run) SetCanary(ctx context.Context, c admin.Change, fraction float64) error {
+	return r.change(ctx, made{Call: "canary", Fraction: fraction}, c, true)
+}
+
 func (r *run) Attest(ctx context.Context, c admin.Change, name, evidence string) error {
 	return r.change(ctx, made{Call: "attest", Name: name, Evidence: evidence}, c, true)
 }
@@ -157,6 +161,10 @@ func (r *run) Restart(ctx context.Context, c admin.Change) error {
 
 func (r *run) Resume(ctx context.Context, c admin.Change, discard bool) error {
 	return r.change(ctx, made{Call: "resume", Discard: discard}, c, true)
+}
+
+func (r *run) Complete(ctx context.Context, c admin.Change) error {
+	return r.change(ctx, made{Call: "complete"}, c, true)
 }
 
 func (r *run) Readiness() admin.Readiness {

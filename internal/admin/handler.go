@@ -107,11 +107,13 @@ func (s *server) apiRoutes(t *table) {
 	for pattern, call := range map[string]call{
 		"POST /v1/checks/{name}/run": s.runCheck,
 		"POST /v1/mirror":            s.setMirror,
+		"POST /v1/canary":            s.setCanary,
 		"POST /v1/attestations":      s.attest,
 		"POST /v1/cutover":           s.cutover,
 		"POST /v1/rollback":          s.rollback,
 		"POST /v1/restart":           s.restart,
 		"POST /v1/resume":            s.resume,
+		"POST /v1/complete":          s.complete,
 	} {
 		t.handle(pattern, s.permitted(Operator, s.answer(call)))
 	}

@@ -38,9 +38,11 @@ type step struct {
 
 var phaseNotes = map[cutover.Phase]string{
 	cutover.Shadow:     "Old answers. Reads are mirrored to new and compared.",
+	cutover.Canary:     "New answers some of the reads, old the rest. Both are compared.",
 	cutover.Cutover:    "Writes are held while they move to new.",
 	cutover.Live:       "New answers. Reads are mirrored back to old.",
 	cutover.RolledBack: "Old answers again, until an operator resumes.",
+	cutover.Complete:   "New answers for good. Old is not asked any more.",
 }
 
 func ladder(current cutover.Phase) []step {

@@ -46,6 +46,8 @@ type Changer interface {
 	RunCheck(ctx context.Context, name string) (evidence.CheckResult, error)
 	// SetMirror sets the fraction of the reads that is mirrored, 0 to 1.
 	SetMirror(ctx context.Context, change Change, fraction float64) error
+	// SetCanary sets the fraction of the reads that new answers, 0 to 1: more than 0 is the phase canary, 0 is shadow.
+	SetCanary(ctx context.Context, change Change, fraction float64) error
 	// Attest records a statement by the change's actor.
 	Attest(ctx context.Context, change Change, name, evidence string) error
 	// Cutover flips the writes, and returns when the flip is committed (nil) or abandoned (CodeConflict, CodeGateFailed…).
@@ -58,6 +60,8 @@ type Changer interface {
 	// Resume leaves rolled_back for shadow. While new holds writes that old does not have it is refused with CodeConflict, unless
 	// discard gives them up.
 	Resume(ctx context.Context, change Change, discard bool) error
+	// Complete ends the run in live; refused with CodeConflict, or a code of the gate, unless the soak is green.
+	Complete(ctx context.Context, change Change) error
 }
 
 // Change says who changes something, why, and of which epoch.

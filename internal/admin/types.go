@@ -278,7 +278,7 @@ type (
 		Epoch   *uint64 `json:"epoch,omitempty"`
 		Discard bool    `json:"discard,omitempty"`
 	}
-	mirrorBody struct {
+	fractionBody struct {
 		Fraction json.Number `json:"fraction"`
 		Epoch    *uint64     `json:"epoch,omitempty"`
 	}

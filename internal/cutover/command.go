@@ -10,11 +10,13 @@ type CommandKind string
 
 // The commands.
 const (
-	Flip     CommandKind = "cutover"
-	Rollback CommandKind = "rollback"
-	Resume   CommandKind = "resume"
-	Restart  CommandKind = "restart"
-	Mirror   CommandKind = "mirror"
+	Flip      CommandKind = "cutover"
+	Rollback  CommandKind = "rollback"
+	Resume    CommandKind = "resume"
+	Restart   CommandKind = "restart"
+	Mirror    CommandKind = "mirror"
+	SetCanary CommandKind = "canary"
+	Finish    CommandKind = "complete"
 )
 
 // Command is a change that somebody asks for.
@@ -24,7 +26,7 @@ type Command struct {
 	Reason string
 	// Epoch, if not 0, must be the run's.
 	Epoch uint64
-	// Fraction is Mirror's, 0 to 1. Configured says that the configuration asks for it; a Restart takes it then as well.
+	// Fraction is Mirror's or SetCanary's, 0 to 1. Configured says that the configuration asks for it; a Restart takes it then as well.
 	Fraction   float64
 	Configured bool
 	// Event is what the audit log calls a Restart that no operator asked for, such as `drift` or `gap`.
@@ -42,11 +44,13 @@ var legal = map[CommandKind]struct {
 	in    []Phase
 	other string
 }{
-	Flip:     {[]Phase{Shadow}, "the cutover starts in phase shadow; after a rollback, `resume` comes first"},
-	Rollback: {[]Phase{Cutover, Live, RolledBack}, "old answers everything already, so there is nothing to roll back"},
-	Resume:   {[]Phase{RolledBack}, "`resume` leaves the phase rolled_back"},
-	Restart:  {[]Phase{Shadow, Live, RolledBack}, "the window cannot be restarted during a flip"},
-	Mirror:   {[]Phase{Shadow, Live, RolledBack}, "the mirror cannot be changed during a flip"},
+	Flip:      {[]Phase{Shadow, Canary}, "the cutover starts in phase shadow or canary; after a rollback, `resume` comes first"},
+	Rollback:  {[]Phase{Canary, Cutover, Live, RolledBack}, "there is nothing to roll back: old answers everything in shadow, and complete is for good"},
+	Resume:    {[]Phase{RolledBack}, "`resume` leaves the phase rolled_back"},
+	Restart:   {[]Phase{Shadow, Canary, Live, RolledBack}, "the window can be restarted neither during a flip nor once the run is complete"},
+	Mirror:    {[]Phase{Shadow, Canary, Live, RolledBack}, "the mirror can be changed neither during a flip nor once the run is complete"},
+	SetCanary: {[]Phase{Shadow, Canary}, "the canary is part of the phases shadow and canary; after a rollback, `resume` comes first"},
+	Finish:    {[]Phase{Live}, "`complete` ends the phase live"},
 }
 
 func (m *model) onCommand(e event) []effect {
@@ -92,6 +96,10 @@ func (m *model) begin(e event) []effect {
 			next.MirrorFraction, next.ConfiguredFraction = e.command.Fraction, e.command.Fraction
 		}
 		return m.record(e, restartKind(e.command), next)
+	case SetCanary:
+		return m.record(e, "canary", m.canaried(e.now, e.command))
+	case Finish:
+		return m.record(e, "complete", m.moved(e.now, Complete, e.command))
 	case Mirror:
 		next := m.state
 		next.MirrorFraction = e.command.Fraction
@@ -101,6 +109,23 @@ func (m *model) begin(e event) []effect {
 		return m.record(e, "mirror", next)
 	}
 	return nil
+}
+
+// canaried is the state with another fraction of the canary: more than 0 is the phase canary, 0 is shadow.
+func (m *model) canaried(now time.Time, c Command) State {
+	to := Canary
+	if c.Fraction == 0 {
+		to = Shadow
+	}
+	next := m.state
+	if to != m.state.Phase {
+		next = m.moved(now, to, c)
+	}
+	next.CanaryFraction = c.Fraction
+	if c.Configured {
+		next.ConfiguredCanary = c.Fraction
+	}
+	return next
 }
 
 func restartKind(c Command) string {
@@ -178,5 +203,5 @@ func (m *model) dropped(err error) []effect {
 func (m *model) holds(found State) bool {
 	n := m.next
 	return found.Epoch == n.Epoch && found.Phase == n.Phase && found.WindowStart.Equal(n.WindowStart) && found.Drift == n.Drift &&
-		found.MirrorFraction == n.MirrorFraction && found.ConfiguredFraction == n.ConfiguredFraction && found.ConfigChecksum == n.ConfigChecksum
+		found.MirrorFraction == n.MirrorFraction && found.CanaryFraction == n.CanaryFraction && found.ConfiguredCanary == n.ConfiguredCanary && found.ConfiguredFraction == n.ConfiguredFraction && found.ConfigChecksum == n.ConfigChecksum
 }

@@ -34,6 +34,23 @@ type Traffic interface {
 	ResetTriggers()
 }
 
+// Data prepares the databases for the flip and fences old. Every method is idempotent, gives up when ctx ends, and may be asked
+// again after an error.
+type Data interface {
+	// Fences reports whether a fence is configured.
+	Fences() bool
+	// Prepare does what is configured to be done after the drain. After an error Undo is called.
+	Prepare(ctx context.Context) error
+	// Undo takes back what Prepare did, or may have done, in the opposite order.
+	Undo(ctx context.Context) error
+	// Fence puts the fence up, and returns nil once a write that works without it was seen to fail.
+	Fence(ctx context.Context) error
+	// Unfence takes it down, and returns nil once that write was seen to work.
+	Unfence(ctx context.Context) error
+	// Standing reports whether the fence stands. An error says that nobody knows.
+	Standing(ctx context.Context) (bool, error)
+}
+
 // Options wires a Machine.
 type Options struct {
 	Run     string
@@ -41,6 +58,8 @@ type Options struct {
 	Traffic Traffic
 	// Strict runs the checks with tolerance 0 and returns why they do not agree; nil if none is configured.
 	Strict func(context.Context) error
+	// Data is what a flip does to the databases besides; nil if nothing is configured.
+	Data Data
 	// Marker is the file that stands in for a rollback which the store could not take.
 	Marker         Marker
 	MirrorFraction float64
@@ -48,8 +67,9 @@ type Options struct {
 	// with ErrDrift unless AllowDrift is set.
 	ConfigChecksum string
 	AllowDrift     bool
-	// Fallback lets old answer a read that new failed, in live.
-	Fallback          bool
+	// CanaryFraction is what the configuration says.
+	CanaryFraction    float64
+	Fallback          Fallback
 	HoldMax, DrainMax time.Duration
 	RollbackDrain     time.Duration
 	Logger            *zap.Logger

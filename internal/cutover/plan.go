@@ -10,6 +10,16 @@ const (
 	New
 )
 
+// Fallback says when old answers a read that new fails.
+type Fallback uint8
+
+// The values of Fallback.
+const (
+	Never Fallback = iota
+	InCanary
+	Always // in Canary and in Live
+)
+
 // Plan says where traffic goes in one epoch. It is published whole.
 type Plan struct {
 	Epoch         uint64
@@ -17,7 +27,9 @@ type Plan struct {
 	Reads, Shadow Side
 	// Fraction of the reads that is mirrored, 0 to 1.
 	Fraction float64
-	Writes   Side
+	// Canary is the fraction of the reads that New answers in the place of Reads, with the other side as their shadow, 0 to 1.
+	Canary float64
+	Writes Side
 	// Hold makes writes wait; Refuse answers them 503.
 	Hold, Refuse bool
 	// Fallback lets old answer a read that new fails.
@@ -32,10 +44,20 @@ func (m *model) plan() Plan {
 		Epoch: m.state.Epoch, Phase: m.state.Phase, Fraction: m.state.MirrorFraction,
 		Reads: Old, Shadow: New, Writes: Old,
 	}
-	if m.state.Phase == Live {
+	switch m.state.Phase {
+	case Canary:
+		p.Canary, p.Fallback = m.state.CanaryFraction, m.fallback != Never
+	case Cutover:
+		if m.state.Before == Canary {
+			p.Canary, p.Fallback = m.state.CanaryFraction, m.fallback != Never
+		}
+	case Live:
 		p.Reads, p.Shadow, p.Writes = New, Old, New
 		p.Stale = true // nothing carries new's writes back to old, so old stands still from the flip on
-		p.Fallback = m.fallback
+		p.Fallback = m.fallback == Always
+	case Complete:
+		p.Reads, p.Shadow, p.Writes = New, Nobody, New
+	case Shadow, RolledBack:
 	}
 	switch m.stage {
 	case draining, checking, committing, retreating:

@@ -67,8 +67,9 @@ func (m *Machine) decide(stored State, ok bool, marked State, found bool) (State
 // configured takes the fraction of the mirror from the configuration if that was edited; otherwise what an operator has set
 // stays.
 func (m *Machine) configured(ctx context.Context, state State) (State, error) {
-	if state.ConfiguredFraction == m.o.MirrorFraction {
-		return state, nil
+	state, err := m.configuredCanary(ctx, state)
+	if err != nil || state.ConfiguredFraction == m.o.MirrorFraction {
+		return state, err
 	}
 	state.MirrorFraction, state.ConfiguredFraction = m.o.MirrorFraction, m.o.MirrorFraction
 	t := Transition{
@@ -79,6 +80,25 @@ func (m *Machine) configured(ctx context.Context, state State) (State, error) {
 		return State{}, fmt.Errorf("storing the fraction of the mirror: %w", err)
 	}
 	return state, nil
+}
+
+// configuredCanary does the same for the canary, which moves a run that is in shadow or canary to the other of them.
+func (m *Machine) configuredCanary(ctx context.Context, state State) (State, error) {
+	if state.ConfiguredCanary == m.o.CanaryFraction {
+		return state, nil
+	}
+	c := Command{Actor: "paritygate", Reason: "the configuration says another fraction of the canary", Fraction: m.o.CanaryFraction, Configured: true}
+	next := state
+	next.ConfiguredCanary = m.o.CanaryFraction
+	if state.Phase == Shadow || state.Phase == Canary {
+		from := model{state: state}
+		next = from.canaried(m.o.Now().UTC(), c)
+	}
+	t := Transition{Time: m.o.Now().UTC(), Actor: c.Actor, Kind: "canary", From: state.Phase, To: next.Phase, Epoch: next.Epoch, Reason: c.Reason}
+	if err := m.o.Store.Commit(ctx, state.Epoch, next, t); err != nil {
+		return State{}, fmt.Errorf("storing the fraction of the canary: %w", err)
+	}
+	return next, nil
 }
 
 // drift compares the configuration with the one that the evidence was gathered under. What was proven under other rules

@@ -4,7 +4,7 @@ import "fmt"
 
 // onTrip rolls back where new answers clients; elsewhere a trigger has nothing to move.
 func (m *model) onTrip(e event) []effect {
-	if m.state.Phase != Live {
+	if p := m.plan(); p.Reads != New && p.Canary == 0 || m.state.Phase == Complete {
 		return nil
 	}
 	return m.beginRollback(e, "trigger", e.command.Reason)
@@ -22,6 +22,7 @@ func (m *model) beginRollback(e event, kind, reason string) []effect {
 		side = Nobody // no write was released to new yet
 	}
 	next := m.moved(e.now, RolledBack, e.command)
+	next.CanaryFraction = 0
 	next.Epoch = max(m.state.Epoch, m.next.Epoch) + 1 // beyond a change that is being stored at this moment
 	next.WindowStart, next.WindowReason = e.now, "a rollback"
 	t := m.transition(e, kind, RolledBack, next.Epoch, reason)

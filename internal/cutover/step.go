@@ -113,7 +113,7 @@ type model struct {
 	// unsaved is set while the store has not taken the rollback.
 	unsaved *Transition
 
-	fallback             bool
+	fallback             Fallback
 	holdMax, drainMax    time.Duration // of the flip
 	rollbackDrain        time.Duration
 	hasStrict            bool

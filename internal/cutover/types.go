@@ -1,6 +1,9 @@
 package cutover
 
-import "time"
+import (
+	"encoding/json"
+	"time"
+)
 
 // Phase is where a run is.
 type Phase string
@@ -8,13 +11,15 @@ type Phase string
 // The phases of a run.
 const (
 	Shadow     Phase = "shadow"
+	Canary     Phase = "canary"
 	Cutover    Phase = "cutover"
 	Live       Phase = "live"
 	RolledBack Phase = "rolled_back"
+	Complete   Phase = "complete"
 )
 
 // Phases lists every phase, in the order of a run.
-var Phases = []Phase{Shadow, Cutover, Live, RolledBack}
+var Phases = []Phase{Shadow, Canary, Cutover, Live, RolledBack, Complete}
 
 // Verdict is what the gate or one of its criteria says.
 type Verdict string
@@ -60,6 +65,16 @@ type State struct {
 	MirrorFraction float64
 	// ConfiguredFraction is what the configuration said when MirrorFraction was last set from it.
 	ConfiguredFraction float64
+	// CanaryFraction is the fraction of the reads that new answers in Canary, and in a Cutover that came from there, 0 to 1.
+	CanaryFraction float64
+	// ConfiguredCanary is what the configuration said when CanaryFraction was last set from it.
+	ConfiguredCanary float64
+	// Fenced says that old may be fenced: set before the fence is put up, and taken back once it was seen to be down.
+	Fenced bool
+	// Forced says why the run was flipped past a gate that did not pass; empty if it was not. It is never forgotten.
+	Forced string
+	// Baseline is what old answered before the flip, which new is measured against in Live.
+	Baseline json.RawMessage
 	// ConfigChecksum identifies the configuration that the window's evidence was gathered under; Drift says that it is not
 	// the one that the run began with.
 	ConfigChecksum string

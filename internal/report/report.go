@@ -141,6 +141,8 @@ func (r *Report) judge() {
 	switch {
 	case r.Status.Phase == cutover.Live:
 		r.Verdict, r.Headline = Done, "The cutover is done: new answers, and takes the writes."
+	case r.Status.Phase == cutover.Complete:
+		r.Verdict, r.Headline = Done, "The migration is complete: new answers for good."
 	case r.Status.Phase == cutover.RolledBack:
 		r.Verdict, r.Headline = NoGo, "Do not cut over: the run is rolled back. Repair new, then `paritygate resume`."
 	case r.Status.Phase == cutover.Cutover:
