@@ -19,6 +19,7 @@ type change struct {
 	o      *options
 	yes    bool
 	reason string
+	warns  bool // the status's warnings are shown before the question
 }
 
 func (c *change) flags(cmd *cobra.Command, withReason bool) {
@@ -37,6 +38,11 @@ func (c *change) do(ctx context.Context, what string, act func(context.Context, 
 	before, err := client.Status(ctx)
 	if err != nil {
 		return err
+	}
+	if c.warns {
+		for _, w := range before.Warnings {
+			fmt.Fprintln(c.o.sys.err, "warning: "+w)
+		}
 	}
 	if err := c.confirm(fmt.Sprintf("run %s, phase %s, epoch %d: %s", before.Run, before.Phase, before.Epoch, what)); err != nil {
 		return err
@@ -145,8 +151,15 @@ func newRestart(o *options) *cobra.Command {
 	return cmd
 }
 
+// What an interruption of the two commands that take steps does not do.
+const (
+	flipGoesOn = "the flip goes on in paritygate, whatever becomes of this command: `paritygate rollback --reason TEXT` abandons it, " +
+		"and a second Ctrl-C leaves it alone"
+	rollbackGoesOn = "the rollback goes on in paritygate, whatever becomes of this command: `paritygate status` shows it; a second Ctrl-C leaves"
+)
+
 func newCutover(o *options) *cobra.Command {
-	c := &change{o: o}
+	c := &change{o: o, warns: true}
 	var dryRun, force bool
 	cmd := &cobra.Command{
 		Use: "cutover", Short: "Flip the writes to new, if the gate passes", Args: none,
@@ -162,9 +175,12 @@ func newCutover(o *options) *cobra.Command {
 				return c.dryRun(cmd.Context(), force)
 			}
 			return c.do(cmd.Context(), "flip reads and writes to new", func(ctx context.Context, client *admin.Client, s admin.Status) (admin.Status, error) {
-				result, err := client.Cutover(ctx, c.in(s), false, force)
+				after, err := c.follow(ctx, client, s, flipGoesOn, func(ctx context.Context) (admin.Status, error) {
+					result, err := client.Cutover(ctx, c.in(s), false, force)
+					return result.Status, err
+				})
 				c.explain(err)
-				return result.Status, err
+				return after, err
 			})
 		},
 	}
@@ -208,8 +224,10 @@ func newRollback(o *options) *cobra.Command {
 			if err := c.needReason(); err != nil {
 				return err
 			}
-			return c.do(cmd.Context(), "send reads and writes back to old", func(ctx context.Context, client *admin.Client, _ admin.Status) (admin.Status, error) {
-				return client.Rollback(ctx, admin.Change{Reason: c.reason})
+			return c.do(cmd.Context(), "send reads and writes back to old", func(ctx context.Context, client *admin.Client, s admin.Status) (admin.Status, error) {
+				return c.follow(ctx, client, s, rollbackGoesOn, func(ctx context.Context) (admin.Status, error) {
+					return client.Rollback(ctx, admin.Change{Reason: c.reason})
+				})
 			})
 		},
 	}

@@ -36,6 +36,9 @@ func (s *service) Status(context.Context) (admin.Status, error) {
 			UpperBound: bound.Upper(total.Units, total.BadUnits), Tolerance: c.Compare.Tolerance,
 		},
 		Rollback:   rollbackSafety(state),
+		Cutover:    admin.Flip{Steps: []cutover.Step{}},
+		Fence:      admin.Fence{Configured: c.Cutover.Fence != nil, Standing: state.Fenced},
+		Forced:     state.Forced,
 		HeldWrites: int64(s.proxy.Held()), Unwell: s.health.unwell(), Version: buildInfo().Version,
 		Warnings: s.warnings(state), UptimeSeconds: now.Sub(s.started).Seconds(),
 	}
@@ -69,8 +72,8 @@ func rollbackSafety(state cutover.State) admin.Rollback {
 func (s *service) warnings(state cutover.State) []string {
 	c := s.current.Load()
 	warnings := []string{}
-	if state.Phase == cutover.Shadow && strictChecks(c) == 0 {
-		warnings = append(warnings, "no check is strict_at_cutover: the flip will not compare the data while writes are held")
+	if ahead := state.Phase == cutover.Shadow || state.Phase == cutover.Canary; ahead {
+		warnings = append(warnings, unguarded(c)...)
 	}
 	if state.Phase == cutover.Live {
 		warnings = append(warnings, "old stands still since the flip: reverse comparisons are skipped as stale")
@@ -80,6 +83,18 @@ func (s *service) warnings(state cutover.State) []string {
 	}
 	if n := s.store.NoiseUncounted(); n > 0 {
 		warnings = append(warnings, fmt.Sprintf("second reads of old found %d differences at more places of a route than are kept: what is said of noise leaves them out", n))
+	}
+	return warnings
+}
+
+// unguarded says what a flip would do without.
+func unguarded(c *compiled) []string {
+	var warnings []string
+	if strictChecks(c) == 0 {
+		warnings = append(warnings, "no check is strict_at_cutover: the flip will not compare the data while writes are held")
+	}
+	if c.config.Cutover.Fence == nil {
+		warnings = append(warnings, "cutover.fence is not configured: after the flip nothing keeps jobs, people and other services from writing to old, and such writes are lost to new")
 	}
 	return warnings
 }

@@ -22,8 +22,13 @@ type Status struct {
 	Canary   Fraction  `json:"canary"`
 	Config   Config    `json:"config"`
 	Rollback Rollback  `json:"rollback"`
-	Window   Window    `json:"window"`
-	Parity   Parity    `json:"parity"`
+	// Cutover is the flip or the rollback that is under way, or the last one since the process began.
+	Cutover Flip  `json:"cutover"`
+	Fence   Fence `json:"fence"`
+	// Forced says why the run was once flipped past a gate that did not pass; empty if it never was.
+	Forced string `json:"forced"`
+	Window Window `json:"window"`
+	Parity Parity `json:"parity"`
 	// HeldWrites counts the writes that wait for a flip or a rollback.
 	HeldWrites int64 `json:"held_writes"`
 	// Unwell lists the parts that do not work as they should, Warnings what a person should know besides.
@@ -55,6 +60,19 @@ type Rollback struct {
 	Armed bool `json:"armed"`
 	// Reason says why it is not safe; empty if it is.
 	Reason string `json:"reason"`
+}
+
+// Flip is the course of a flip or a rollback.
+type Flip struct {
+	// Steps are in the order in which they began. The one under way has the time since it began.
+	Steps []cutover.Step `json:"steps"`
+}
+
+// Fence is what keeps everybody but paritygate from writing to old.
+type Fence struct {
+	Configured bool `json:"configured"`
+	// Standing says that it was put up, or may have been: it is false only once it was seen to be down.
+	Standing bool `json:"standing"`
 }
 
 // Window is the time that the gate's evidence covers.
