@@ -135,7 +135,7 @@ func (s *serving) open(ctx context.Context, c *compiled) (*Program, error) {
 		case <-tick.C:
 		}
 	}
-	if errors.Is(err, cutover.ErrDrift) {
+	if errors.Is(err, cutover.ErrDrift) || errors.Is(err, evidence.ErrOtherRun) {
 		return nil, exit(exitRefused, "%w", err)
 	}
 	if err != nil {

@@ -44,7 +44,7 @@ func (s *Store) CheckHistory(ctx context.Context, name string, n int) (_ []Check
 			err = s.failed("read the history of check "+name, err)
 		}
 	}()
-	rows, err := s.read.QueryContext(ctx, "SELECT at, verdict, variance FROM checks WHERE name = ? ORDER BY id DESC LIMIT ?", name, n)
+	rows, err := s.read.QueryContext(ctx, "SELECT at, verdict, variance FROM checks WHERE name = ? AND id > ? ORDER BY id DESC LIMIT ?", name, s.origin.check, n)
 	if err != nil {
 		return nil, err
 	}
@@ -70,7 +70,7 @@ func (s *Store) Checks(ctx context.Context) (_ []CheckResult, err error) {
 			err = s.failed("read the results of checks", err)
 		}
 	}()
-	rows, err := s.read.QueryContext(ctx, "SELECT body FROM checks WHERE id IN (SELECT max(id) FROM checks GROUP BY name) ORDER BY name")
+	rows, err := s.read.QueryContext(ctx, "SELECT body FROM checks WHERE id IN (SELECT max(id) FROM checks WHERE id > ? GROUP BY name) ORDER BY name", s.origin.check)
 	if err != nil {
 		return nil, err
 	}
@@ -114,7 +114,7 @@ func (s *Store) Attestations(ctx context.Context) (_ []Attestation, err error) {
 		}
 	}()
 	rows, err := s.read.QueryContext(ctx, `SELECT name, actor, time, evidence FROM attestations
-		WHERE id IN (SELECT max(id) FROM attestations GROUP BY name) ORDER BY name`)
+		WHERE id IN (SELECT max(id) FROM attestations WHERE id > ? GROUP BY name) ORDER BY name`, s.origin.attestation)
 	if err != nil {
 		return nil, err
 	}

@@ -112,10 +112,10 @@ func (s *Store) Events(ctx context.Context, after int64, limit int) ([]Event, er
 	return events, nil
 }
 
-// LastEvent returns the time of the newest event of a kind, zero if there is none.
+// LastEvent returns the time of the run's newest event of a kind, zero if there is none.
 func (s *Store) LastEvent(ctx context.Context, kind string) (time.Time, error) {
 	var nanos int64
-	err := s.read.QueryRowContext(ctx, "SELECT time FROM events WHERE kind = ? ORDER BY seq DESC LIMIT 1", kind).Scan(&nanos)
+	err := s.read.QueryRowContext(ctx, "SELECT time FROM events WHERE kind = ? AND seq > ? ORDER BY seq DESC LIMIT 1", kind, s.origin.event).Scan(&nanos)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		return time.Time{}, nil

@@ -59,9 +59,9 @@ func (s *Store) loadLedger(ctx context.Context) error {
 
 func (s *Store) loadWindow(ctx context.Context) (*window, error) {
 	var id, start, ungrouped int64
-	err := s.write.QueryRowContext(ctx, "SELECT id, start, ungrouped FROM windows ORDER BY id DESC LIMIT 1").Scan(&id, &start, &ungrouped)
+	err := s.write.QueryRowContext(ctx, "SELECT id, start, ungrouped FROM windows WHERE id > ? ORDER BY id DESC LIMIT 1", s.origin.window).Scan(&id, &start, &ungrouped)
 	if errors.Is(err, sql.ErrNoRows) {
-		return newWindow(1, s.options.Now(), s.ledger.declared), nil
+		return newWindow(s.origin.window+1, s.options.Now(), s.ledger.declared), nil
 	}
 	if err != nil {
 		return nil, err

@@ -25,12 +25,13 @@ type Filter struct {
 
 const defaultLimit = 100
 
-// condition selects rows of signatures and of samples by the arguments of Filter.arguments; the fifth is the limit.
-const condition = "(?1 = 0 OR window = ?1) AND (?2 = '' OR route = ?2) AND (?3 = '' OR signature = ?3) AND (?4 = '' OR verdict = ?4)"
+// condition selects rows of signatures and of samples by the arguments of Filter.arguments; the fifth is the limit. A
+// window below 0 stands for all from that one on.
+const condition = "(window = ?1 OR ?1 < 0 AND window >= -?1) AND (?2 = '' OR route = ?2) AND (?3 = '' OR signature = ?3) AND (?4 = '' OR verdict = ?4)"
 
-func (f Filter) arguments(window int64) []any {
+func (f Filter) arguments(window, first int64) []any {
 	if f.AllWindows {
-		window = 0
+		window = -first
 	}
 	return []any{window, f.Route, f.Signature, string(f.Verdict), f.limit()}
 }
@@ -47,7 +48,7 @@ func (f Filter) limit() int {
 func (s *Store) Mismatches(ctx context.Context, f Filter) ([]Group, []Sample, error) {
 	_ = s.Flush(ctx) // Healthy tells
 	window, _ := s.Window()
-	args := f.arguments(window)
+	args := f.arguments(window, s.origin.window+1)
 	groups, err := s.groups(ctx, args)
 	if err != nil {
 		return nil, nil, s.failed("read the mismatches", err)

@@ -126,23 +126,6 @@ func openDatabases(ctx context.Context, path string) (write, read *sql.DB, err e
 	return write, read, nil
 }
 
-// claimRun writes the run's name into a new store, and refuses one that holds another.
-func claimRun(ctx context.Context, db *sql.DB, run string) error {
-	return inTx(ctx, db, func(tx *sql.Tx) error {
-		held, ok, err := getMeta(ctx, tx, "run")
-		switch {
-		case err != nil:
-			return err
-		case !ok:
-			return setMeta(ctx, tx, "run", run)
-		case held != run:
-			return fmt.Errorf("%w: it holds %q and this is %q; a store holds one run: give %q another store.path, or move the file away",
-				ErrOtherRun, held, run, run)
-		}
-		return nil
-	})
-}
-
 // querier is a database or a transaction.
 type querier interface {
 	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row

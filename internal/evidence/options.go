@@ -13,7 +13,7 @@ import (
 type Options struct {
 	// Path is the SQLite file. Its directory must exist; `<path>-wal`, `<path>-shm` and `<path>.lock` lie beside it.
 	Path string
-	// Run is the run's name. A store holds one run.
+	// Run is the run's name. A store holds one run, and the record of those before it, which are complete.
 	Run string
 	// Routes are the declared routes; see SetRoutes.
 	Routes []RouteInfo

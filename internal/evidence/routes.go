@@ -50,7 +50,7 @@ func (s *Store) RoutesAll(ctx context.Context) ([]RouteStats, error) {
 	if err != nil {
 		return nil, err
 	}
-	err = s.eachAccount(ctx, 0, oldest-1, func(_ int64, route string, a *account) error {
+	err = s.eachAccount(ctx, s.origin.window+1, oldest-1, func(_ int64, route string, a *account) error {
 		if sums[route] == nil {
 			sums[route] = newAccount()
 		}

@@ -23,6 +23,7 @@ type Store struct {
 	write     *sql.DB
 	read      *sql.DB
 	redaction redaction
+	origin    origin // of the run, in a store that held others
 	ledger    ledger
 	errors    prometheus.Counter
 	chainErr  error
@@ -101,7 +102,7 @@ func (s *Store) load(ctx context.Context) error {
 	if err := migrate(ctx, s.write, version); err != nil {
 		return err
 	}
-	if err := claimRun(ctx, s.write, s.options.Run); err != nil {
+	if err := s.claimRun(ctx); err != nil {
 		return err
 	}
 	if err := os.Chmod(s.path, 0o600); err != nil {

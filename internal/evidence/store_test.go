@@ -148,7 +148,7 @@ func TestOpenRefuses(t *testing.T) {
 		{"another program's", func(t *testing.T, o Options) { execute(t, o.Path, "CREATE TABLE x (y)") }, nil, ErrNotStore, "another program"},
 		{"newer", alter("PRAGMA user_version = 99"), nil, ErrNewerStore, "version 99"},
 		{"newer, in the log that a crash left", func(t *testing.T, o Options) { crashed(t, o, "PRAGMA user_version = 99") }, nil, ErrNewerStore, "version 99"},
-		{"another run", valid, func(o *Options) { o.Run = "other" }, ErrOtherRun, `holds "move" and this is "other"`},
+		{"another run", valid, func(o *Options) { o.Run = "other" }, ErrOtherRun, `holds "move" in phase unknown, and this is "other"; one migration at a time`},
 		{"no directory", nil, func(o *Options) { o.Path = filepath.Join(filepath.Dir(o.Path), "none", "x.db") }, os.ErrNotExist, "directory does not exist"},
 		{"directory in its place", func(t *testing.T, o Options) {
 			if err := os.Mkdir(o.Path, 0o700); err != nil {
