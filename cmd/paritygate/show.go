@@ -112,31 +112,3 @@ func printGate(p *printer, report cutover.Report) {
 		}
 	}
 }
-
-func newEvents(o *options) *cobra.Command {
-	var after int64
-	var most int
-	cmd := reading(o, "events", "Show the audit log", func(ctx context.Context, client *admin.Client) error {
-		if err := limit(most); err != nil {
-			return err
-		}
-		events, err := client.Events(ctx, after, most)
-		if err != nil {
-			return err
-		}
-		return o.print(map[string]any{"events": events}, func(p *printer) {
-			var rows [][]string
-			for _, e := range events {
-				move := e.From
-				if e.To != e.From {
-					move += " → " + e.To
-				}
-				rows = append(rows, []string{fmt.Sprint(e.Seq), instant(e.Time), e.Actor, e.Kind, move, fmt.Sprint(e.Epoch), shortened(e.Reason, 100)})
-			}
-			p.table([]string{"SEQ", "TIME", "ACTOR", "KIND", "PHASE", "EPOCH", "REASON"}, rows)
-		})
-	})
-	cmd.Flags().Int64Var(&after, "after", -1, "only events after the sequence number `SEQ` (-1: the newest)")
-	cmd.Flags().IntVar(&most, "limit", 50, "at most `N`, 1 to 1000")
-	return cmd
-}
