@@ -21,10 +21,3 @@ func TestAPanicOfOneSideIsAnError(t *testing.T) {
 		}
 	}
 }
-
-func TestOneLineSaysNothingTwice(t *testing.T) {
-	driver := "db:5432: dial error: connection refused\n\tdb:5432: dial error: connection refused\n\tother:5432: no  route"
-	if got, want := oneLine(driver), "db:5432: dial error: connection refused; other:5432: no route"; got != want {
-		t.Errorf("%q, want %q", got, want)
-	}
-}

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/net/http/httpguts"
 
 	"paritygate/compare"
+	"paritygate/internal/postgres"
 )
 
 // maxBody bounds what an endpoint may make us hold, in bytes.
@@ -116,7 +117,7 @@ func (e *endpoint) ask(ctx context.Context, _ string, most int) (*answer, error)
 	case err != nil && limited.Err() != nil:
 		return nil, fmt.Errorf("ask %s: the endpoint gave no whole answer within %s", e.side, timeout)
 	case err != nil:
-		return nil, fmt.Errorf("ask %s: %s", e.side, e.redactor().clean(err.Error()))
+		return nil, fmt.Errorf("ask %s: %s", e.side, e.redactor().Clean(err.Error()))
 	}
 	a, err := e.asked.read(body, most)
 	if err != nil {
@@ -180,12 +181,12 @@ func (e *endpoint) request(ctx context.Context) (*http.Request, error) {
 }
 
 // redactor takes the values of the request's headers out of what a transport says.
-func (e *endpoint) redactor() (r redactor) {
+func (e *endpoint) redactor() (r postgres.Redactor) {
 	for _, values := range e.at.Header {
-		r.add(values...)
+		r.Add(values...)
 	}
 	for _, value := range e.asked.Header {
-		r.add(value)
+		r.Add(value)
 	}
 	return r
 }

@@ -82,7 +82,7 @@ func (r *Runner) identity() string {
 	var parts []string
 	for _, db := range r.databases {
 		if db != nil {
-			parts = append(parts, fmt.Sprintf("%s/%s as %s", db.address(), db.redact.clean(db.config.Database), db.redact.clean(db.config.User)))
+			parts = append(parts, fmt.Sprintf("%s/%s as %s", db.address(), db.redact.Clean(db.config.Database), db.redact.Clean(db.config.User)))
 		}
 	}
 	return strings.Join(parts, " and ")

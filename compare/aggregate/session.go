@@ -4,13 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/jackc/pgx/v5/pgconn/ctxwatch"
 	"github.com/jackc/pgx/v5/pgproto3"
+
+	"paritygate/internal/postgres"
 )
 
 const (
@@ -18,15 +18,13 @@ const (
 	lockTimeout = 5 * time.Second
 	// grace is what a statement gets beyond its timeout before the server is taken for dead.
 	grace = 5 * time.Second
-	// goodbye bounds ending a session; a server that hangs must not hold up a shutdown.
-	goodbye = 2 * time.Second
 )
 
 // database is one side: how to reach it, and how many connections may be open.
 type database struct {
 	side    string // old or new
 	config  *pgconn.Config
-	redact  redactor
+	redact  postgres.Redactor
 	timeout time.Duration
 	lag     Lag
 	slots   chan struct{}
@@ -39,11 +37,11 @@ func newDatabase(side string, d Database) (*database, error) {
 	if d.MaxConnections < 0 || d.StatementTimeout < 0 {
 		return nil, fmt.Errorf("%s database: max_connections and statement_timeout must not be negative", side)
 	}
-	config, err := parseDSN(d.DSN)
+	config, err := postgres.ParseDSN(d.DSN)
 	if err != nil {
 		return nil, fmt.Errorf("%s database: %w", side, err)
 	}
-	db := &database{side: side, config: config, redact: newRedactor(d.DSN, config), timeout: d.StatementTimeout, lag: d.Lag}
+	db := &database{side: side, config: config, redact: postgres.NewRedactor(d.DSN, config), timeout: d.StatementTimeout, lag: d.Lag}
 	if err := d.Lag.Validate(); err != nil {
 		return nil, fmt.Errorf("%s database: lag.%w", side, err)
 	}
@@ -74,19 +72,16 @@ func (d *database) release() { <-d.slots }
 type session struct {
 	db       *database
 	conn     *pgconn.PgConn
-	canceler *canceler
+	canceler *postgres.Canceler
 }
 
 // open connects and begins. The transaction's settings are local to it, so that a pooler's connection stays as it was.
 func (d *database) open(ctx context.Context) (*session, error) {
 	ctx, cancel := context.WithTimeout(ctx, d.timeout+grace)
 	defer cancel()
-	s := &session{db: d, canceler: &canceler{}}
+	s := &session{db: d, canceler: &postgres.Canceler{}}
 	config := d.config.Copy()
-	config.BuildContextWatcherHandler = func(conn *pgconn.PgConn) ctxwatch.Handler {
-		s.canceler.conn = conn
-		return s.canceler
-	}
+	s.canceler.Attach(config)
 	var err error
 	if s.conn, err = pgconn.ConnectConfig(ctx, config); err != nil {
 		return nil, d.failure(ctx, "connect to", err)
@@ -112,22 +107,8 @@ func (d *database) begin() string {
 	return strings.Join(settings, "; ")
 }
 
-// close rolls back, since a pooler takes a client that leaves within a transaction for a crash, and disconnects. After a
-// cancel it just leaves: the pooler then drops its server connection, where a late cancel could hit somebody else.
-func (s *session) close() {
-	ctx, cancel := context.WithTimeout(context.Background(), goodbye)
-	defer cancel()
-	// The connection is not used again: what goes wrong here is the server's to clean up, which it does when it sees the
-	// connection end.
-	if !s.conn.IsClosed() && !s.canceler.used {
-		_, _ = s.conn.Exec(ctx, "ROLLBACK").ReadAll()
-	}
-	_ = s.conn.Close(ctx)
-	select {
-	case <-s.conn.CleanupDone():
-	case <-ctx.Done():
-	}
-}
+// close rolls back and disconnects.
+func (s *session) close() { s.canceler.Close(s.conn) }
 
 // probe connects and asks for nothing but an answer.
 func (d *database) probe(ctx context.Context) error {
@@ -153,33 +134,17 @@ func (d *database) failure(ctx context.Context, doing string, err error) error {
 	}
 	var server *pgconn.PgError
 	if errors.As(err, &server) {
-		return &refusal{code: server.Code, text: fmt.Sprintf("%s %s: %s", doing, d.side, d.redact.clean(d.explain(server)))}
+		return &refusal{code: server.Code, text: fmt.Sprintf("%s %s: %s", doing, d.side, d.redact.Clean(d.explain(server)))}
 	}
 	var large *pgproto3.ExceededMaxBodyLenErr
 	if errors.As(err, &large) {
-		return fmt.Errorf("%s %s: it gives a row of more than %d MiB; narrow it", doing, d.side, maxMessage>>20)
+		return fmt.Errorf("%s %s: it gives a row of more than %d MiB; narrow it", doing, d.side, postgres.MaxMessage>>20)
 	}
-	var connect *pgconn.ConnectError
-	if errors.As(err, &connect) {
-		err = errors.Unwrap(connect)
-	}
-	return fmt.Errorf("%s %s: %s", doing, d.side, d.redact.clean(oneLine(err.Error())))
-}
-
-// oneLine is a text of several lines without its repetitions: the driver tries an address with TLS and without, and says the
-// same of both.
-func oneLine(text string) string {
-	var lines []string
-	for line := range strings.Lines(text) {
-		if line = strings.Join(strings.Fields(line), " "); line != "" && !slices.Contains(lines, line) {
-			lines = append(lines, line)
-		}
-	}
-	return strings.Join(lines, "; ")
+	return fmt.Errorf("%s %s: %s", doing, d.side, d.redact.Clean(postgres.Message(err)))
 }
 
 func (d *database) address() string {
-	return d.redact.clean(fmt.Sprintf("%s port %d", d.config.Host, d.config.Port))
+	return d.redact.Clean(fmt.Sprintf("%s port %d", d.config.Host, d.config.Port))
 }
 
 // explain puts what operators meet most into words, and leaves the rest to the server's own.

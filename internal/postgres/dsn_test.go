@@ -1,4 +1,4 @@
-package aggregate
+package postgres
 
 import (
 	"strings"
@@ -24,7 +24,7 @@ func TestParseDSNKeepsThePassword(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			_, err := parseDSN(test.dsn)
+			_, err := ParseDSN(test.dsn)
 			if err == nil {
 				t.Fatalf("no error, want %q", test.want)
 			}
@@ -47,7 +47,7 @@ func TestParseDSNAccepts(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			config, err := parseDSN(test.dsn)
+			config, err := ParseDSN(test.dsn)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -63,16 +63,16 @@ func TestParseDSNAccepts(t *testing.T) {
 
 func TestRedactor(t *testing.T) {
 	const dsn = "postgres://app:p%40ss%20word@db/shop"
-	config, err := parseDSN(dsn)
+	config, err := ParseDSN(dsn)
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := newRedactor(dsn, config)
-	got := r.clean("raw p@ss word, query p%40ss+word, path p%40ss%20word, whole " + dsn + ", user app")
+	r := NewRedactor(dsn, config)
+	got := r.Clean("raw p@ss word, query p%40ss+word, path p%40ss%20word, whole " + dsn + ", user app")
 	if strings.Contains(got, "ss") || strings.Contains(got, "postgres://") || !strings.HasSuffix(got, "user app") {
 		t.Error(got)
 	}
-	if got := newRedactor("host=db", config).clean("nothing to hide"); got != "nothing to hide" {
+	if got := NewRedactor("host=db", config).Clean("nothing to hide"); got != "nothing to hide" {
 		t.Error(got)
 	}
 }
@@ -88,7 +88,7 @@ func FuzzParseDSN(f *testing.F) {
 			"postgres://app:7531" + odd + "s3cret@db:5432/shop", "host=db password=7531" + odd + "s3cret user=app",
 			"host=db password='7531" + odd + "s3cret' user=app",
 		} {
-			config, err := parseDSN(dsn)
+			config, err := ParseDSN(dsn)
 			if err != nil && secret(err.Error()) {
 				t.Errorf("%q: %v", dsn, err)
 			}
@@ -98,4 +98,11 @@ func FuzzParseDSN(f *testing.F) {
 			}
 		}
 	})
+}
+
+func TestOneLineSaysNothingTwice(t *testing.T) {
+	driver := "db:5432: dial error: connection refused\n\tdb:5432: dial error: connection refused\n\tother:5432: no  route"
+	if got, want := oneLine(driver), "db:5432: dial error: connection refused; other:5432: no route"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
 }

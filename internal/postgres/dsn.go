@@ -1,18 +1,19 @@
-package aggregate
+package postgres
 
 import (
 	"errors"
 	"fmt"
 	"io/fs"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// maxMessage bounds what one message of a server may make us hold, in bytes: a row.
-const maxMessage = 16 << 20
+// MaxMessage bounds what one message of a server may make us hold, in bytes: a row.
+const MaxMessage = 16 << 20
 
 // connectTimeout bounds connecting where the DSN does not.
 const connectTimeout = 10 * time.Second
@@ -20,9 +21,9 @@ const connectTimeout = 10 * time.Second
 var errMalformedDSN = errors.New("dsn: not a PostgreSQL connection string: want postgres://user:password@host:port/database, " +
 	"with @ : / % and other odd characters in the password percent-encoded, or keyword=value pairs")
 
-// parseDSN reads a DSN. Its errors never quote the DSN: a password with an unescaped character in it ends up in any of its
+// ParseDSN reads a DSN. Its errors never quote the DSN: a password with an unescaped character in it ends up in any of its
 // parts, and in the messages of the parsers.
-func parseDSN(dsn string) (*pgconn.Config, error) {
+func ParseDSN(dsn string) (*pgconn.Config, error) {
 	if err := unescaped(dsn); err != nil {
 		return nil, err
 	}
@@ -42,7 +43,7 @@ func parseDSN(dsn string) (*pgconn.Config, error) {
 	}
 	config.RuntimeParams["application_name"] = "paritygate"
 	config.RuntimeParams["client_encoding"] = "UTF8"
-	config.MaxProtocolMessageBodyLen = maxMessage
+	config.MaxProtocolMessageBodyLen = MaxMessage
 	return config, nil
 }
 
@@ -68,21 +69,22 @@ func unescaped(dsn string) error {
 	return nil
 }
 
-// redactor takes secrets out of a text that others wrote.
-type redactor struct{ secrets []string }
+// Redactor takes secrets out of a text that others wrote. The zero value knows none.
+type Redactor struct{ secrets []string }
 
 // shortSecret is the length in bytes below which a secret is not looked for: it would be found in ordinary words.
 const shortSecret = 4
 
-func newRedactor(dsn string, config *pgconn.Config) redactor {
-	r := redactor{secrets: []string{dsn}}
-	r.add(config.Password, url.QueryEscape(config.Password), url.PathEscape(config.Password),
+// NewRedactor looks for a DSN and the password in it, however it is escaped.
+func NewRedactor(dsn string, config *pgconn.Config) Redactor {
+	r := Redactor{secrets: []string{dsn}}
+	r.Add(config.Password, url.QueryEscape(config.Password), url.PathEscape(config.Password),
 		strings.TrimPrefix(url.UserPassword("", config.Password).String(), ":"))
 	return r
 }
 
-// add has more secrets looked for.
-func (r *redactor) add(secrets ...string) {
+// Add has more secrets looked for.
+func (r *Redactor) Add(secrets ...string) {
 	for _, s := range secrets {
 		if len(s) >= shortSecret {
 			r.secrets = append(r.secrets, s)
@@ -90,9 +92,30 @@ func (r *redactor) add(secrets ...string) {
 	}
 }
 
-func (r redactor) clean(text string) string {
+// Clean is the text without the secrets.
+func (r Redactor) Clean(text string) string {
 	for _, secret := range r.secrets {
 		text = strings.ReplaceAll(text, secret, "[redacted]")
 	}
 	return text
+}
+
+// Message is what the driver says of an error, in one line and without its repetitions: it tries an address with TLS and
+// without, and says the same of both. It may hold secrets.
+func Message(err error) string {
+	var connect *pgconn.ConnectError
+	if errors.As(err, &connect) {
+		err = errors.Unwrap(connect)
+	}
+	return oneLine(err.Error())
+}
+
+func oneLine(text string) string {
+	var lines []string
+	for line := range strings.Lines(text) {
+		if line = strings.Join(strings.Fields(line), " "); line != "" && !slices.Contains(lines, line) {
+			lines = append(lines, line)
+		}
+	}
+	return strings.Join(lines, "; ")
 }
