@@ -32,6 +32,13 @@ func (c *Config) Checksum() string {
 	return hex.EncodeToString(sum[:])
 }
 
+// EvidenceChanges returns the paths of the fields for whose sake the checksums of two configurations differ, in the order of the file.
+func EvidenceChanges(old, new *Config) []string {
+	before, _ := old.encode(false).pick("", evidencePaths)
+	after, _ := new.encode(false).pick("", evidencePaths)
+	return differences(nil, "", before, after)
+}
+
 // What is built once, when the process starts.
 var restartPaths = []string{
 	"run", "listen.address", "listen.tls", "listen.limits", "admin", "backends", "databases",

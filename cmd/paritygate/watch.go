@@ -168,14 +168,26 @@ func (p *Program) record(ctx context.Context, from, to *compiled) error {
 	checksum := to.config.Checksum()
 	switch drifted := state.ConfigChecksum != checksum; {
 	case drifted && state.Phase == cutover.Live:
-		return errors.New("rules, routes and checks cannot change while the run is live; restart with --allow-drift if they must")
+		return fmt.Errorf("rules, routes, tolerances and checks cannot change while the run is live; restart with --allow-drift if they must. Edited: %s",
+			fieldList(config.EvidenceChanges(from.config, to.config)))
 	case drifted:
-		command.Kind, command.Event, command.Checksum, command.Reason = cutover.Restart, "drift", checksum, "the configuration was edited"
+		command.Kind, command.Checksum, command.ConfigText = cutover.Drift, checksum, string(to.config.EvidenceYAML())
+		command.Reason = "the configuration was edited: " + fieldList(config.EvidenceChanges(from.config, to.config))
 	case !command.Configured:
 		return nil
 	}
 	_, err := p.machine.Do(ctx, command, nil)
 	return err
+}
+
+// maxNamed bounds how many fields a sentence names.
+const maxNamed = 8
+
+func fieldList(paths []string) string {
+	if more := len(paths) - maxNamed; more > 0 {
+		return strings.Join(paths[:maxNamed], ", ") + fmt.Sprintf(", and %d more", more)
+	}
+	return strings.Join(paths, ", ")
 }
 
 // swap puts a configuration into force. What was compared under the one before, or masked by it, counts in no window but its own.

@@ -143,6 +143,16 @@ func TestAnEditOfTheRulesBeginsTheWindowAnew(t *testing.T) {
 	if after.Mirror.Fraction != 0.5 || r.events("drift") != 1 {
 		t.Errorf("the fraction is %g, and the audit log has %d lines of drift", after.Mirror.Fraction, r.events("drift"))
 	}
+	if got := after.Window.Reason; got != "the configuration was edited: gate.min_samples" {
+		t.Errorf("the window began because of %q", got)
+	}
+	events, err := r.client.Events(t.Context(), -1, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, out, _ := r.cli("events", "--seq", fmt.Sprint(events[0].Seq)); !strings.Contains(out, "-  min_samples: 400\n") || !strings.Contains(out, "+  min_samples: 10\n") {
+		t.Errorf("`events` does not show what was edited:\n%s", out)
+	}
 	if c := r.criterion("coverage"); c.Verdict == cutover.Pass {
 		t.Errorf("what was seen before the edit counts: %+v", c)
 	}
@@ -204,7 +214,7 @@ func TestAnEditDuringAFlipIsRefused(t *testing.T) {
 	if err := <-flipped; err != nil {
 		t.Fatal(err)
 	}
-	if err := r.tryReload(t.Context()); err == nil || !strings.Contains(err.Error(), "live") {
+	if err := r.tryReload(t.Context()); err == nil || !strings.Contains(err.Error(), "live; restart with --allow-drift if they must. Edited: gate.min_samples") {
 		t.Errorf("an edit in live says %v", err)
 	}
 }

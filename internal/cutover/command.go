@@ -14,6 +14,7 @@ const (
 	Rollback  CommandKind = "rollback"
 	Resume    CommandKind = "resume"
 	Restart   CommandKind = "restart"
+	Drift     CommandKind = "drift" // another configuration comes into force
 	Mirror    CommandKind = "mirror"
 	SetCanary CommandKind = "canary"
 	Finish    CommandKind = "complete"
@@ -26,13 +27,13 @@ type Command struct {
 	Reason string
 	// Epoch, if not 0, must be the run's.
 	Epoch uint64
-	// Fraction is Mirror's or SetCanary's, 0 to 1. Configured says that the configuration asks for it; a Restart takes it then as well.
+	// Fraction is Mirror's or SetCanary's, 0 to 1. Configured says that the configuration asks for it; a Drift takes it then as the mirror's.
 	Fraction   float64
 	Configured bool
-	// Event is what the audit log calls a Restart that no operator asked for, such as `drift` or `gap`.
+	// Event is what the audit log calls a Restart that no operator asked for, such as `gap`.
 	Event string
-	// Checksum, if not empty, is that of a Restart's configuration that is not the one before.
-	Checksum string
+	// Checksum and ConfigText are those of the configuration of a Drift; see State.
+	Checksum, ConfigText string
 	// Window, if not zero, must be when the window of evidence began: what the gate judged.
 	Window time.Time
 	// Evidence is kept in the audit log: the gate's report.
@@ -48,6 +49,7 @@ var legal = map[CommandKind]struct {
 	Rollback:  {[]Phase{Canary, Cutover, Live, RolledBack}, "there is nothing to roll back: old answers everything in shadow, and complete is for good"},
 	Resume:    {[]Phase{RolledBack}, "`resume` leaves the phase rolled_back"},
 	Restart:   {[]Phase{Shadow, Canary, Live, RolledBack}, "the window can be restarted neither during a flip nor once the run is complete"},
+	Drift:     {[]Phase{Shadow, Canary, RolledBack, Complete}, "rules, routes, tolerances and checks cannot change during a flip, nor while the run is live; restart with --allow-drift if they must"},
 	Mirror:    {[]Phase{Shadow, Canary, Live, RolledBack}, "the mirror can be changed neither during a flip nor once the run is complete"},
 	SetCanary: {[]Phase{Shadow, Canary}, "the canary is part of the phases shadow and canary; after a rollback, `resume` comes first"},
 	Finish:    {[]Phase{Live}, "`complete` ends the phase live"},
@@ -89,13 +91,14 @@ func (m *model) begin(e event) []effect {
 	case Restart:
 		next := m.state
 		next.WindowStart, next.WindowReason = e.now, e.command.Reason
-		if e.command.Checksum != "" {
-			next.ConfigChecksum, next.Drift = e.command.Checksum, true
-		}
+		return m.record(e, restartKind(e.command), next)
+	case Drift:
+		next := drifted(m.state, e.now, e.command.Reason, e.command.Checksum, e.command.ConfigText)
 		if e.command.Configured {
 			next.MirrorFraction, next.ConfiguredFraction = e.command.Fraction, e.command.Fraction
 		}
-		return m.record(e, restartKind(e.command), next)
+		e.command.Evidence = edited(m.state.ConfigText, next.ConfigText)
+		return m.record(e, string(Drift), next)
 	case SetCanary:
 		return m.record(e, "canary", m.canaried(e.now, e.command))
 	case Finish:

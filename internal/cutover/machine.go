@@ -67,6 +67,8 @@ type Options struct {
 	// with ErrDrift unless AllowDrift is set.
 	ConfigChecksum string
 	AllowDrift     bool
+	// ConfigText is what the checksum is of, without secrets.
+	ConfigText string
 	// CanaryFraction is what the configuration says.
 	CanaryFraction    float64
 	Fallback          Fallback

@@ -54,7 +54,8 @@ func (m *Machine) decide(stored State, ok bool, marked State, found bool) (State
 		return State{
 			Run: m.o.Run, Phase: Shadow, Epoch: 1, Since: now, Reason: t.Reason, Actor: "paritygate",
 			WindowStart: now, WindowReason: t.Reason,
-			MirrorFraction: m.o.MirrorFraction, ConfiguredFraction: m.o.MirrorFraction, ConfigChecksum: m.o.ConfigChecksum,
+			MirrorFraction: m.o.MirrorFraction, ConfiguredFraction: m.o.MirrorFraction,
+			ConfigChecksum: m.o.ConfigChecksum, ConfigText: keptText(m.o.ConfigText),
 		}, t
 	case stored.Phase == Cutover:
 		t.Kind, t.Reason = "abort", "paritygate was restarted during the flip, before its commit"
@@ -99,28 +100,6 @@ func (m *Machine) configuredCanary(ctx context.Context, state State) (State, err
 		return State{}, fmt.Errorf("storing the fraction of the canary: %w", err)
 	}
 	return next, nil
-}
-
-// drift compares the configuration with the one that the evidence was gathered under. What was proven under other rules
-// proves nothing under these: the window begins anew. In live it needs to be allowed.
-func (m *Machine) drift(ctx context.Context, state State) (State, error) {
-	if state.ConfigChecksum == m.o.ConfigChecksum {
-		return state, nil
-	}
-	if state.Phase == Live && !m.o.AllowDrift {
-		return State{}, ErrDrift
-	}
-	now := m.o.Now().UTC()
-	state.WindowStart, state.WindowReason, state.ConfigChecksum, state.Drift = now, "the configuration was edited", m.o.ConfigChecksum, true
-	t := Transition{
-		Time: now, Actor: "paritygate", Kind: "drift", From: state.Phase, To: state.Phase, Epoch: state.Epoch,
-		Reason: "the configuration was edited: its checksum is now " + m.o.ConfigChecksum,
-	}
-	if err := m.o.Store.Commit(ctx, state.Epoch, state, t); err != nil {
-		return State{}, fmt.Errorf("storing the drift of the configuration: %w", err)
-	}
-	m.o.Logger.Warn("the configuration was edited: the window of evidence begins anew")
-	return state, nil
 }
 
 // Marker is the path of the file that stands in for a rollback which the store could not take.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -78,16 +79,27 @@ func TestStoppingDuringAFlipGivesTheWritesBack(t *testing.T) {
 func TestAnEditedConfigurationRestartsTheWindow(t *testing.T) {
 	at := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	synctest.Test(t, func(t *testing.T) {
-		store := &memory{state: State{Run: "run", Phase: Shadow, Epoch: 3, WindowStart: at.Add(-time.Hour), ConfigChecksum: "a"}, has: true}
-		b := start(t, store, func(o *Options) { o.ConfigChecksum = "b" })
+		store := &memory{state: State{Run: "run", Phase: Shadow, Epoch: 3, WindowStart: at.Add(-time.Hour), ConfigChecksum: "a", ConfigText: "gate:\n  max_lagged: 5%\n"}, has: true}
+		b := start(t, store, func(o *Options) { o.ConfigChecksum, o.ConfigText = "b", "gate:\n  max_lagged: 9%\n" })
 		defer b.end(t)
 		if s := b.State(); !s.Drift || s.ConfigChecksum != "b" || !s.WindowStart.Equal(time.Now().UTC()) {
 			t.Errorf("state: %+v", s)
 		}
+		const diff = "@@ -1,2 +1,2 @@\n gate:\n-  max_lagged: 5%\n+  max_lagged: 9%\n"
+		if got := store.log[1].Evidence; got != (Edit{Diff: diff}) {
+			t.Errorf("the audit log says %+v", got)
+		}
+		command := Command{Kind: Drift, Actor: "paritygate", Reason: "edited again", Checksum: "c", ConfigText: "gate:\n"}
+		if _, err := b.Do(t.Context(), command, nil); err != nil {
+			t.Fatal(err)
+		}
+		if s := b.State(); s.ConfigChecksum != "c" || s.ConfigText != "gate:\n" || s.WindowReason != "edited again" || store.log[2].Evidence != (Edit{Diff: "@@ -1,2 +1 @@\n gate:\n-  max_lagged: 9%\n"}) {
+			t.Errorf("after a reload: %+v, %+v", s, store.log[2])
+		}
 	})
-	live := &memory{state: State{Run: "run", Phase: Live, Epoch: 3, ConfigChecksum: "a"}, has: true}
-	o := Options{Run: "run", Store: live, Marker: Marker(filepath.Join(t.TempDir(), "m")), ConfigChecksum: "b", Logger: zap.NewNop()}
-	if _, err := Open(t.Context(), o); !errors.Is(err, ErrDrift) {
+	live := &memory{state: State{Run: "run", Phase: Live, Epoch: 3, ConfigChecksum: "a", ConfigText: "x: 1\n"}, has: true}
+	o := Options{Run: "run", Store: live, Marker: Marker(filepath.Join(t.TempDir(), "m")), ConfigChecksum: "b", ConfigText: "x: 2\n", Logger: zap.NewNop()}
+	if _, err := Open(t.Context(), o); !errors.Is(err, ErrDrift) || !strings.Contains(err.Error(), "-x: 1\n+x: 2\n") {
 		t.Errorf("an edit in live: %v", err)
 	}
 	o.AllowDrift = true

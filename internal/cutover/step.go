@@ -136,7 +136,6 @@ var (
 	ErrEpoch = errors.New("the run is in another epoch")
 	ErrFlip  = errors.New("the flip was abandoned")
 	ErrStore = errors.New("the store did not take the change")
-	ErrDrift = errors.New("the configuration is not the one that the cutover was decided on, and the run is live: restore it, or start with --allow-drift")
 )
 
 // handler is one cell of the table.

@@ -79,6 +79,9 @@ type State struct {
 	// the one that the run began with.
 	ConfigChecksum string
 	Drift          bool
+	// ConfigText is what the checksum is of, without secrets, so that the next edit can be shown as a diff; empty if it is longer than
+	// maxConfigText, or of a version that did not keep it.
+	ConfigText string
 	// WritesOnNew counts the writes that new may have taken since the flip: what a rollback would leave behind.
 	WritesOnNew int64
 }
