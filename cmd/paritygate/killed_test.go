@@ -46,9 +46,17 @@ type process struct {
 	client *admin.Client
 	cmd    *exec.Cmd
 	ended  chan struct{}
+	mortal []string // environment of a mortal program; nil: it is the built one
 }
 
 func startProcess(t *testing.T, text string, replace ...string) *process {
+	t.Helper()
+	p := newProcess(t, text, replace...)
+	p.start()
+	return p
+}
+
+func newProcess(t *testing.T, text string, replace ...string) *process {
 	t.Helper()
 	dir := t.TempDir()
 	listen, adminAt := testkit.FreePort(t), testkit.FreePort(t)
@@ -62,27 +70,56 @@ func startProcess(t *testing.T, text string, replace ...string) *process {
 	if p.client, err = admin.NewClient(p.admin, "", nil); err != nil {
 		t.Fatal(err)
 	}
-	p.start()
-	t.Cleanup(func() { p.signal(syscall.SIGKILL) })
+	t.Cleanup(func() {
+		if p.cmd != nil {
+			p.signal(syscall.SIGKILL)
+		}
+		if text, err := os.ReadFile(p.log()); t.Failed() && err == nil {
+			t.Logf("the last words of the program:\n%s", text[max(0, len(text)-8000):])
+		}
+	})
 	return p
 }
 
-func (p *process) start() {
+func (p *process) log() string { return filepath.Join(filepath.Dir(p.config), "log") }
+
+func (p *process) store() string { return filepath.Join(filepath.Dir(p.config), "paritygate.db") }
+
+// start starts it, with flags of `serve` besides, and waits until it is ready.
+func (p *process) start(flags ...string) {
+	p.t.Helper()
+	p.launch(flags...)
+	p.eventually("it is ready", func() bool {
+		got, err := p.client.Readiness(p.t.Context())
+		return err == nil && got.State == admin.Ready
+	})
+}
+
+func (p *process) launch(flags ...string) {
 	p.t.Helper()
 	path, err := binaryPath()
+	if p.mortal != nil {
+		path, err = os.Executable()
+	}
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	cmd, ended := exec.Command(path, "serve", "--config", p.config), make(chan struct{})
+	out, err := os.OpenFile(p.log(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	defer func() { _ = out.Close() }()
+	cmd, ended := exec.Command(path, append([]string{"serve", "--config", p.config}, flags...)...), make(chan struct{})
+	cmd.Stdout, cmd.Stderr = out, out
+	if p.mortal != nil {
+		cmd.Args[0] = mortalName
+		cmd.Env = append(os.Environ(), p.mortal...)
+	}
 	if err := cmd.Start(); err != nil {
 		p.t.Fatal(err)
 	}
 	p.cmd, p.ended = cmd, ended
 	go func() { _ = cmd.Wait(); close(ended) }()
-	p.eventually("it is ready", func() bool {
-		got, err := p.client.Readiness(p.t.Context())
-		return err == nil && got.State == admin.Ready
-	})
 }
 
 // signal sends a signal that ends the process, and waits for that; it returns the exit code, -1 if the signal killed it.

@@ -69,6 +69,7 @@ type programOptions struct {
 	// upgrade asks for a successor, and succeed starts one.
 	upgrade <-chan os.Signal
 	succeed func(context.Context) (*handover.Successor, error)
+	rewire  func(cutover.Options) cutover.Options // of system
 }
 
 // newProgram opens the store, decides what a crash left undecided, and wires the parts. It starts nothing.
@@ -133,6 +134,9 @@ func (p *Program) openMachine(ctx context.Context, c *compiled) error {
 		Logger: p.log, RolledBack: p.rolledBack, WritesOnNew: p.store.WritesOnNew(),
 	}
 	o.Strict = p.strictChecks // a reload may make a check strict
+	if p.options.rewire != nil {
+		o = p.options.rewire(o)
+	}
 	machine, err := cutover.Open(ctx, o)
 	if err != nil {
 		return err

@@ -10,6 +10,7 @@ import (
 
 	"paritygate/config"
 	"paritygate/internal/admin"
+	"paritygate/internal/cutover"
 )
 
 // The exit codes.
@@ -27,6 +28,8 @@ type system struct {
 	in       io.Reader
 	out, err io.Writer
 	lookup   func(string) (string, bool)
+	// rewire comes between the cutover machine and what it drives, so that a test can end the process there; nil in the program.
+	rewire func(cutover.Options) cutover.Options
 }
 
 // exitError ends the program with a code; its message, if any, goes to standard error.

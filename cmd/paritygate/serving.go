@@ -118,7 +118,7 @@ const storePoll = 10 * time.Millisecond
 func (s *serving) open(ctx context.Context, c *compiled) (*Program, error) {
 	o := programOptions{
 		log: s.log, allowDrift: s.allowDrift, reload: s.read, hup: s.hup, hurry: s.hurry, sockets: s.inherited.Sockets,
-		ready: s.ready, ending: s.ending, upgrade: s.upgrade, succeed: s.succeed,
+		ready: s.ready, ending: s.ending, upgrade: s.upgrade, succeed: s.succeed, rewire: s.o.sys.rewire,
 	}
 	deadline := time.Now().Add(s.waitForStore)
 	tick := time.NewTicker(storePoll)

@@ -1,0 +1,215 @@
+package main
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"paritygate/internal/admin"
+	"paritygate/internal/cutover"
+	"paritygate/internal/testkit"
+)
+
+const siteConfig = `
+run: {name: site, window: 2s}
+backends:
+  old: {url: "URL_OLD", timeout: 2s}
+  new: {url: "URL_NEW", timeout: 2s}
+databases:
+  old: {dsn: "DSN_OLD"}
+  new: {dsn: "DSN_NEW"}
+checks:
+  - {name: same, type: scalar, old: {sql: SELECT 1}, new: {sql: SELECT 1}, every: 1h, max_age: 2h, strict_at_cutover: true}
+cutover:
+  prepare:
+    - on: new
+      sql: ["INSERT INTO prepared VALUES (1) ON CONFLICT DO NOTHING", "SELECT 1 / yes FROM willing"]
+      undo: ["DELETE FROM prepared"]
+  fence:
+    dsn: "DSN_OLD"
+    sql:
+      - ALTER ROLE APPLICATION IN DATABASE DATABASE_OLD SET default_transaction_read_only = on
+      - SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'APPLICATION' AND datname = 'DATABASE_OLD'
+    verify: {dsn: "APP_OLD", sql: "INSERT INTO entries (attempt, id) VALUES ('probe', 'probe')"}
+    unfence:
+      - ALTER ROLE APPLICATION IN DATABASE DATABASE_OLD RESET default_transaction_read_only
+      - SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'APPLICATION' AND datname = 'DATABASE_OLD'
+`
+
+// site is a program between two applications, each of which keeps its writes in a PostgreSQL database of its own.
+type site struct {
+	*process
+	ledger   *testkit.Ledger
+	old, new *testkit.Table
+	server   *testkit.PostgresServer
+	name     string
+}
+
+// newSite makes one with an application's role and databases of its own; more is added to the configuration. It is not started.
+func newSite(t *testing.T, server *testkit.PostgresServer, name, more string) *site {
+	t.Helper()
+	s := &site{ledger: testkit.NewLedger(), server: server, name: name}
+	server.Run(t, "postgres", "CREATE ROLE "+name+" LOGIN PASSWORD 'app'")
+	replace := []string{"APPLICATION", name}
+	for _, side := range []string{"old", "new"} {
+		database := name + "_" + side
+		dsn := server.Database(t, database, testkit.CreateEntries,
+			"CREATE TABLE prepared (n int PRIMARY KEY); CREATE TABLE willing (yes int NOT NULL); INSERT INTO willing VALUES (1)",
+			"GRANT ALL ON entries TO "+name)
+		app, err := url.Parse(dsn)
+		if err != nil {
+			t.Fatal(err)
+		}
+		app.User = url.UserPassword(name, "app")
+		table := testkit.NewTable(app.String(), 4)
+		backend := httptest.NewServer(s.application(side, table))
+		t.Cleanup(func() { backend.Close(); table.Close() })
+		upper := strings.ToUpper(side)
+		replace = append(replace, "URL_"+upper, backend.URL, "DSN_"+upper, dsn, "APP_"+upper, app.String(), "DATABASE_"+upper, database)
+		if side == "old" {
+			s.old = table
+		} else {
+			s.new = table
+		}
+	}
+	s.process = newProcess(t, siteConfig+more, replace...)
+	return s
+}
+
+func (s *site) application(side string, table *testkit.Table) http.Handler {
+	writes := s.ledger.Side(side, table.Keep)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodPost {
+			writes.ServeHTTP(w, r)
+			return
+		}
+		fmt.Fprint(w, r.URL.Path)
+	})
+}
+
+// write sends one write through the proxy, and returns where it was taken.
+func (s *site) write(id string) string {
+	s.t.Helper()
+	sample := testkit.Load{Requests: 1, Concurrency: 1, KeepBody: true, Request: func(ctx context.Context, _ int) (*http.Request, error) {
+		return http.NewRequestWithContext(ctx, http.MethodPost, s.proxy+"/entries", strings.NewReader(id))
+	}}.Run(s.t.Context())[0]
+	s.ledger.Told(id, sample.Status, string(sample.Body), sample.Err)
+	if sample.Status != http.StatusCreated {
+		return fmt.Sprintf("nowhere: %d %s %v", sample.Status, sample.Body, sample.Err)
+	}
+	return string(sample.Body)
+}
+
+// writers send so many writes a second until they are stopped; then the ledger is told of them.
+func (s *site) writers(rate float64) (stop func()) {
+	ctx, cancel := context.WithCancel(s.t.Context())
+	id := func(i int) string { return fmt.Sprintf("%s-%d", s.name, i) }
+	ended := make(chan []testkit.Sample, 1)
+	go func() {
+		ended <- testkit.Load{Rate: rate, Requests: 1 << 30, KeepBody: true, Request: func(_ context.Context, i int) (*http.Request, error) {
+			return http.NewRequestWithContext(s.t.Context(), http.MethodPost, s.proxy+"/entries", strings.NewReader(id(i)))
+		}}.Run(ctx)
+	}()
+	return func() {
+		cancel()
+		for _, sample := range <-ended {
+			s.ledger.Told(id(sample.Index), sample.Status, string(sample.Body), sample.Err)
+		}
+	}
+}
+
+// flip asks for a cutover past the gate.
+func (s *site) flip() error {
+	_, err := s.client.Cutover(s.t.Context(), admin.Change{Reason: "test"}, false, true)
+	return err
+}
+
+func (s *site) back() error {
+	_, err := s.client.Rollback(s.t.Context(), admin.Change{Reason: "test"})
+	return err
+}
+
+// home brings the run back to shadow, from wherever it is.
+func (s *site) home() {
+	s.t.Helper()
+	if s.status().Phase == cutover.Live {
+		if err := s.back(); err != nil {
+			s.t.Fatal(err)
+		}
+	}
+	if s.status().Phase == cutover.RolledBack {
+		if _, err := s.client.Resume(s.t.Context(), admin.Change{Reason: "test"}, true); err != nil {
+			s.t.Fatal(err)
+		}
+	}
+}
+
+// storedPhase is what the store's file says, read while no program has it.
+func (s *site) storedPhase() cutover.Phase {
+	s.t.Helper()
+	db, err := sql.Open("sqlite", "file:"+s.store())
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer db.Close()
+	var phase cutover.Phase
+	if err := db.QueryRowContext(s.t.Context(), "SELECT phase FROM state").Scan(&phase); err != nil {
+		s.t.Fatal(err)
+	}
+	return phase
+}
+
+// authority checks that the program, the clients and the databases agree on where writes go: fresh ones are taken there, and old
+// refuses the application's if they go to new.
+func (s *site) authority(when, want string) {
+	s.t.Helper()
+	if at := s.write(when); at != want {
+		s.t.Errorf("%s: a write is taken by %s, not by %s", when, at, want)
+	}
+}
+
+// settle holds, at the end and with the program stopped, what the clients were told against what the databases hold.
+func (s *site) settle() {
+	s.t.Helper()
+	for _, problem := range s.ledger.Problems() {
+		s.t.Error(problem)
+	}
+	for side, table := range map[string]*testkit.Table{"old": s.old, "new": s.new} {
+		ids, err := table.IDs(s.t.Context())
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		if diff := cmp.Diff(s.ledger.IDs(side), ids); diff != "" {
+			s.t.Errorf("the table of %s is not what its application took: %s", side, diff)
+		}
+	}
+}
+
+// straight reports whether the turns are some of `old new old`, in this order: each flip once, each way back once.
+func straight(turns []string) bool {
+	return slices.Contains([]string{"", "old", "new", "old new", "new old", "old new old"}, strings.Join(turns, " "))
+}
+
+// fated makes the program a mortal one; it dies at the point that is told to the function returned, or nowhere if that is
+// empty, and adds each point that it passes to a file.
+func (s *site) fated() (dieAt func(point string), points string) {
+	dir := filepath.Dir(s.config)
+	file, points := filepath.Join(dir, "fate"), filepath.Join(dir, "points")
+	s.mortal = []string{fateVariable + "=" + file, pointsVariable + "=" + points, "GORACE=atexit_sleep_ms=0"}
+	return func(point string) {
+		s.t.Helper()
+		if err := os.WriteFile(file, []byte(point), 0o600); err != nil {
+			s.t.Fatal(err)
+		}
+	}, points
+}
