@@ -56,8 +56,10 @@ type Rollback struct {
 	Safe bool `json:"safe"`
 	// UnreplayedWrites counts the writes that new may have taken and old does not have.
 	UnreplayedWrites int64 `json:"unreplayed_writes"`
-	// Armed says that triggers would roll back by themselves.
+	// Armed says that triggers would roll back by themselves: new answers clients, and not only an operator may decide.
 	Armed bool `json:"armed"`
+	// Triggers are all of them, in the configuration's order.
+	Triggers []Trigger `json:"triggers"`
 	// Reason says why it is not safe; empty if it is.
 	Reason string `json:"reason"`
 }
@@ -73,6 +75,22 @@ type Fence struct {
 	Configured bool `json:"configured"`
 	// Standing says that it was put up, or may have been: it is false only once it was seen to be down.
 	Standing bool `json:"standing"`
+}
+
+// Trigger is one of the conditions that roll back, as it stood when it was last looked at.
+type Trigger struct {
+	// Name is as in the configuration: `error_rate`, `client_errors`, `latency`, `parity` or `checks`.
+	Name string `json:"name"`
+	// State is `rests` where new answers nobody, or nothing is configured; `armed` where it would act; `manual` where it would only
+	// alert; `no_data` where there is too little to judge by; `firing` where its condition holds, which is shown for as long as it
+	// does not roll back: because an operator is to decide, or because both backends fail alike.
+	State cutover.TriggerState `json:"state"`
+	// Observed and Limit are for people, and empty where nothing was measured. Reason is a sentence with the figures.
+	Observed string `json:"observed"`
+	Limit    string `json:"limit"`
+	Reason   string `json:"reason"`
+	// Since is when it last changed its state; nil if it never did.
+	Since *time.Time `json:"since"`
 }
 
 // Window is the time that the gate's evidence covers.

@@ -25,7 +25,7 @@ func filled[T any](list []T) []T {
 
 func tidyStatus(s Status) Status {
 	s.Since, s.Window.Start = s.Since.UTC(), s.Window.Start.UTC()
-	s.Unwell, s.Warnings = filled(s.Unwell), filled(s.Warnings)
+	s.Unwell, s.Warnings, s.Rollback.Triggers = filled(s.Unwell), filled(s.Warnings), filled(s.Rollback.Triggers)
 	s.Cutover.Steps = slices.Clone(filled(s.Cutover.Steps))
 	for i := range s.Cutover.Steps {
 		s.Cutover.Steps[i].Began = s.Cutover.Steps[i].Began.UTC()
