@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -37,22 +38,71 @@ func newStatus(o *options) *cobra.Command {
 	})
 }
 
+// printStatus writes a run on one screen: what is nothing at the moment has no line.
 func printStatus(p *printer, s admin.Status) {
-	p.table([]string{"run", s.Run}, [][]string{
+	rows := [][]string{
 		{"phase", fmt.Sprintf("%s (epoch %d, since %s, by %s)", s.Phase, s.Epoch, instant(s.Since), s.Actor)},
 		{"reason", s.Reason},
-		{"mirror", percent(s.Mirror.Fraction) + " of the reads"},
-		{"parity", parityText(s.Parity)},
-		{"window", fmt.Sprintf("since %s (%s)", instant(s.Window.Start), s.Window.Reason)},
-		{"rollback", rollbackText(s.Rollback)},
-		{"config", shortened(s.Config.Checksum, 13) + map[bool]string{true: ", drifted since the run began"}[s.Config.Drift]},
-	})
+	}
+	row := func(name, text string) {
+		if text != "" {
+			rows = append(rows, []string{name, text})
+		}
+	}
+	row("forced", forcedText(s))
+	row("step", underWay(s.Cutover))
+	row("held", heldWrites(s.HeldWrites))
+	row("mirror", percent(s.Mirror.Fraction)+" of the reads")
+	if s.Canary.Fraction > 0 {
+		row("canary", percent(s.Canary.Fraction)+" of the reads are answered by new")
+	}
+	row("parity", parityText(s.Parity))
+	row("window", fmt.Sprintf("since %s (%s)", instant(s.Window.Start), s.Window.Reason))
+	row("rollback", rollbackText(s.Rollback))
+	row("fence", fenceText(s.Fence))
+	row("config", shortened(s.Config.Checksum, 13)+map[bool]string{true: ", drifted since the run began"}[s.Config.Drift])
+	p.table([]string{"run", s.Run}, rows)
 	for _, u := range s.Unwell {
 		p.linef("unwell: %s: %s", u.Part, u.Message)
 	}
 	for _, w := range s.Warnings {
 		p.linef("warning: %s", w)
 	}
+}
+
+func forcedText(s admin.Status) string {
+	if s.Forced == "" {
+		return ""
+	}
+	return "past a gate that did not pass: " + visible(s.Forced)
+}
+
+// underWay is the step that a flip or rollback is at; empty if none is.
+func underWay(f admin.Flip) string {
+	if s := f.Current(); s != nil {
+		return strings.Join(strings.Fields(stepLine(*s)), " ")
+	}
+	return ""
+}
+
+func heldWrites(n int64) string {
+	switch n {
+	case 0:
+		return ""
+	case 1:
+		return "1 write waits"
+	}
+	return fmt.Sprintf("%d writes wait", n)
+}
+
+func fenceText(f admin.Fence) string {
+	switch {
+	case f.Standing:
+		return "up: old refuses the application's writes"
+	case f.Configured:
+		return "down"
+	}
+	return ""
 }
 
 func parityText(s admin.Parity) string {

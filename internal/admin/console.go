@@ -32,7 +32,7 @@ type asset struct {
 	tag         string
 }
 
-var pageNames = []string{"overview", "routes", "mismatches", "mismatch", "checks", "events", "login", "error"}
+var pageNames = []string{"overview", "routes", "mismatches", "mismatch", "checks", "events", "event", "login", "error"}
 
 func newConsole() (*console, error) {
 	c := &console{pages: map[string]*template.Template{}, assets: map[string]asset{}}
@@ -80,6 +80,7 @@ func (s *server) consoleRoutes(t *table) {
 		"GET /mismatches/{id}": s.mismatchPage,
 		"GET /checks":          s.checksPage,
 		"GET /events":          s.eventsPage,
+		"GET /events/{seq}":    s.eventPage,
 	} {
 		t.handle(pattern, s.permitted(Viewer, s.render(page)))
 	}

@@ -3,6 +3,7 @@ package admin_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"io/fs"
 	"net/http"
 	"os"
@@ -22,7 +23,7 @@ import (
 	"paritygate/internal/evidence"
 )
 
-var pages = []string{"/", "/routes", "/mismatches", "/mismatches/m-1041", "/mismatches/m-1038", "/mismatches/m-1022", "/checks", "/events"}
+var pages = []string{"/", "/routes", "/mismatches", "/mismatches/m-1041", "/mismatches/m-1038", "/mismatches/m-1022", "/checks", "/events", "/events/4"}
 
 func TestPages(t *testing.T) {
 	r := shop()
@@ -35,7 +36,8 @@ func TestPages(t *testing.T) {
 		"/mismatches/m-1038": {"upstream query failed", "500 Internal Server Error"},
 		"/mismatches/m-1022": {"not text: 4 bytes from old", "no answer within 10s"},
 		"/checks":            {"revenue", "<code>EUR</code>", `<code class="old">88120.40</code>`, "and 3 more", `aria-label="1 of 3 runs failed, 1 inconclusive; at most 2.10`, `<rect class="fail" x="16" y="0" width="6" height="24"`, `<rect class="inconclusive" x="8" y="21"`, "never", `data-run="datasets"`},
-		"/events":            {"rolled back → shadow", "48 of 60 requests"},
+		"/events":            {"rolled back → shadow", "48 of 60 requests", `<a href="/events/4">4</a>`},
+		"/events/4":          {"Event 4: rollback", "live → rolled back", "<dt>trigger.observed</dt><dd>0.8</dd>", "drain</th>", "1\u00a0s of 1\u00a0s", "2 writes are unknown", "The gate as it stood", `<span class="old">-  tolerance: 1%</span>`},
 	} {
 		got := call(t, server, "GET", path, "", "Accept: text/html")
 		if got.Status != 200 || got.Header.Get("Content-Type") != "text/html; charset=utf-8" {
@@ -45,6 +47,11 @@ func TestPages(t *testing.T) {
 			if part = strings.ReplaceAll(part, "queue\u00a0full", "queue full"); !strings.Contains(strings.ToLower(got.Body), strings.ToLower(part)) {
 				t.Errorf("%s: no %q in\n%s", path, part, got.Body)
 			}
+		}
+	}
+	for _, path := range []string{"/events/99", "/events/x", "/events/0"} {
+		if got := call(t, server, "GET", path, "", "Accept: text/html"); got.Status != 404 || !strings.Contains(got.Body, "no event has the number") {
+			t.Errorf("%s: %d %s", path, got.Status, got.Body)
 		}
 	}
 	got := call(t, server, "GET", "/mismatches/none", "", "Accept: text/html")
@@ -69,7 +76,8 @@ func TestFragments(t *testing.T) {
 
 func TestButtonsBelongToThePhase(t *testing.T) {
 	for phase, want := range map[cutover.Phase]string{
-		cutover.Shadow: "ask-dry-run ask-restart", cutover.Cutover: "ask-rollback", cutover.Live: "ask-rollback", cutover.RolledBack: "ask-resume",
+		cutover.Shadow: "ask-dry-run ask-canary ask-restart", cutover.Canary: "ask-dry-run ask-canary ask-restart ask-rollback",
+		cutover.Cutover: "ask-rollback", cutover.Live: "ask-complete ask-rollback", cutover.RolledBack: "ask-resume", cutover.Complete: "",
 	} {
 		r := shop()
 		r.status.Phase = phase
@@ -84,6 +92,27 @@ func TestButtonsBelongToThePhase(t *testing.T) {
 	}
 }
 
+// A flip under way is shown step by step, and asked for oftener; that the gate was once skipped is shown for ever.
+func TestFlipIsShownLive(t *testing.T) {
+	r := shop()
+	r.status.Phase, r.status.Forced, r.status.HeldWrites = cutover.Cutover, "the difference is known", 12
+	r.status.Fence = admin.Fence{Configured: true, Standing: true}
+	r.status.Cutover.Steps = shopSteps(time.Now())
+	body := call(t, serve(t, r), "GET", "/", "").Body
+	for _, want := range []string{
+		" data-moving ", "Step: checks.", "Under way", "12 writes wait.", `<span class="verdict under_way">under way</span>`, "0.12\u00a0s of 5\u00a0s",
+		"<strong>Forced past the gate:</strong> the difference is known", "old refuses the application&#39;s writes",
+	} {
+		if !strings.Contains(body, want) && !strings.Contains(body, strings.ReplaceAll(want, "&#39;", "'")) {
+			t.Errorf("no %q in\n%s", want, body)
+		}
+	}
+	r.status.Cutover.Steps[2].Outcome = cutover.Done
+	if body := call(t, serve(t, r), "GET", "/", "").Body; strings.Contains(body, "data-moving") || !strings.Contains(body, "The last flip or rollback") {
+		t.Error("a flip that is over is shown as one under way")
+	}
+}
+
 func TestResumeAsksBeforeItGivesUpWrites(t *testing.T) {
 	for writes, want := range map[int64]bool{0: false, 1284: true} {
 		r := shop()
@@ -93,6 +122,15 @@ func TestResumeAsksBeforeItGivesUpWrites(t *testing.T) {
 			t.Errorf("%d writes: asked %v", writes, got)
 		}
 	}
+}
+
+func marshal(t *testing.T, v any) []byte {
+	t.Helper()
+	data, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
 }
 
 // Whatever a backend, a client or a colleague writes is shown, and never run.
@@ -114,7 +152,9 @@ func TestEverythingIsEscaped(t *testing.T) {
 	r.checks[0].Name, r.checks[0].Old, r.checks[0].Reason = evil, &s.Target, evil
 	r.checks[0].Differences = []evidence.CheckDifference{{Key: evil, Kind: evil, Class: evil, Old: &s.Target, New: &s.Target}}
 	r.checks[0].History = []evidence.CheckRun{{Verdict: evil}}
-	r.events[0].Reason, r.events[0].Actor, r.events[0].Kind = evil, evil, evil
+	r.events[3].Reason, r.events[3].Actor, r.events[3].Kind = evil, evil, evil
+	r.events[3].Evidence = marshal(t, map[string]any{evil: evil, "diff": evil + "\n-" + evil, "steps": []cutover.Step{{Name: evil, Outcome: evil, Detail: evil}}})
+	r.status.Forced, r.status.Cutover.Steps = evil, []cutover.Step{{Name: evil, Outcome: evil, Detail: evil}}
 	r.gate.Criteria[0].Reason, r.gate.Criteria[0].Observed = evil, evil
 	server := serve(t, r)
 	for _, path := range append(pages, "/mismatches?route=%3Cscript%3Ealert(4)%3C/script%3E", "/mismatches?signature=%22%3E%3Cscript%3E", "/%3Cscript%3E") {

@@ -2,6 +2,7 @@ package admin_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"sync"
@@ -360,7 +361,30 @@ func shopEvents(now time.Time) []evidence.Event {
 	add(50*time.Hour, "alice", "resume", "rolled_back", "shadow", 3, "new is repaired")
 	add(40*time.Hour, "alice", "attest", "shadow", "shadow", 3, "backup-1: s3://backups/2026-11-19, 41 tables restored and counted")
 	add(31*time.Hour, "alice", "restart", "shadow", "shadow", 3, "new v2.4.1 fixes the rounding of prices")
+	events[3].Evidence = shopEvidence(now)
 	return events
+}
+
+// shopSteps is a flip at its third step.
+func shopSteps(now time.Time) []cutover.Step {
+	return []cutover.Step{
+		{Name: cutover.StepHold, Began: now.Add(-2 * time.Second), Outcome: cutover.Done, Detail: "writes wait from here on"},
+		{Name: cutover.StepDrain, Began: now.Add(-2 * time.Second), Seconds: .124, Limit: 5, Outcome: cutover.Done, Detail: "3 writes ran out"},
+		{Name: cutover.StepChecks, Began: now.Add(-1800 * time.Millisecond), Seconds: 1.8, Limit: 9.37, Outcome: cutover.UnderWay},
+	}
+}
+
+// shopEvidence is what a rollback rested on.
+func shopEvidence(now time.Time) json.RawMessage {
+	data, err := json.Marshal(map[string]any{
+		"gate": shopGate(now.Add(-51 * time.Hour)), "trigger": map[string]any{"name": "error_rate", "observed": .8, "threshold": .05, "window_seconds": 10},
+		"steps": []cutover.Step{{Name: cutover.StepDrain, Began: now.Add(-51 * time.Hour), Seconds: 1, Limit: 1, Outcome: cutover.Failed, Detail: "2 writes are unknown"}},
+		"diff":  "@@ compare @@\n-  tolerance: 1%\n+  tolerance: 2%\n",
+	})
+	if err != nil {
+		panic(err)
+	}
+	return data
 }
 
 func shopWhy() map[string]admin.Explanation {

@@ -15,6 +15,7 @@ import (
 	"unicode/utf8"
 
 	"paritygate/compare"
+	"paritygate/internal/cutover"
 )
 
 // nbsp keeps a figure and its unit on one line.
@@ -22,27 +23,29 @@ const nbsp = "\u00a0"
 
 // templateFuncs write figures as people read them.
 var templateFuncs = template.FuncMap{
-	"percent":  percent,
-	"count":    count,
-	"span":     span,
-	"seconds":  func(s float64) string { return span(time.Duration(s * float64(time.Second))) },
-	"latency":  latency,
-	"slower":   slower,
-	"utc":      func(t time.Time) string { return t.Format("2006-01-02 15:04:05") },
-	"rfc3339":  func(t time.Time) string { return t.Format(time.RFC3339) },
-	"ago":      func(now, t time.Time) string { return span(now.Sub(t)) },
-	"words":    func(s any) string { return strings.ReplaceAll(fmt.Sprint(s), "_", " ") },
-	"sentence": sentence,
-	"prose":    prose,
-	"compared": func(r Route) bool { return r.Compared() > 0 },
-	"shares":   shares,
-	"reasons":  reasons,
-	"alike":    alike,
-	"list":     func(items ...string) []string { return items },
-	"mainPart": shorten,
-	"chance":   Share,
-	"deref":    func(f *float64) float64 { return *f },
-	"moment":   func(t *time.Time) time.Time { return *t },
+	"percent":   percent,
+	"count":     count,
+	"span":      span,
+	"seconds":   func(s float64) string { return span(time.Duration(s * float64(time.Second))) },
+	"latency":   latency,
+	"slower":    slower,
+	"utc":       func(t time.Time) string { return t.Format("2006-01-02 15:04:05") },
+	"rfc3339":   func(t time.Time) string { return t.Format(time.RFC3339) },
+	"ago":       func(now, t time.Time) string { return span(now.Sub(t)) },
+	"words":     func(s any) string { return strings.ReplaceAll(fmt.Sprint(s), "_", " ") },
+	"sentence":  sentence,
+	"prose":     prose,
+	"compared":  func(r Route) bool { return r.Compared() > 0 },
+	"shares":    shares,
+	"reasons":   reasons,
+	"alike":     alike,
+	"list":      func(items ...string) []string { return items },
+	"mainPart":  shorten,
+	"chance":    Share,
+	"took":      took,
+	"diffLines": diffLines,
+	"deref":     func(f *float64) float64 { return *f },
+	"moment":    func(t *time.Time) time.Time { return *t },
 }
 
 // TemplateFuncs are the functions by which the console writes figures, for other pages.
@@ -182,6 +185,38 @@ func latency(seconds float64) string {
 		return strconv.FormatFloat(ms, 'f', 0, 64) + nbsp + "ms"
 	}
 	return strconv.FormatFloat(seconds, 'f', 1, 64) + nbsp + "s"
+}
+
+// took writes how long a step took of what it may.
+func took(s cutover.Step) string {
+	text := func(seconds float64) string {
+		if seconds >= 60 {
+			return span(time.Duration(seconds * float64(time.Second)))
+		}
+		return strconv.FormatFloat(math.Round(100*seconds)/100, 'f', -1, 64) + nbsp + "s"
+	}
+	if s.Limit > 0 {
+		return text(s.Seconds) + " of " + text(s.Limit)
+	}
+	return text(s.Seconds)
+}
+
+// diffLine is a line of a unified diff. Class is `old` or `new` for one that is on that side alone.
+type diffLine struct{ Class, Text string }
+
+func diffLines(diff string) []diffLine {
+	var lines []diffLine
+	for line := range strings.Lines(diff) {
+		class := ""
+		switch {
+		case strings.HasPrefix(line, "-"):
+			class = "old"
+		case strings.HasPrefix(line, "+"):
+			class = "new"
+		}
+		lines = append(lines, diffLine{class, strings.TrimRight(line, "\r\n")})
+	}
+	return lines
 }
 
 // slower says how many times the old latency the new one is; empty where either is missing.

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 
 	"paritygate/compare"
 	"paritygate/internal/cutover"
@@ -49,7 +50,7 @@ func ladder(current cutover.Phase) []step {
 	steps := make([]step, len(cutover.Phases))
 	at := slices.Index(cutover.Phases, current)
 	for i, p := range cutover.Phases {
-		steps[i] = step{Phase: p, Note: phaseNotes[p], Current: i == at, Done: i < at && current != cutover.RolledBack}
+		steps[i] = step{Phase: p, Note: phaseNotes[p], Current: i == at, Done: i < at && current != cutover.RolledBack && p != cutover.RolledBack}
 	}
 	return steps
 }
@@ -149,4 +150,21 @@ func (s *server) eventsPage(r *http.Request) (view, error) {
 	}
 	slices.Reverse(data.Events)
 	return view{Page: "events", Title: "Events", Data: data}, nil
+}
+
+// eventPage shows one event with what it rested on.
+func (s *server) eventPage(r *http.Request) (view, error) {
+	seq, err := strconv.ParseInt(r.PathValue("seq"), 10, 64)
+	if err != nil || seq < 1 {
+		return view{}, Errorf(CodeNotFound, "no event has the number %q", shorten(r.PathValue("seq")))
+	}
+	events, err := s.service.Events(r.Context(), seq-1, 1)
+	if err != nil {
+		return view{}, err
+	}
+	if len(events) == 0 || events[0].Seq != seq {
+		return view{}, Errorf(CodeNotFound, "no event has the number %d", seq)
+	}
+	detail := DetailOf(tidyEvents(events)[0])
+	return view{Page: "event", Title: fmt.Sprintf("Event %d", seq), Data: detail}, nil
 }

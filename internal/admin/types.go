@@ -70,6 +70,16 @@ type Flip struct {
 	Steps []cutover.Step `json:"steps"`
 }
 
+// Current is the step that is under way, the latest of them; nil if none is.
+func (f Flip) Current() *cutover.Step {
+	for i := len(f.Steps) - 1; i >= 0; i-- {
+		if f.Steps[i].Outcome == cutover.UnderWay {
+			return &f.Steps[i]
+		}
+	}
+	return nil
+}
+
 // Fence is what keeps everybody but paritygate from writing to old.
 type Fence struct {
 	Configured bool `json:"configured"`

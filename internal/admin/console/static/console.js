@@ -4,10 +4,15 @@
 const every = 2000; // milliseconds between two polls
 const $ = (selector, from = document) => from.querySelector(selector);
 
-// Polling: one event, which the live part of the page and the chart listen to. A hidden or paused page asks nothing.
+// Polling: one event, which the live part of the page and the chart listen to, four times as often while a flip or a rollback
+// goes step by step. A hidden or paused page asks nothing.
 let paused = false;
+let tick = 0;
 const poll = () => document.body.dispatchEvent(new Event("poll"));
-setInterval(() => { if (!paused && !document.hidden) poll(); }, every);
+setInterval(() => {
+  tick += 1;
+  if (!paused && !document.hidden && (tick % 4 === 0 || $("#live [data-moving]"))) poll();
+}, every / 4);
 document.addEventListener("visibilitychange", () => { if (!paused && !document.hidden) poll(); });
 
 const pause = $("#pause");
@@ -129,7 +134,8 @@ document.addEventListener("submit", async (event) => {
   if (form.dataset.epoch) body.epoch = Number(form.dataset.epoch);
   if ("dryRun" in form.dataset) body.dry_run = true;
   if (form.elements.discard) body.discard = form.elements.discard.checked;
-  if (form.elements.reason) body.reason = form.elements.reason.value;
+  if (form.elements.fraction) body.fraction = form.elements.fraction.value;
+  if (form.elements.reason?.value) body.reason = form.elements.reason.value;
   const submit = $("[type=submit]", form);
   const outcome = $(".outcome", form);
   submit.disabled = true;
