@@ -8,6 +8,8 @@ GO ?= go
 CONFIG ?= paritygate.yaml
 FUZZTIME ?= 10s
 BENCHTIME ?= 1s
+LOADRATE ?= 3000
+LOADFLIPS ?= 20
 
 # Without a tag the version is the one that the source names.
 VERSION ?= $(shell git describe --tags --dirty 2>/dev/null)
@@ -64,6 +66,10 @@ fuzz: ## run every fuzz target for FUZZTIME=10s
 .PHONY: e2e
 e2e: deps ## run the whole program against two real httpbins and two Postgres servers
 	$(GO) test -race -timeout 15m -tags e2e -run TestE2E -v ./cmd/paritygate/
+
+.PHONY: load
+load: deps ## flip and roll back LOADFLIPS times under LOADRATE requests/s through real sockets, and print how long it took
+	PARITYGATE_LOAD_RATE='$(LOADRATE)' PARITYGATE_LOAD_FLIPS='$(LOADFLIPS)' $(GO) test -count=1 -timeout 15m -run '^TestFlipsUnderLoad$$' -v ./cmd/paritygate/
 
 .PHONY: conformance
 conformance: ## have public conformance suites judge the proxy, beside a stdlib ReverseProxy

@@ -53,6 +53,8 @@ type site struct {
 	old, new *testkit.Table
 	server   *testkit.PostgresServer
 	name     string
+	// instead, if not nil, may answer a request in the place of an application, and then returns true. It is set before the start.
+	instead func(side string, w http.ResponseWriter, r *http.Request) bool
 }
 
 // newSite makes one with an application's role and databases of its own; more is added to the configuration. It is not started.
@@ -89,19 +91,21 @@ func newSite(t *testing.T, server *testkit.PostgresServer, name, more string) *s
 func (s *site) application(side string, table *testkit.Table) http.Handler {
 	writes := s.ledger.Side(side, table.Keep)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Method == http.MethodPost {
+		switch {
+		case s.instead != nil && s.instead(side, w, r):
+		case r.Method == http.MethodPost:
 			writes.ServeHTTP(w, r)
-			return
+		default:
+			fmt.Fprint(w, r.URL.Path)
 		}
-		fmt.Fprint(w, r.URL.Path)
 	})
 }
 
 // write sends one write through the proxy, and returns where it was taken.
 func (s *site) write(id string) string {
 	s.t.Helper()
-	sample := testkit.Load{Requests: 1, Concurrency: 1, KeepBody: true, Request: func(ctx context.Context, _ int) (*http.Request, error) {
-		return http.NewRequestWithContext(ctx, http.MethodPost, s.proxy+"/entries", strings.NewReader(id))
+	sample := testkit.Load{Requests: 1, Concurrency: 1, KeepBody: true, Request: func(context.Context, int) (*http.Request, error) {
+		return s.writing(id)
 	}}.Run(s.t.Context())[0]
 	s.ledger.Told(id, sample.Status, string(sample.Body), sample.Err)
 	if sample.Status != http.StatusCreated {
@@ -110,22 +114,25 @@ func (s *site) write(id string) string {
 	return string(sample.Body)
 }
 
-// writers send so many writes a second until they are stopped; then the ledger is told of them.
+// writers send so many writes a second until they are stopped, and tell the ledger.
 func (s *site) writers(rate float64) (stop func()) {
 	ctx, cancel := context.WithCancel(s.t.Context())
 	id := func(i int) string { return fmt.Sprintf("%s-%d", s.name, i) }
-	ended := make(chan []testkit.Sample, 1)
+	ended := make(chan struct{})
 	go func() {
-		ended <- testkit.Load{Rate: rate, Requests: 1 << 30, KeepBody: true, Request: func(_ context.Context, i int) (*http.Request, error) {
-			return http.NewRequestWithContext(s.t.Context(), http.MethodPost, s.proxy+"/entries", strings.NewReader(id(i)))
+		defer close(ended)
+		testkit.Load{Rate: rate, Requests: 1 << 30, KeepBody: true, Request: func(_ context.Context, i int) (*http.Request, error) {
+			return s.writing(id(i))
+		}, Observe: func(sample testkit.Sample) {
+			s.ledger.Told(id(sample.Index), sample.Status, string(sample.Body), sample.Err)
 		}}.Run(ctx)
 	}()
-	return func() {
-		cancel()
-		for _, sample := range <-ended {
-			s.ledger.Told(id(sample.Index), sample.Status, string(sample.Body), sample.Err)
-		}
-	}
+	return func() { cancel(); <-ended }
+}
+
+// writing is a request that writes. It outlives whoever sends it, so that none is cut off at the end.
+func (s *site) writing(id string) (*http.Request, error) {
+	return http.NewRequestWithContext(s.t.Context(), http.MethodPost, s.process.proxy+"/entries", strings.NewReader(id))
 }
 
 // flip asks for a cutover past the gate.

@@ -18,6 +18,7 @@ type Ledger struct {
 	mu      sync.Mutex
 	arrived int
 	taken   []entry
+	count   map[string]int    // of them, by side
 	told    map[string]string // by id, the side that acknowledged it
 	failed  map[string]string // by id, why it has no acknowledgement
 }
@@ -30,7 +31,9 @@ type entry struct {
 }
 
 // NewLedger returns an empty ledger.
-func NewLedger() *Ledger { return &Ledger{told: map[string]string{}, failed: map[string]string{}} }
+func NewLedger() *Ledger {
+	return &Ledger{count: map[string]int{}, told: map[string]string{}, failed: map[string]string{}}
+}
 
 // Side is a backend's handler for writes; keep stores one, and its error is the backend's 503. Nil keeps it in the ledger alone.
 func (l *Ledger) Side(name string, keep func(ctx context.Context, id string) error) http.Handler {
@@ -53,6 +56,7 @@ func (l *Ledger) Side(name string, keep func(ctx context.Context, id string) err
 		}
 		l.mu.Lock()
 		l.taken = append(l.taken, e)
+		l.count[name]++
 		l.mu.Unlock()
 		w.WriteHeader(http.StatusCreated)
 		_, _ = io.WriteString(w, name) // whoever does not read it counts as not told
@@ -84,21 +88,11 @@ func (l *Ledger) Failures() map[string]int {
 	return why
 }
 
-// Count returns how many writes a side took, and how many clients were told so.
-func (l *Ledger) Count(side string) (taken, told int) {
+// Count returns how many writes a side took.
+func (l *Ledger) Count(side string) int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for _, e := range l.taken {
-		if e.side == side {
-			taken++
-		}
-	}
-	for _, s := range l.told {
-		if s == side {
-			told++
-		}
-	}
-	return taken, told
+	return l.count[side]
 }
 
 // FirstSince returns when the first write that a side took arrived there, of those after a moment; false if none did.

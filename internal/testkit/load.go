@@ -28,6 +28,8 @@ type Load struct {
 	Duration    time.Duration
 	// KeepBody makes samples hold the bodies of answers.
 	KeepBody bool
+	// Observe, if not nil, is given each sample as soon as there is one, from many goroutines, and Run returns none.
+	Observe func(Sample)
 }
 
 // Sample is the outcome of one request.
@@ -76,7 +78,11 @@ func (l Load) closed(ctx context.Context) []Sample {
 				if l.over(i, time.Since(begin)) {
 					break
 				}
-				mine = append(mine, l.ask(ctx, i, time.Now()))
+				if sample := l.ask(ctx, i, time.Now()); l.Observe != nil {
+					l.Observe(sample)
+				} else {
+					mine = append(mine, sample)
+				}
 			}
 			mu.Lock()
 			defer mu.Unlock()
@@ -116,6 +122,10 @@ func (l Load) open(ctx context.Context) []Sample {
 		inFlight.Go(func() {
 			sample := l.ask(ctx, i, due)
 			<-slots
+			if l.Observe != nil {
+				l.Observe(sample)
+				return
+			}
 			mu.Lock()
 			defer mu.Unlock()
 			all = append(all, sample)
