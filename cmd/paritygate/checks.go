@@ -128,8 +128,11 @@ func resultOf(r aggregate.Result) evidence.CheckResult {
 	}
 }
 
-// standsStill reports whether old's data is known to stay behind new's: in live, since nothing carries new's writes back.
-func (p *Program) standsStill() bool { return p.machine.State().Phase == cutover.Live }
+// standsStill reports whether old's data is known to stay behind new's: from the cutover on, since nothing carries new's writes back.
+func (p *Program) standsStill() bool {
+	plan := p.machine.Plan()
+	return plan.Phase == cutover.Complete || plan.Phase == cutover.Live && plan.Stale
+}
 
 func unknownCheck(err error) bool {
 	_, ok := errors.AsType[*aggregate.UnknownCheckError](err)

@@ -138,7 +138,7 @@ func (p *Program) attested(ctx context.Context) (map[string]bool, error) {
 	edited, err := p.store.LastEvent(ctx, "drift")
 	names := map[string]bool{}
 	for _, a := range list {
-		if a.Name != cutover.ClientsReady || a.Time.After(edited) {
+		if a.Name != cutover.ClientsReady || a.Time.After(edited.Time) {
 			names[a.Name] = true
 		}
 	}

@@ -101,6 +101,14 @@ func (h *health) note(ctx context.Context, part string, err error) {
 	h.found[part] = fmt.Sprintf("cannot be reached: %v", err)
 }
 
+// well reports whether nothing was wrong with the part when it was last looked at.
+func (h *health) well(part string) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	_, wrong := h.found[part]
+	return !wrong
+}
+
 // unwell lists what is wrong now.
 func (h *health) unwell() []admin.Unwell {
 	out := []admin.Unwell{}

@@ -17,7 +17,7 @@ import (
 // service is the run behind the admin API.
 type service struct{ *Program }
 
-func (s *service) Status(context.Context) (admin.Status, error) {
+func (s *service) Status(ctx context.Context) (admin.Status, error) {
 	state, c := s.machine.State(), s.current.Load().config
 	plan := s.machine.Plan()
 	total := s.store.Total()
@@ -41,6 +41,10 @@ func (s *service) Status(context.Context) (admin.Status, error) {
 		Forced:     state.Forced,
 		HeldWrites: int64(s.proxy.Held()), Unwell: s.health.unwell(), Version: buildInfo().Version,
 		Warnings: s.warnings(state), UptimeSeconds: now.Sub(s.started).Seconds(),
+	}
+	if state.Phase == cutover.Live {
+		soak := s.soak(ctx)
+		status.Soak = &soak
 	}
 	return status, nil
 }
@@ -283,11 +287,6 @@ func (s *service) Resume(ctx context.Context, change admin.Change, discard bool)
 		reason = fmt.Sprintf("given up: %s on new: %s", writes(state.WritesOnNew), reason)
 	}
 	return s.do(ctx, change, cutover.Command{Kind: cutover.Resume, Reason: reason})
-}
-
-// Complete ends the run.
-func (s *service) Complete(ctx context.Context, change admin.Change) error {
-	return s.do(ctx, change, cutover.Command{Kind: cutover.Finish, Reason: change.Reason})
 }
 
 // do makes a change and says its refusal in the API's words.

@@ -62,6 +62,9 @@ func printStatus(p *printer, s admin.Status) {
 	row("fence", fenceText(s.Fence))
 	row("config", shortened(s.Config.Checksum, 13)+map[bool]string{true: ", drifted since the run began"}[s.Config.Drift])
 	p.table([]string{"run", s.Run}, rows)
+	if s.Soak != nil {
+		printSoak(p, *s.Soak)
+	}
 	for _, u := range s.Unwell {
 		p.linef("unwell: %s: %s", u.Part, u.Message)
 	}
@@ -150,7 +153,7 @@ func gateExit(v cutover.Verdict) error {
 }
 
 func printGate(p *printer, report cutover.Report) {
-	p.linef("gate: %s", report.Verdict)
+	p.linef("%s: %s", reportName(report), report.Verdict)
 	var rows [][]string
 	for _, c := range report.Criteria {
 		rows = append(rows, []string{c.Name, string(c.Verdict), c.Observed, c.Required})
@@ -160,5 +163,8 @@ func printGate(p *printer, report cutover.Report) {
 		if c.Verdict != cutover.Pass {
 			p.linef("%s: %s", c.Name, c.Reason)
 		}
+	}
+	for _, u := range report.Unmeasured {
+		p.line(u)
 	}
 }

@@ -56,6 +56,9 @@ func (p *Program) watch(ctx context.Context) error {
 // gathering reports whether reads are being mirrored and compared, on every route that the gate waits for.
 func (p *Program) gathering() bool {
 	plan := p.machine.Plan()
+	if plan.Phase == cutover.Live && plan.Stale {
+		return p.health.well("backends.new") // nothing can be compared: what counts is that new was there, and this proxy
+	}
 	if plan.Shadow == cutover.Nobody || !p.proxy.BreakerClosed(backendOf(plan.Shadow), proxy.ShadowRole) {
 		return false
 	}
@@ -89,8 +92,11 @@ func (p *Program) noteGap(ctx context.Context, now time.Time) {
 		from = start
 	}
 	if gap := now.Sub(from); gathering && gap > maxGap(p.current.Load().config) {
-		reason := fmt.Sprintf("no evidence was gathered for %s, from %s on: the proxy was down, the fraction 0, or new's breaker open",
-			gap.Truncate(time.Second), from.UTC().Format(time.RFC3339))
+		why := "no evidence was gathered for %s, from %s on: the proxy was down, the fraction 0, or new's breaker open"
+		if p.standsStill() {
+			why = "new was not seen for %s, from %s on: the proxy was down, or could not reach it"
+		}
+		reason := fmt.Sprintf(why, gap.Truncate(time.Second), from.UTC().Format(time.RFC3339))
 		if !p.restartWindow(ctx, reason) {
 			return
 		}

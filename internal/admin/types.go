@@ -28,6 +28,8 @@ type Status struct {
 	// Forced says why the run was once flipped past a gate that did not pass; empty if it never was.
 	Forced string `json:"forced"`
 	Window Window `json:"window"`
+	// Soak says in live how far new is from `complete`; nil in every other phase.
+	Soak   *Soak  `json:"soak,omitempty"`
 	Parity Parity `json:"parity"`
 	// HeldWrites counts the writes that wait for a flip or a rollback.
 	HeldWrites int64 `json:"held_writes"`
@@ -109,6 +111,13 @@ type Window struct {
 	Reason          string    `json:"reason"`
 	Seconds         float64   `json:"seconds"`
 	RequiredSeconds float64   `json:"required_seconds"`
+}
+
+// Soak is for how long new was green, and what is missing.
+type Soak struct {
+	cutover.Report
+	Seconds         float64 `json:"seconds"`
+	RequiredSeconds float64 `json:"required_seconds"`
 }
 
 // Parity sums up all routes since the window began.

@@ -40,11 +40,13 @@ type Criterion struct {
 	Reason   string  `json:"reason"`
 }
 
-// Report is the gate as it stood at one moment.
+// Report is the gate, or the soak, as it stood at one moment.
 type Report struct {
 	Verdict  Verdict     `json:"verdict"`
 	Criteria []Criterion `json:"criteria"`
 	At       time.Time   `json:"at"`
+	// Unmeasured has a sentence for each criterion of the soak that nothing is known of and that is not asked for therefore.
+	Unmeasured []string `json:"unmeasured,omitempty"`
 }
 
 // State is what a run must not forget: it is stored before it takes effect.

@@ -112,17 +112,20 @@ func (s *Store) Events(ctx context.Context, after int64, limit int) ([]Event, er
 	return events, nil
 }
 
-// LastEvent returns the time of the run's newest event of a kind, zero if there is none.
-func (s *Store) LastEvent(ctx context.Context, kind string) (time.Time, error) {
+// LastEvent returns the run's newest event of a kind, without its evidence; zero if there is none.
+func (s *Store) LastEvent(ctx context.Context, kind string) (Event, error) {
+	var ev Event
 	var nanos int64
-	err := s.read.QueryRowContext(ctx, "SELECT time FROM events WHERE kind = ? AND seq > ? ORDER BY seq DESC LIMIT 1", kind, s.origin.event).Scan(&nanos)
+	err := s.read.QueryRowContext(ctx, "SELECT seq, time, actor, kind, from_, to_, epoch, reason, hash FROM events WHERE kind = ? AND seq > ? ORDER BY seq DESC LIMIT 1", kind, s.origin.event).
+		Scan(&ev.Seq, &nanos, &ev.Actor, &ev.Kind, &ev.From, &ev.To, &ev.Epoch, &ev.Reason, &ev.Hash)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
-		return time.Time{}, nil
+		return Event{}, nil
 	case err != nil:
-		return time.Time{}, s.failed("read the audit log", err)
+		return Event{}, s.failed("read the audit log", err)
 	}
-	return time.Unix(0, nanos).UTC(), nil
+	ev.Time = time.Unix(0, nanos).UTC()
+	return ev, nil
 }
 
 func (s *Store) eachEvent(ctx context.Context, after int64, limit int, f func(Event) error) (err error) {

@@ -33,7 +33,7 @@ func TestLastEvent(t *testing.T) {
 	s := mustOpen(t, options(t, newClock()))
 	events := appendEvents(t, s, 3)
 	for kind, want := range map[string]time.Time{"phase": events[2].Time, "drift": {}} {
-		if got, err := s.LastEvent(t.Context(), kind); err != nil || !got.Equal(want) {
+		if got, err := s.LastEvent(t.Context(), kind); err != nil || !got.Time.Equal(want) {
 			t.Errorf("last %s: %v, %v; want %v", kind, got, err, want)
 		}
 	}

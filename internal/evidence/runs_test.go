@@ -59,7 +59,7 @@ func TestTheNextRunBeginsWithNothing(t *testing.T) {
 			t.Fatal(err)
 		}
 		total := s.Total()
-		if begun || len(checks)+len(history)+len(progress)+len(given)+len(groups)+len(samples) > 0 || !drift.IsZero() || total.Eligible() != 0 ||
+		if begun || len(checks)+len(history)+len(progress)+len(given)+len(groups)+len(samples) > 0 || drift.Seq != 0 || total.Eligible() != 0 ||
 			s.WritesOnNew() != 0 || !s.LastArmed().IsZero() {
 			t.Errorf("of the run before: state %v, checks %v %v %q, attestations %v, drift %v, groups %v, total %+v, writes %d, armed %v",
 				begun, checks, history, progress, given, drift, groups, total, s.WritesOnNew(), s.LastArmed())

@@ -1,0 +1,93 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"paritygate/internal/admin"
+	"paritygate/internal/cutover"
+	"paritygate/proxy"
+)
+
+// alertKind is what the audit log calls a trigger that fired and did not roll back: an operator decides, or both backends fail alike.
+const alertKind = "alert"
+
+// soakFacts collects what says for how long new was green. The window begins with the flip, and anew after a gap, a restart or an
+// edit that was allowed; a trigger that fired since ends what was green as well.
+func (p *Program) soakFacts(ctx context.Context) (cutover.SoakFacts, error) {
+	c := p.current.Load()
+	gate, err := p.facts(ctx, c)
+	if err != nil {
+		return cutover.SoakFacts{}, err
+	}
+	state := p.machine.State()
+	f := cutover.SoakFacts{
+		Soak: c.config.Run.Soak, Green: state.Since, GreenReason: "the cutover", Follows: !p.machine.Plan().Stale, Gate: gate,
+		Answered: max(p.proxy.Answered(proxy.New), gate.Total.NewAsked) + state.WritesOnNew,
+	}
+	if state.WindowStart.After(f.Green) {
+		f.Green, f.GreenReason = state.WindowStart, state.WindowReason
+	}
+	alert, err := p.store.LastEvent(ctx, alertKind)
+	if err != nil {
+		return f, err
+	}
+	if alert.Time.After(f.Green) {
+		f.Green, f.GreenReason = alert.Time, alert.Reason
+	}
+	for _, u := range p.health.unwell() {
+		if u.Part != "backends.old" && u.Part != "databases.old" { // it is new that must be well
+			f.Unwell = append(f.Unwell, u.Part+": "+u.Message)
+		}
+	}
+	return f, nil
+}
+
+// soak judges whether the run, which is live, may be completed. A store that cannot be read makes it inconclusive, and nothing worse:
+// the status must be there when everything else is broken.
+func (p *Program) soak(ctx context.Context) admin.Soak {
+	c := p.current.Load().config
+	f, err := p.soakFacts(ctx)
+	if err != nil {
+		unread := cutover.Criterion{Name: "soak", Verdict: cutover.Inconclusive, Observed: "unknown", Required: cutover.Spell(c.Run.Soak), Reason: "the evidence cannot be read: " + err.Error()}
+		return admin.Soak{
+			Report:          cutover.Report{Verdict: cutover.Inconclusive, Criteria: []cutover.Criterion{unread}, At: time.Now().UTC()},
+			RequiredSeconds: c.Run.Soak.Seconds(),
+		}
+	}
+	return admin.Soak{Report: cutover.Soak(gateOptions(c), f), Seconds: f.GreenFor().Seconds(), RequiredSeconds: f.Soak.Seconds()}
+}
+
+// Complete ends the run, if new was green for the whole of run.soak.
+func (s *service) Complete(ctx context.Context, change admin.Change) error {
+	state := s.machine.State()
+	command := cutover.Command{Kind: cutover.Finish, Reason: change.Reason}
+	if state.Phase == cutover.Live {
+		if err := s.sameEpoch(change); err != nil {
+			return err
+		}
+		soak := s.soak(ctx).Report
+		if err := tooEarly(soak); err != nil {
+			return err
+		}
+		change.Epoch, command.Window, command.Evidence = &state.Epoch, state.WindowStart, soak // what was judged is what ends
+	}
+	if command.Reason == "" {
+		command.Reason = "the soak is green"
+	}
+	return s.do(ctx, change, command)
+}
+
+func tooEarly(soak cutover.Report) error {
+	code := admin.CodeGateInconclusive
+	switch soak.Verdict {
+	case cutover.Pass:
+		return nil
+	case cutover.Fail:
+		code = admin.CodeGateFailed
+	case cutover.Inconclusive:
+	}
+	err := admin.Errorf(code, "new was not green for the whole of run.soak (%s); `paritygate status` says what is missing", soak.Verdict)
+	err.Report = &soak
+	return err
+}
