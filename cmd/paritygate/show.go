@@ -59,11 +59,17 @@ func printStatus(p *printer, s admin.Status) {
 	row("parity", parityText(s.Parity))
 	row("window", fmt.Sprintf("since %s (%s)", instant(s.Window.Start), s.Window.Reason))
 	row("rollback", rollbackText(s.Rollback))
+	row("triggers", triggersText(s.Rollback.Triggers))
 	row("fence", fenceText(s.Fence))
 	row("config", shortened(s.Config.Checksum, 13)+map[bool]string{true: ", drifted since the run began"}[s.Config.Drift])
 	p.table([]string{"run", s.Run}, rows)
 	if s.Soak != nil {
 		printSoak(p, *s.Soak)
+	}
+	for _, t := range s.Rollback.Triggers {
+		if t.State == cutover.Firing {
+			p.line(p.paint("31", fmt.Sprintf("firing: %s: %s", t.Name, visible(t.Reason))))
+		}
 	}
 	for _, u := range s.Unwell {
 		p.linef("unwell: %s: %s", u.Part, u.Message)
@@ -96,6 +102,23 @@ func heldWrites(n int64) string {
 		return "1 write waits"
 	}
 	return fmt.Sprintf("%d writes wait", n)
+}
+
+// triggersText lists the triggers by what they would do; empty where all rest.
+func triggersText(triggers []admin.Trigger) string {
+	var parts []string
+	for _, state := range []cutover.TriggerState{cutover.Firing, cutover.Armed, cutover.Manual, cutover.NoData} {
+		var names []string
+		for _, t := range triggers {
+			if t.State == state {
+				names = append(names, t.Name)
+			}
+		}
+		if len(names) > 0 {
+			parts = append(parts, strings.ReplaceAll(string(state), "_", " ")+": "+strings.Join(names, ", "))
+		}
+	}
+	return strings.Join(parts, "; ")
 }
 
 func fenceText(f admin.Fence) string {

@@ -107,9 +107,17 @@ func TestFlipIsShownLive(t *testing.T) {
 			t.Errorf("no %q in\n%s", want, body)
 		}
 	}
+	if strings.Contains(body, "Triggers</h2>") {
+		t.Error("triggers that rest are shown")
+	}
+	r.status.Rollback.Triggers = []admin.Trigger{
+		{Name: "error_rate", State: cutover.Armed, Observed: "0.2 %", Limit: "5 %"}, {Name: "client_errors", State: cutover.Firing, Reason: "both backends fail alike"},
+	}
 	r.status.Cutover.Steps[2].Outcome = cutover.Done
 	if body := call(t, serve(t, r), "GET", "/", "").Body; strings.Contains(body, "data-moving") || !strings.Contains(body, "The last flip or rollback") {
 		t.Error("a flip that is over is shown as one under way")
+	} else if !strings.Contains(body, `<span class="verdict firing">firing</span>`) || !strings.Contains(body, "both backends fail alike") {
+		t.Errorf("no trigger in\n%s", body)
 	}
 }
 
@@ -154,6 +162,7 @@ func TestEverythingIsEscaped(t *testing.T) {
 	r.checks[0].History = []evidence.CheckRun{{Verdict: evil}}
 	r.events[3].Reason, r.events[3].Actor, r.events[3].Kind = evil, evil, evil
 	r.events[3].Evidence = marshal(t, map[string]any{evil: evil, "diff": evil + "\n-" + evil, "steps": []cutover.Step{{Name: evil, Outcome: evil, Detail: evil}}})
+	r.status.Rollback.Triggers = []admin.Trigger{{Name: evil, State: evil, Observed: evil, Limit: evil, Reason: evil}}
 	r.status.Forced, r.status.Cutover.Steps = evil, []cutover.Step{{Name: evil, Outcome: evil, Detail: evil}}
 	r.gate.Criteria[0].Reason, r.gate.Criteria[0].Observed = evil, evil
 	server := serve(t, r)

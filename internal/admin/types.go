@@ -2,6 +2,7 @@ package admin
 
 import (
 	"encoding/json"
+	"slices"
 	"time"
 
 	"paritygate/compare"
@@ -64,6 +65,11 @@ type Rollback struct {
 	Triggers []Trigger `json:"triggers"`
 	// Reason says why it is not safe; empty if it is.
 	Reason string `json:"reason"`
+}
+
+// Watching reports whether any trigger does more than rest.
+func (r Rollback) Watching() bool {
+	return slices.ContainsFunc(r.Triggers, func(t Trigger) bool { return t.State != cutover.Rests })
 }
 
 // Flip is the course of a flip or a rollback.
