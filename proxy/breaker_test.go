@@ -120,7 +120,7 @@ func TestTripSaysThatBothFail(t *testing.T) {
 
 func TestFallback(t *testing.T) {
 	p := livePlan
-	p.Fallback, p.Shadow = true, None
+	p.Fallback, p.Shadow, p.Stale = true, None, true
 	body := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		text, _ := io.ReadAll(r.Body)
 		_, _ = fmt.Fprintf(w, "old %s", text)

@@ -29,6 +29,7 @@ type call struct {
 	length   int64 // of the answer's body; -1 is unknown
 	early    bool  // the answer is flushed to its end before anything else is done with it
 	err      error
+	limit    time.Duration // to the response's headers, if it is less than the backend's timeout; 0: it is not
 	took     time.Duration // to the response's headers
 	informer informer
 	envelope *envelope    // nil: http.Transport was asked
@@ -50,7 +51,7 @@ func (p *Proxy) ask(w http.ResponseWriter, c *call, a *asking) {
 	if client := c.backend.client(a); client != nil {
 		c.envelope = c.backend.seal(c.ctx, a)
 		c.header = takeHeader()
-		c.envelope.informer, c.envelope.call.Header = &c.informer, c.header
+		c.envelope.informer, c.envelope.call.Header, c.envelope.call.HeaderTimeout = &c.informer, c.header, c.limit
 		c.resp, c.err = client.Do(c.envelope.request, &c.envelope.call) //nolint:bodyclose // whoever relays the answer closes it
 		switch {
 		case !errors.Is(c.err, upstream.ErrTimeout):
@@ -78,6 +79,14 @@ func (p *Proxy) ask(w http.ResponseWriter, c *call, a *asking) {
 		a.in.access.asked(c.backend.id, status, c.took)
 	}
 	p.metrics.asked(c.route, c.kind, c.backend.id, a.role, status, c.took)
+}
+
+// timeout is how long the backend gets to the response's headers.
+func (c *call) timeout() time.Duration {
+	if c.limit > 0 {
+		return min(c.limit, c.backend.options.Timeout)
+	}
+	return c.backend.options.Timeout
 }
 
 // cancel ends the call, from any goroutine once there is an answer.
@@ -146,11 +155,11 @@ func (p *Proxy) askStandard(c *call, a *asking) {
 	req := c.backend.request(httptrace.WithClientTrace(c.ctx, trace), a)
 	var timer *time.Timer
 	set := make(chan struct{})
-	timer = time.AfterFunc(c.backend.options.Timeout, func() {
+	timer = time.AfterFunc(c.timeout(), func() {
 		<-set
 		switch waiting := a.body != nil && a.body.waiting.Load(); {
 		case waiting && a.in.grpc: // both sides of a stream may have nothing to say for long
-			timer.Reset(c.backend.options.Timeout)
+			timer.Reset(c.timeout())
 		case waiting:
 			c.cancel(errClientStalled)
 		default:
@@ -160,7 +169,7 @@ func (p *Proxy) askStandard(c *call, a *asking) {
 	close(set)
 	defer timer.Stop()
 	if a.body != nil {
-		again := func() { timer.Reset(c.backend.options.Timeout) }
+		again := func() { timer.Reset(c.timeout()) }
 		a.body.progress.Store(&again)
 		defer a.body.progress.Store(nil)
 		context.AfterFunc(c.ctx, a.body.giveUp) // for as long as the call lasts: HTTP/2 minds its context only between two reads

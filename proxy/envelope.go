@@ -60,6 +60,7 @@ func (e *envelope) release() {
 	e.backend, e.asking = nil, nil
 	e.request.Body, e.request.ContentLength = nil, 0
 	e.Context, e.informer, e.call.Wrote, e.call.Target, e.call.Header = context.Background(), nil, nil, "", nil
+	e.call.HeaderTimeout = 0
 	envelopes.Put(e)
 }
 

@@ -263,7 +263,7 @@ func (g *gate) addStream(b Backend, cancel context.CancelCauseFunc) *admission {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.streams[b][adm] = struct{}{}
-	if g.router.Plan().Reads != b {
+	if !g.router.Plan().readsFrom(b) {
 		cancel(errStreamClosed)
 	}
 	return adm

@@ -49,7 +49,11 @@ func newInbound(r *http.Request, trusted []netip.Prefix, via *via) *inbound {
 
 func trusts(trusted []netip.Prefix, remote string) bool {
 	addr, err := netip.ParseAddr(remote)
-	return err == nil && slices.ContainsFunc(trusted, func(p netip.Prefix) bool { return p.Contains(addr.Unmap()) })
+	return err == nil && inAny(trusted, addr.Unmap())
+}
+
+func inAny(nets []netip.Prefix, addr netip.Addr) bool {
+	return slices.ContainsFunc(nets, func(p netip.Prefix) bool { return p.Contains(addr) })
 }
 
 // originForm removes scheme and authority from a request target in absolute form. One without a host stays as it is.

@@ -17,6 +17,7 @@ type metrics struct {
 	skipped     *prometheus.CounterVec
 	noise       *prometheus.CounterVec
 	masked      *prometheus.CounterVec
+	fallbacks   *prometheus.CounterVec
 	overhead    *tally
 	holdTime    prometheus.Histogram
 	inFlight    prometheus.Gauge
@@ -70,6 +71,10 @@ func newMetrics() *metrics {
 			Name: p + "masked_differences_total",
 			Help: "Differences that mirror.noise.auto took out of the results.",
 		}, []string{"route"}),
+		fallbacks: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: p + "fallbacks_total",
+			Help: "Reads that new failed and old answered in its place.",
+		}, []string{"route"}),
 		overhead: newTally(&overheadBounds),
 		holdTime: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: p + "write_hold_seconds",
@@ -91,7 +96,7 @@ func (m *metrics) register(r prometheus.Registerer, p *Proxy) error {
 	}
 	all := []prometheus.Collector{
 		answerCollector{m},
-		m.comparisons, m.differences, m.skipped, m.noise, m.masked, m.holdTime, m.inFlight, m.pending,
+		m.comparisons, m.differences, m.skipped, m.noise, m.masked, m.fallbacks, m.holdTime, m.inFlight, m.pending,
 		gauge("shadow_queue_length", "Exchanges that wait for a worker.", nil, func() float64 { return float64(len(p.mirror.queue)) }),
 		gauge("shadow_memory_bytes", "Memory that captured bodies take.", nil, func() float64 { return float64(p.memory.used.Load()) }),
 		gauge("held_writes", "Writes that are held.", nil, func() float64 { return float64(p.Held()) }),
@@ -149,6 +154,7 @@ func (m *metrics) route(name string, kind Kind) *routeMetrics {
 		m.noise.WithLabelValues(name, noiseCompared)
 		m.noise.WithLabelValues(name, noiseUnusable)
 		m.masked.WithLabelValues(name)
+		m.fallbacks.WithLabelValues(name)
 	}
 	m.routes[key] = r
 	return r
@@ -159,6 +165,9 @@ const (
 	noiseCompared = "compared"
 	noiseUnusable = "unusable"
 )
+
+// fellBack counts a read that old answers in new's place.
+func (m *metrics) fellBack(r *route) { m.fallbacks.WithLabelValues(r.Name).Inc() }
 
 // asked enters one answer of a backend, status 0 if there was none.
 func (m *metrics) asked(r *route, kind Kind, b Backend, role Role, status int, took time.Duration) {

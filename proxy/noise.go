@@ -39,7 +39,7 @@ func (p *Proxy) askAgain(ctx context.Context, x *exchange) *again {
 	}
 	authority := p.breakers[x.plan.Reads]
 	switch {
-	case x.plan.Stale || p.router.Plan().Epoch != x.plan.Epoch || ctx.Err() != nil || len(p.mirror.queue) > cap(p.mirror.queue)/4:
+	case x.plan.Reads != Old || x.plan.Stale || p.router.Plan().Epoch != x.plan.Epoch || ctx.Err() != nil || len(p.mirror.queue) > cap(p.mirror.queue)/4:
 		return nil
 	case authority[Authority].state() != gobreaker.StateClosed:
 		return nil

@@ -103,6 +103,8 @@ type Table struct {
 	// Noise is the share of the mirrored exchanges, 0 to 1, for which the authority is asked a second time to learn where it differs from
 	// itself; 0 switches it off.
 	Noise float64
+	// Canary says whose reads new answers in a canary.
+	Canary CanaryOptions
 	// TrustedProxies are those whose X-Forwarded headers are believed.
 	TrustedProxies []netip.Prefix
 }
@@ -144,6 +146,8 @@ type Route struct {
 	Kind    Kind
 	// Mirror overrides the plan's fraction, 0 to 1.
 	Mirror *float64
+	// Withheld keeps the route's reads out of the canary: they are answered by the backend that answers reads otherwise.
+	Withheld bool
 	// NewPath is the path by which new is asked, with the pattern's wildcards in it; NewQuery overrides query parameters.
 	NewPath  string
 	NewQuery map[string]string

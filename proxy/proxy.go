@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"go.uber.org/zap"
 
@@ -27,6 +28,8 @@ type Proxy struct {
 	backends [3]*backend
 	breakers [3][2]*breaker // by backend and role; those of None are nil
 	gate     *gate
+	recent   recent // who writes and wrote
+	patience patience
 	mirror   mirror
 	memory   budget
 	mask     atomic.Pointer[Mask] // nil: nothing is masked
@@ -50,6 +53,7 @@ func NewProxy(o Options) (*Proxy, error) {
 		options: o, name: "paritygate-" + o.Run, via: newVia("paritygate-" + o.Run), router: safe, observer: safe, log: o.Logger, metrics: newMetrics(),
 		gate: newGate(safe, o.Hold), mirror: mirror{queue: make(chan *exchange, o.Queue)}, seed: maphash.MakeSeed(),
 	}
+	p.recent.start, p.patience = time.Now(), newPatience(o.Old.Timeout, o.New.Timeout)
 	p.memory.limit = o.Memory
 	p.mirror.waiting.limit = o.Memory / waitingShare
 	p.mirror.desk = newDesk()
@@ -87,7 +91,9 @@ func (p *Proxy) Reload(source Table) error {
 	if err != nil {
 		return err
 	}
-	p.table.Store(t)
+	if before := p.table.Swap(t); before != nil && before.canaryBy != t.canaryBy {
+		p.recent.all() // nobody's key is known any more
+	}
 	return nil
 }
 
@@ -165,7 +171,7 @@ func (p *Proxy) serve(w http.ResponseWriter, r *http.Request, in *inbound, t *ta
 		p.serveRead(w, r, in, rt, t, body)
 		return
 	}
-	p.serveWrite(w, r, in, rt, kind, body)
+	p.serveWrite(w, r, in, rt, t, kind, body)
 }
 
 // unacceptable says which requests no backend gets to see.
@@ -250,6 +256,17 @@ func (p *Proxy) Abandon(b Backend) int { return p.gate.giveUp(&p.gate.inFlight, 
 // CloseStreams closes the upgrades and event streams that go to the backend, and returns how many they are.
 func (p *Proxy) CloseStreams(b Backend) int {
 	return p.gate.giveUp(&p.gate.streams, b, errStreamClosed)
+}
+
+// CloseStrayed closes the upgrades and event streams to a backend that the plan gives neither reads nor writes any more; for a change
+// of epoch.
+func (p *Proxy) CloseStrayed() {
+	plan := p.router.Plan()
+	for _, b := range []Backend{Old, New} {
+		if !plan.readsFrom(b) && plan.Writes != b {
+			p.CloseStreams(b)
+		}
+	}
 }
 
 // Held counts the writes that are held.

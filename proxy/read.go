@@ -16,6 +16,7 @@ func (p *Proxy) serveRead(w http.ResponseWriter, r *http.Request, in *inbound, r
 		refusal{http.StatusServiceUnavailable, "unavailable", "No backend answers at the moment."}.write(w)
 		return
 	}
+	plan = p.assigned(in, rt, t, plan)
 	x := p.sample(in, rt, t, plan)
 	defer x.abandon()
 	fallback := plan.Fallback && plan.Reads == New
@@ -29,9 +30,12 @@ func (p *Proxy) serveRead(w http.ResponseWriter, r *http.Request, in *inbound, r
 		x.trailer = r.Trailer // filled in when the body has been read
 	}
 	c := &call{backend: p.backends[plan.Reads], route: rt, kind: Read, epoch: plan.Epoch, body: body, ctx: r.Context()}
+	if fallback {
+		c.limit = p.patience.first
+	}
 	defer c.end()
 	p.ask(w, c, &asking{role: Authority, in: in, route: rt, trailer: r.Trailer})
-	if fallback && c.failed() && p.fallBack(w, r, c, in, x) {
+	if fallback && c.failed() && p.fallBack(w, r, c, in, x, plan.Stale) {
 		return
 	}
 	if c.err != nil {
@@ -41,14 +45,6 @@ func (p *Proxy) serveRead(w http.ResponseWriter, r *http.Request, in *inbound, r
 	}
 	p.metrics.overhead.add(0, time.Since(in.arrived)-c.took)
 	p.answerRead(w, c, in, x, t)
-}
-
-// failed reports whether another backend might do better.
-func (c *call) failed() bool {
-	if c.err != nil {
-		return !clientsFault(c.err)
-	}
-	return c.resp.StatusCode >= 500
 }
 
 // failRead tells the client that there is no answer, and why the exchange is not compared.
@@ -157,39 +153,4 @@ func unary(body []byte) bool {
 	}
 	size := uint64(body[1])<<24 | uint64(body[2])<<16 | uint64(body[3])<<8 | uint64(body[4])
 	return uint64(len(body)) <= 5+size
-}
-
-// fallBack has old answer a read that new failed, and reports whether it did. New's failure counts all the same. It is only
-// tried while the client has seen nothing and the request can be sent again in full.
-func (p *Proxy) fallBack(w http.ResponseWriter, r *http.Request, failed *call, in *inbound, x *exchange) bool {
-	if failed.body != nil {
-		if _, whole := failed.body.whole(); !whole {
-			return false
-		}
-	}
-	c := &call{backend: p.backends[Old], route: failed.route, kind: Read, epoch: failed.epoch, body: failed.body, ctx: r.Context()}
-	defer c.end()
-	p.ask(w, c, &asking{role: Authority, in: in, route: failed.route, trailer: r.Trailer})
-	if c.err != nil {
-		p.judge(c, in, c.err)
-		return false // the client gets new's answer, such as it is
-	}
-	p.judge(failed, in, failed.err)
-	if failed.resp != nil {
-		failed.cancel(nil)
-		_ = failed.resp.Body.Close()
-	}
-	if x != nil {
-		status := 0
-		if failed.resp != nil {
-			status = failed.resp.StatusCode
-		}
-		x.New = Leg{Backend: New, Status: status, Duration: failed.took, Err: quiet(failed.err)}
-		x.Old = Leg{Backend: Old, Status: c.resp.StatusCode, Duration: c.took}
-		x.skip(compare.AuthorityError)
-	}
-	c.resp.Header.Set("Cache-Control", "no-store")
-	c.resp.Header.Set(fallbackHeader, "old")
-	p.answerRead(w, c, in, nil, nil)
-	return true
 }

@@ -10,7 +10,7 @@ import (
 )
 
 // sampler decides which reads are mirrored: by chance, or by the hash of a key, so that one user's requests are
-// mirrored all or not at all.
+// mirrored all or not at all. By its key the canary goes as well.
 type sampler struct{ header, cookie string }
 
 func parseKey(key string) (sampler, error) {
@@ -24,7 +24,7 @@ func parseKey(key string) (sampler, error) {
 	case name != "" && kind == "cookie":
 		return sampler{cookie: name}, nil
 	}
-	return sampler{}, fmt.Errorf("mirror key %q: must be header:NAME or cookie:NAME", key)
+	return sampler{}, fmt.Errorf("key %q: must be header:NAME or cookie:NAME", key)
 }
 
 // takes reports whether a request is within the fraction.
@@ -36,7 +36,7 @@ func (s sampler) takes(in *inbound, fraction float64) bool {
 		return true
 	}
 	if key := s.key(in); key != "" {
-		return float64(xxh3.HashString(key)>>11)/(1<<53) < fraction
+		return within(xxh3.HashString(key), fraction)
 	}
 	return rand.Float64() < fraction //nolint:gosec // sampling needs no secrecy
 }
@@ -48,10 +48,27 @@ func (s sampler) key(in *inbound) string {
 	case s.header != "":
 		return in.header.Get(s.header)
 	}
-	if s.cookie != "" {
-		if c, err := (&http.Request{Header: in.header}).Cookie(s.cookie); err == nil {
-			return c.Value
+	if s.cookie == "" {
+		return ""
+	}
+	for _, line := range in.header["Cookie"] {
+		for pair := range strings.SplitSeq(line, ";") {
+			if value, ok := cookieIn(pair, s.cookie); ok {
+				return value
+			}
 		}
 	}
 	return ""
+}
+
+// cookieIn returns the value of a pair `name=value`, if it is the cookie of that name.
+func cookieIn(pair, name string) (string, bool) {
+	n, value, ok := strings.Cut(strings.Trim(pair, " \t"), "=")
+	if !ok || strings.TrimRight(n, " \t") != name {
+		return "", false
+	}
+	if len(value) > 1 && value[0] == '"' && value[len(value)-1] == '"' {
+		value = value[1 : len(value)-1]
+	}
+	return value, true
 }

@@ -22,6 +22,7 @@ type table struct {
 	loose           []looseRoute
 	guarded, always bool
 	sampleBy        sampler
+	canaryBy        sampler
 	mirrorRate      *rate.Limiter // nil: no limit
 	recheckRate     *rate.Limiter
 }
@@ -51,6 +52,9 @@ func (p *Proxy) compile(source Table) (*table, error) {
 	if t.sampleBy, err = parseKey(source.Key); err != nil {
 		return nil, err
 	}
+	if t.canaryBy, err = parseKey(source.Canary.Key); err != nil {
+		return nil, err
+	}
 	if source.MaxRPS > 0 {
 		t.mirrorRate = rate.NewLimiter(rate.Limit(source.MaxRPS), max(1, int(source.MaxRPS)))
 	}
@@ -62,7 +66,7 @@ func (p *Proxy) compile(source Table) (*table, error) {
 		}
 		t.routes = append(t.routes, c)
 	}
-	t.read = &route{Route: Route{Name: "read", Kind: Read}, comparer: source.Comparer, again: source.Again}
+	t.read = &route{Route: Route{Name: "read", Kind: Read, Withheld: source.Canary.Withheld}, comparer: source.Comparer, again: source.Again}
 	t.write = &route{Route: Route{Name: "write", Kind: Write}, comparer: source.Comparer}
 	for _, r := range append([]*route{t.read, t.write}, t.routes...) {
 		r.metrics = p.metrics.route(r.Name, r.Kind)

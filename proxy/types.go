@@ -52,6 +52,9 @@ type Plan struct {
 	Stale bool
 }
 
+// readsFrom reports whether the backend answers reads, all or some.
+func (p Plan) readsFrom(b Backend) bool { return p.Reads == b || b == New && p.Canary > 0 }
+
 // Router says where traffic goes. Plan is called for every request and is one atomic load.
 type Router interface {
 	Plan() Plan

@@ -9,7 +9,9 @@ import (
 
 // serveWrite passes a write, or a request that bypasses comparison, through the gate and to the one backend that takes it.
 // It is detached from its client: cancelling it would not stop the backend from committing it.
-func (p *Proxy) serveWrite(w http.ResponseWriter, r *http.Request, in *inbound, rt *route, kind Kind, body *requestBody) {
+func (p *Proxy) serveWrite(w http.ResponseWriter, r *http.Request, in *inbound, rt *route, t *table, kind Kind, body *requestBody) {
+	mark := p.noteWrite(in, t)
+	defer mark.end()
 	arrived := time.Now()
 	adm, held, err := p.gate.admit(w, r, body, in.upgrade != "")
 	wait := time.Since(arrived)
@@ -39,6 +41,7 @@ func (p *Proxy) serveWrite(w http.ResponseWriter, r *http.Request, in *inbound, 
 		return
 	}
 	adm.markSent()
+	mark.answered(c.resp.Header)
 	p.metrics.overhead.add(0, time.Since(in.arrived)-c.took-wait)
 	if c.resp.StatusCode == http.StatusSwitchingProtocols {
 		p.judge(c, in, nil)

@@ -1,6 +1,9 @@
 package upstream
 
-import "net/http"
+import (
+	"net/http"
+	"time"
+)
 
 // Call is what a caller may say about, and hear of, one request beyond http.Request. It is passed to Client.Do, or found by
 // RoundTrip as the context's value of CallKey (a *Call). All of it is used on the caller's goroutine, before Do returns.
@@ -20,6 +23,8 @@ type Call struct {
 	// Informed is called for each informational answer but 101; the header is the callee's. An error ends the request with
 	// that error. Nil: they are skipped.
 	Informed func(status int, h http.Header) error
+	// HeaderTimeout, if it is more than 0 and less than the client's own, takes its place.
+	HeaderTimeout time.Duration
 	// Header, if not nil, becomes the header of the answer; it is cleared first. It saves the allocation of a map.
 	Header http.Header
 }

@@ -87,9 +87,13 @@ func (c *Client) Do(req *http.Request, call *Call) (*http.Response, error) {
 		wire.give()
 		return nil, context.Cause(ctx)
 	}
+	timeout := c.options.HeaderTimeout
+	if call.HeaderTimeout > 0 && (timeout <= 0 || call.HeaderTimeout < timeout) {
+		timeout = call.HeaderTimeout
+	}
 	var limit time.Duration
-	if c.options.HeaderTimeout > 0 {
-		limit = c.now() + c.options.HeaderTimeout
+	if timeout > 0 {
+		limit = c.now() + timeout
 	}
 	if d := due(ctx, c.epoch); d > 0 && (limit == 0 || d < limit) {
 		limit = d
