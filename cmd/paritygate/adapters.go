@@ -42,7 +42,13 @@ func (t traffic) Drain(ctx context.Context, of cutover.Side) (int, error) {
 func (t traffic) CloseStreams(of cutover.Side) { t.program.proxy.CloseStreams(backendOf(of)) }
 func (t traffic) Abandon(of cutover.Side)      { t.program.proxy.Abandon(backendOf(of)) }
 func (t traffic) Release(ctx context.Context)  { t.program.proxy.Release(ctx) }
-func (t traffic) ResetTriggers()               { t.program.proxy.ResetBreakers() }
+
+// ResetTriggers follows a change of epoch. Streams to a backend that lost its reads by it end as well: a canary that is over is over
+// for them too.
+func (t traffic) ResetTriggers() {
+	t.program.proxy.ResetBreakers()
+	t.program.proxy.CloseStrayed()
+}
 
 // observer tells the evidence and the machine what the proxy saw.
 type observer struct{ program *Program }

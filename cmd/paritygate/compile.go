@@ -80,6 +80,7 @@ func (b *compiler) table() proxy.Table {
 			MaxDelay: c.Mirror.Recheck.MaxDelay, MaxRPS: unlimited(c.Mirror.Recheck.MaxRPS),
 		},
 		Noise:          c.Mirror.Noise.Fraction,
+		Canary:         canaryOptions(c),
 		TrustedProxies: c.Listen.TrustedProxies,
 	}
 	for i, r := range c.Routes {
@@ -102,6 +103,7 @@ func (b *compiler) route(path string, r config.Route) proxy.Route {
 	out := proxy.Route{
 		Name: r.Name, Methods: r.Match.Methods, Path: r.Match.Path, Host: r.Match.Host, Headers: r.Match.Headers,
 		Kind: kinds[r.Kind], Mirror: r.Mirror, NewPath: r.New.Path, NewQuery: r.New.Query,
+		Withheld: r.Kind == config.Read && withheld(b.c, r),
 	}
 	b.matchJSON(path+".match.json", r.Match.JSON, &out)
 	if _, err := proxy.ParsePattern(r.Match.Path); err != nil && r.Match.Path != "" {

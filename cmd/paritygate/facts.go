@@ -20,6 +20,7 @@ type routeFact struct {
 	wildcard  bool
 	tolerance float64
 	mirror    *float64
+	withheld  bool // from the canary
 }
 
 // routesOf lists the declared routes in order, then the built-in ones that they do not replace.
@@ -27,7 +28,7 @@ func routesOf(c *compiled) []routeFact {
 	var out []routeFact
 	seen := map[string]bool{}
 	for i, r := range c.config.Routes {
-		f := routeFact{name: r.Name, kind: kinds[r.Kind], declared: true, optional: r.Optional, tolerance: c.config.Compare.Tolerance, mirror: r.Mirror}
+		f := routeFact{name: r.Name, kind: kinds[r.Kind], declared: true, optional: r.Optional, tolerance: c.config.Compare.Tolerance, mirror: r.Mirror, withheld: c.table.Routes[i].Withheld}
 		if r.Tolerance != nil {
 			f.tolerance = *r.Tolerance
 		}
@@ -36,7 +37,7 @@ func routesOf(c *compiled) []routeFact {
 		}
 		out, seen[r.Name] = append(out, f), true
 	}
-	for _, builtIn := range []routeFact{{name: config.Read, kind: proxy.Read}, {name: config.Write, kind: proxy.Write}} {
+	for _, builtIn := range []routeFact{{name: config.Read, kind: proxy.Read, withheld: c.table.Canary.Withheld}, {name: config.Write, kind: proxy.Write}} {
 		if !seen[builtIn.name] {
 			builtIn.tolerance = c.config.Compare.Tolerance
 			out = append(out, builtIn)

@@ -19,6 +19,7 @@ type metrics struct {
 
 	mismatch, bound, gate, phase        *prometheus.Desc
 	epoch, fraction, unreplayed, reload *prometheus.Desc
+	canary                              *prometheus.Desc
 	build                               *prometheus.Desc
 	rollbacks                           *prometheus.CounterVec
 	rollbackSeconds                     *prometheus.HistogramVec
@@ -37,6 +38,7 @@ func newMetrics(p *Program) *metrics {
 		phase:      desc("phase", "1 for the current phase.", "phase"),
 		epoch:      desc("epoch", "The run's epoch."),
 		fraction:   desc("mirror_fraction", "Fraction of the reads that is mirrored."),
+		canary:     desc("canary_fraction", "Fraction of the reads that new answers in the canary; 0 in every other phase."),
 		unreplayed: desc("rollback_unreplayed_writes", "Writes that new may have taken and old does not have."),
 		reload:     desc("config_reload_success", "1 if the last reload of the configuration and of the TLS certificate succeeded, or none was asked for."),
 		build:      desc("build_info", "The build; always 1.", "version", "commit", "go_version"),
@@ -71,7 +73,7 @@ func (p *Program) rolledBack(actor string, took time.Duration) {
 
 // Describe implements prometheus.Collector.
 func (m *metrics) Describe(to chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{m.mismatch, m.bound, m.gate, m.phase, m.epoch, m.fraction, m.unreplayed, m.reload, m.build} {
+	for _, d := range []*prometheus.Desc{m.mismatch, m.bound, m.gate, m.phase, m.epoch, m.fraction, m.canary, m.unreplayed, m.reload, m.build} {
 		to <- d
 	}
 }
@@ -89,6 +91,7 @@ func (m *metrics) Collect(to chan<- prometheus.Metric) {
 	}
 	gauge(m.epoch, float64(state.Epoch))
 	gauge(m.fraction, state.MirrorFraction)
+	gauge(m.canary, p.machine.Plan().Canary)
 	gauge(m.unreplayed, float64(state.WritesOnNew))
 	gauge(m.reload, truth(!m.reloadFailed.Load() && !m.certificateFailed.Load()))
 	gauge(m.build, 1, b.Version, b.Commit, b.Go)

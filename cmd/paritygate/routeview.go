@@ -5,20 +5,21 @@ import (
 	"paritygate/internal/admin"
 	"paritygate/internal/cutover"
 	"paritygate/internal/evidence"
+	"paritygate/proxy"
 )
 
 // routeViews is what the API says of routes.
 func routeViews(c *compiled, stats []evidence.RouteStats, noise []evidence.NoisePlace) []admin.Route {
 	bound := cutover.Bound{Confidence: c.config.Gate.Confidence}
-	kinds := map[string]string{}
+	kinds, inCanary := map[string]string{}, map[string]bool{}
 	for _, r := range routesOf(c) {
-		kinds[r.name] = r.kind.String()
+		kinds[r.name], inCanary[r.name] = r.kind.String(), r.kind == proxy.Read && !r.withheld
 	}
 	out := make([]admin.Route, 0, len(stats))
 	for i := range stats {
 		r := &stats[i]
 		route := admin.Route{
-			Route: r.Route, Kind: kinds[r.Route], Eligible: r.Eligible(), Verdicts: r.Verdicts, Skipped: r.Skipped,
+			Route: r.Route, Kind: kinds[r.Route], Canary: inCanary[r.Route], Eligible: r.Eligible(), Verdicts: r.Verdicts, Skipped: r.Skipped,
 			MismatchRate: mismatchRate(r), UpperBound: bound.Upper(r.Units, r.BadUnits), Latency: admin.Latency{Old: r.Old, New: r.New},
 		}
 		if route.Kind == config.Read {

@@ -12,7 +12,6 @@ import (
 	"paritygate/config"
 	"paritygate/internal/cutover"
 	"paritygate/internal/evidence"
-	"paritygate/proxy"
 )
 
 // aliveEvery is how often it is noted whether evidence is gathered.
@@ -51,32 +50,6 @@ func (p *Program) watch(ctx context.Context) error {
 			p.readCertificate(ctx, false)
 		}
 	}
-}
-
-// gathering reports whether reads are being mirrored and compared, on every route that the gate waits for.
-func (p *Program) gathering() bool {
-	plan := p.machine.Plan()
-	if plan.Phase == cutover.Live && plan.Stale {
-		return p.health.well("backends.new") // nothing can be compared: what counts is that new was there, and this proxy
-	}
-	if plan.Shadow == cutover.Nobody || !p.proxy.BreakerClosed(backendOf(plan.Shadow), proxy.ShadowRole) {
-		return false
-	}
-	some := false
-	for _, r := range routesOf(p.current.Load()) {
-		fraction := plan.Fraction
-		if r.mirror != nil {
-			fraction = *r.mirror
-		}
-		switch {
-		case r.kind != proxy.Read:
-		case fraction > 0:
-			some = true
-		case r.declared && !r.optional:
-			return false
-		}
-	}
-	return some
 }
 
 // maxGap is for how long evidence may be missing; it is seen only once in aliveEvery.
@@ -157,7 +130,11 @@ func (p *Program) tryReload(ctx context.Context) error {
 	if err := p.record(ctx, current, next); err != nil {
 		return err
 	}
-	if err := p.swap(ctx, next); err != nil {
+	err = p.swap(ctx, next)
+	if err == nil {
+		err = p.recordCanary(ctx, current, next) // by the key and for the routes that are in force now
+	}
+	if err != nil {
 		return errors.Join(err, p.swap(ctx, current), p.record(ctx, next, current))
 	}
 	return nil

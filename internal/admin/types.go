@@ -148,6 +148,8 @@ type Route struct {
 	MismatchRate float64                   `json:"mismatch_rate"`
 	UpperBound   float64                   `json:"upper_bound"`
 	Latency      Latency                   `json:"latency"`
+	// Canary says that new may answer its reads in the canary.
+	Canary bool `json:"canary"`
 	// Rules are those by which the answers are compared, in the order in which they are tried, with what each hid. Routes that are
 	// no reads have none.
 	Rules []RuleUse `json:"rules"`

@@ -70,6 +70,9 @@ func (m *model) onCommand(e event) []effect {
 		return m.answer(e.waiter, fmt.Errorf("%w: the store has not taken the rollback yet; `paritygate status` says why", ErrBusy))
 	}
 	rule := legal[c.Kind]
+	if c.Kind == SetCanary && c.Configured {
+		rule = legal[Mirror] // what the configuration says is noted where it has no effect
+	}
 	for _, phase := range rule.in {
 		if phase == m.state.Phase {
 			return m.begin(e)
@@ -114,17 +117,20 @@ func (m *model) begin(e event) []effect {
 	return nil
 }
 
-// canaried is the state with another fraction of the canary: more than 0 is the phase canary, 0 is shadow.
+// canaried is the state with another fraction of the canary: more than 0 is the phase canary, 0 is shadow. In the other phases it is
+// noted what the configuration says, so that only another edit counts as one.
 func (m *model) canaried(now time.Time, c Command) State {
 	to := Canary
 	if c.Fraction == 0 {
 		to = Shadow
 	}
-	next := m.state
-	if to != m.state.Phase {
+	next, noted := m.state, c.Configured && m.state.Phase != Shadow && m.state.Phase != Canary
+	if to != m.state.Phase && !noted {
 		next = m.moved(now, to, c)
 	}
-	next.CanaryFraction = c.Fraction
+	if !noted {
+		next.CanaryFraction = c.Fraction
+	}
 	if c.Configured {
 		next.ConfiguredCanary = c.Fraction
 	}

@@ -89,12 +89,8 @@ func (m *Machine) configuredCanary(ctx context.Context, state State) (State, err
 		return state, nil
 	}
 	c := Command{Actor: "paritygate", Reason: "the configuration says another fraction of the canary", Fraction: m.o.CanaryFraction, Configured: true}
-	next := state
-	next.ConfiguredCanary = m.o.CanaryFraction
-	if state.Phase == Shadow || state.Phase == Canary {
-		from := model{state: state}
-		next = from.canaried(m.o.Now().UTC(), c)
-	}
+	from := model{state: state}
+	next := from.canaried(m.o.Now().UTC(), c)
 	t := Transition{Time: m.o.Now().UTC(), Actor: c.Actor, Kind: "canary", From: state.Phase, To: next.Phase, Epoch: next.Epoch, Reason: c.Reason}
 	if err := m.o.Store.Commit(ctx, state.Epoch, next, t); err != nil {
 		return State{}, fmt.Errorf("storing the fraction of the canary: %w", err)
