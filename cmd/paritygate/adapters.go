@@ -165,3 +165,12 @@ func (s stateStore) follow(ctx context.Context, st cutover.State) {
 		_ = s.store.RestartWindow(ctx, st.WindowStart)
 	}
 }
+
+// step logs each step of a flip or rollback.
+func (p *Program) step(s cutover.Step) {
+	log := p.log.Info
+	if s.Outcome == cutover.Failed {
+		log = p.log.Warn
+	}
+	log("step", zap.String("step", string(s.Name)), zap.String("outcome", string(s.Outcome)), zap.Float64("seconds", s.Seconds), zap.String("detail", s.Detail))
+}

@@ -133,6 +133,7 @@ func (p *Program) openMachine(ctx context.Context, c *compiled) error {
 		HoldMax: c.config.Cutover.Hold.Max, DrainMax: c.config.Cutover.Drain, RollbackDrain: c.config.Rollback.Drain,
 		Logger: p.log, RolledBack: p.rolledBack, WritesOnNew: p.store.WritesOnNew(),
 	}
+	o.Progress = p.step
 	o.Strict = p.strictChecks // a reload may make a check strict
 	if p.options.rewire != nil {
 		o = p.options.rewire(o)

@@ -36,7 +36,7 @@ func (s *service) Status(ctx context.Context) (admin.Status, error) {
 			UpperBound: bound.Upper(total.Units, total.BadUnits), Tolerance: c.Compare.Tolerance,
 		},
 		Rollback:   rollbackSafety(state),
-		Cutover:    admin.Flip{Steps: []cutover.Step{}},
+		Cutover:    admin.Flip{Steps: slices.Concat([]cutover.Step{}, s.machine.Steps())},
 		Fence:      admin.Fence{Configured: c.Cutover.Fence != nil, Standing: state.Fenced},
 		Forced:     state.Forced,
 		HeldWrites: int64(s.proxy.Held()), Unwell: s.health.unwell(), Version: buildInfo().Version,
@@ -217,7 +217,7 @@ func (s *service) Cutover(ctx context.Context, change admin.Change, dryRun, forc
 	if force {
 		reason = "forced past the gate (" + string(report.Verdict) + "): " + reason
 	}
-	command := cutover.Command{Kind: cutover.Flip, Reason: reason, Evidence: report}
+	command := cutover.Command{Kind: cutover.Flip, Reason: reason, Evidence: report, Forced: force && report.Verdict != cutover.Pass}
 	change.Epoch = &state.Epoch // what was judged is what is flipped
 	if !force {
 		command.Window = state.WindowStart
@@ -295,9 +295,7 @@ func (s *service) do(ctx context.Context, change admin.Change, command cutover.C
 	if change.Epoch != nil {
 		command.Epoch = *change.Epoch
 	}
-	_, err := s.machine.Do(ctx, command, func(step string) {
-		s.log.Info("cutover", zap.String("step", step))
-	})
+	_, err := s.machine.Do(ctx, command, nil)
 	switch {
 	case err == nil:
 		return nil
@@ -307,7 +305,7 @@ func (s *service) do(ctx context.Context, change admin.Change, command cutover.C
 		return admin.Errorf(admin.CodeWrongEpoch, "%w", err)
 	case errors.Is(err, cutover.ErrBusy), errors.Is(err, cutover.ErrFlip):
 		return admin.Errorf(admin.CodeConflict, "%w", err)
-	case errors.Is(err, cutover.ErrStore):
+	case errors.Is(err, cutover.ErrStore), errors.Is(err, cutover.ErrFence):
 		return admin.Errorf(admin.CodeUnavailable, "%w", err)
 	}
 	return err

@@ -2,6 +2,7 @@ package cutover
 
 import (
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -36,7 +37,9 @@ type Command struct {
 	Checksum, ConfigText string
 	// Window, if not zero, must be when the window of evidence began: what the gate judged.
 	Window time.Time
-	// Evidence is kept in the audit log: the gate's report.
+	// Forced says that a Flip goes past a gate that does not pass; Reason is kept for ever then.
+	Forced bool
+	// Evidence is kept in the audit log: the gate's report that a Flip was decided on, or a trigger's figures.
 	Evidence any
 }
 
@@ -73,15 +76,13 @@ func (m *model) onCommand(e event) []effect {
 	if c.Kind == SetCanary && c.Configured {
 		rule = legal[Mirror] // what the configuration says is noted where it has no effect
 	}
-	for _, phase := range rule.in {
-		if phase == m.state.Phase {
-			return m.begin(e)
-		}
+	if slices.Contains(rule.in, m.state.Phase) {
+		return m.change(e)
 	}
 	return m.answer(e.waiter, fmt.Errorf("%w, %s: %s", ErrPhase, m.state.Phase, rule.other))
 }
 
-func (m *model) begin(e event) []effect {
+func (m *model) change(e event) []effect {
 	switch e.command.Kind {
 	case Flip:
 		return m.beginFlip(e)
@@ -89,7 +90,7 @@ func (m *model) begin(e event) []effect {
 		return m.beginRollback(e, "rollback", e.command.Reason)
 	case Resume:
 		next := m.moved(e.now, Shadow, e.command)
-		next.WindowStart, next.WindowReason, next.WritesOnNew = e.now, "resumed after a rollback", 0
+		next.WindowStart, next.WindowReason, next.WritesOnNew, next.UnknownWrites = e.now, "resumed after a rollback", 0, 0
 		return m.record(e, "resume", next)
 	case Restart:
 		next := m.state
@@ -144,13 +145,6 @@ func restartKind(c Command) string {
 	return "restart"
 }
 
-// moved is the state after a change of phase.
-func (m *model) moved(now time.Time, to Phase, c Command) State {
-	next := m.state
-	next.Phase, next.Epoch, next.Since, next.Reason, next.Actor, next.Before = to, m.state.Epoch+1, now, c.Reason, c.Actor, ""
-	return next
-}
-
 // record stores a change that takes effect once it is stored.
 func (m *model) record(e event, kind string, next State) []effect {
 	m.stage, m.next, m.waiting = recording, next, e.waiter
@@ -161,19 +155,19 @@ func (m *model) onRecorded(e event) []effect {
 	if e.err != nil {
 		return m.doubt(e.err)
 	}
-	return m.recorded()
+	return m.recorded(e)
 }
 
 // recorded puts the change that was stored into force.
-func (m *model) recorded() []effect {
-	w, before := m.waiting, m.state.Epoch
-	m.stage, m.waiting, m.lost = steady, 0, nil
-	m.state, m.saved = m.next, m.next.Epoch
+func (m *model) recorded(e event) []effect {
+	before := m.state.Epoch
+	m.stage, m.lost, m.state = steady, nil, m.next
+	m.keep(m.state)
 	effects := []effect{m.published()}
 	if m.state.Epoch != before {
 		effects = append(effects, effect{kind: resetTriggers, epoch: m.state.Epoch})
 	}
-	return append(effects, m.answer(w, nil)...)
+	return append(append(effects, m.answered(nil)...), m.tidy(e)...)
 }
 
 // doubt reads the store back: an error does not say that it did not take the change.
@@ -189,28 +183,38 @@ func (m *model) onRecordReadBack(e event) []effect {
 		return m.stillLost(ErrStore)
 	}
 	if m.holds(e.found) {
-		return m.recorded()
+		return m.recorded(e)
 	}
 	return m.dropped(fmt.Errorf("%w, so nothing changed: %w", ErrStore, m.lost))
 }
 
 // stillLost tells the caller that the outcome is unknown, and tries again later.
 func (m *model) stillLost(kind error) []effect {
-	effects := m.answer(m.waiting, fmt.Errorf("%w: whether it did is unknown until it can be read again: %w", kind, m.lost))
-	m.waiting = 0
+	effects := m.answered(fmt.Errorf("%w: whether it did is unknown until it can be read again: %w", kind, m.lost))
 	return append(effects, effect{kind: retryLater, epoch: m.state.Epoch})
 }
 
 // dropped goes back to where the change began.
 func (m *model) dropped(err error) []effect {
-	w := m.waiting
-	m.stage, m.waiting, m.lost = steady, 0, nil
-	return m.answer(w, err)
+	m.stage, m.lost = steady, nil
+	return m.answered(err)
 }
 
 // holds reports whether what the store holds is the change that was being stored.
 func (m *model) holds(found State) bool {
 	n := m.next
 	return found.Epoch == n.Epoch && found.Phase == n.Phase && found.WindowStart.Equal(n.WindowStart) && found.Drift == n.Drift &&
-		found.MirrorFraction == n.MirrorFraction && found.CanaryFraction == n.CanaryFraction && found.ConfiguredCanary == n.ConfiguredCanary && found.ConfiguredFraction == n.ConfiguredFraction && found.ConfigChecksum == n.ConfigChecksum
+		found.MirrorFraction == n.MirrorFraction && found.ConfiguredFraction == n.ConfiguredFraction &&
+		found.CanaryFraction == n.CanaryFraction && found.ConfiguredCanary == n.ConfiguredCanary && found.ConfigChecksum == n.ConfigChecksum
+}
+
+// onBusy refuses a command while another change is under way; a rollback is never refused for that.
+func (m *model) onBusy(e event) []effect {
+	if e.command.Kind == Rollback {
+		if m.stage == intending || m.stage == recording && m.next.Phase != m.state.Phase {
+			return m.beginRollback(e, "rollback", e.command.Reason) // it overtakes what is being stored
+		}
+		return m.onCommand(e)
+	}
+	return m.answer(e.waiter, fmt.Errorf("%w: %s in phase %s; try again when it has ended", ErrBusy, m.stage, m.state.Phase))
 }

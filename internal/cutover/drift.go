@@ -57,7 +57,7 @@ func (m *Machine) drift(ctx context.Context, state State) (State, error) {
 	state = drifted(state, now, "the configuration was edited", m.o.ConfigChecksum, m.o.ConfigText)
 	t := Transition{
 		Time: now, Actor: "paritygate", Kind: string(Drift), From: state.Phase, To: state.Phase, Epoch: state.Epoch,
-		Reason: "the configuration was edited: its checksum is now " + m.o.ConfigChecksum, Evidence: edit,
+		Reason: "the configuration was edited: its checksum is now " + m.o.ConfigChecksum, Evidence: Evidence{Facts: edit},
 	}
 	if err := m.o.Store.Commit(ctx, state.Epoch, state, t); err != nil {
 		return State{}, fmt.Errorf("storing the drift of the configuration: %w", err)

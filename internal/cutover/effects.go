@@ -15,7 +15,7 @@ func (m *Machine) do(ctx context.Context, ef effect) {
 	case publish:
 		m.publish(ef.plan)
 	case store:
-		m.report(ctx, ef, func() event { return event{kind: stored, err: m.save(ctx, ef)} })
+		m.report(ctx, ef, func() event { return event{kind: stored, ticket: ef.ticket, err: m.save(ctx, ef)} })
 	case mark:
 		m.marker.Store(ef.state.Epoch)
 		m.report(ctx, ef, func() event { return event{kind: marked, err: m.leaveMarker(ctx, ef.state)} })
@@ -30,8 +30,11 @@ func (m *Machine) do(ctx context.Context, ef effect) {
 		m.o.Traffic.Abandon(ef.side)
 	case strict:
 		m.report(ctx, ef, func() event { return event{kind: checked, err: m.strict(ctx, ef.timeout)} })
+	case prepare, undo, lateUndo, fence, unfence, askStanding:
+		m.touch(ctx, ef)
 	case release:
-		m.flow.Go(func() { m.o.Traffic.Release(ctx) })
+		ef.epoch = 0
+		m.report(ctx, ef, func() event { m.o.Traffic.Release(ctx); return event{kind: released} })
 	case resetTriggers:
 		m.o.Traffic.ResetTriggers()
 	case readState:
@@ -42,6 +45,10 @@ func (m *Machine) do(ctx context.Context, ef effect) {
 		m.reply(ef.waiter, ef.err)
 	case progress:
 		m.progress(ef.waiter, ef.step)
+	case rolledBack:
+		if m.o.RolledBack != nil {
+			m.o.RolledBack(ef.state.Actor, ef.timeout)
+		}
 	}
 }
 
@@ -62,7 +69,10 @@ func (m *Machine) reply(w waiter, err error) {
 	}
 }
 
-func (m *Machine) progress(w waiter, step string) {
+func (m *Machine) progress(w waiter, step Step) {
+	if m.o.Progress != nil {
+		m.o.Progress(step)
+	}
 	m.mu.Lock()
 	c := m.waiting[w]
 	m.mu.Unlock()
@@ -148,11 +158,10 @@ func (m *Machine) takeMarker(ctx context.Context) {
 	}
 }
 
-// save stores a change. One that must not be stopped by a store that hangs is reported as failed after StoreFor, and tried
-// again.
+// save stores a change. One that takes longer than it may is reported as failed; it may be stored all the same.
 func (m *Machine) save(ctx context.Context, ef effect) error {
-	var limit time.Duration
-	if ef.overtake {
+	limit := ef.timeout
+	if ef.bounded {
 		limit = m.o.StoreFor
 	}
 	err := m.storing.run(ctx, limit, func() error { return m.commit(ctx, ef) })
@@ -172,7 +181,7 @@ func (m *Machine) commit(ctx context.Context, ef effect) error {
 		switch {
 		case err != nil:
 			return err
-		case found.Epoch == s.Epoch && found.Phase == s.Phase:
+		case found.Epoch == s.Epoch && found.Phase == s.Phase && outcomesOf(found) == outcomesOf(s):
 			return nil // an earlier try was stored after all
 		}
 		expect = found.Epoch

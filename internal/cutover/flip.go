@@ -1,20 +1,25 @@
 package cutover
 
 import (
+	"errors"
 	"fmt"
 	"time"
 )
 
-// beginFlip writes the intent: nothing else happens before it is durable.
+// beginFlip writes the intent: nothing else happens before it is durable. It says that the databases may be changed from here
+// on, so that whoever finds it after a crash undoes that.
 func (m *model) beginFlip(e event) []effect {
+	if m.prepared {
+		return m.answer(e.waiter, fmt.Errorf("%w: what the last flip had prepared is not undone yet (%w)", ErrBusy, m.notUndone))
+	}
 	next := m.moved(e.now, Cutover, e.command)
-	next.Before = m.state.Phase
+	next.Before, next.Fenced, next.Prepared = m.state.Phase, m.fences, m.hasData
 	m.stage, m.next, m.waiting, m.flip = intending, next, e.waiter, e.command
-	return []effect{m.said("intent"), m.saving(next, m.transition(e, "cutover", Cutover, next.Epoch, e.command.Reason))}
-}
-
-func (m *model) said(step string) effect {
-	return effect{kind: progress, waiter: m.waiting, step: step, epoch: m.state.Epoch}
+	m.steps, m.tried, m.marked, m.rolling, m.hitch = nil, false, false, false, nil
+	effects := []effect{m.begin(e.now, StepIntent, m.holdMax)}
+	save := m.saving(next, m.transition(e, "cutover", Cutover, next.Epoch, e.command.Reason))
+	save.timeout = m.holdMax
+	return append(effects, save)
 }
 
 // onIntended holds the writes and drains those in flight at old.
@@ -22,16 +27,22 @@ func (m *model) onIntended(e event) []effect {
 	if e.err != nil {
 		return m.doubt(e.err)
 	}
-	m.state, m.saved = m.next, m.next.Epoch
+	m.state = m.next
+	m.keep(m.state)
+	m.hold(e.now)
+	effects := m.end(e.now, StepIntent, nil, "")
 	if m.closing {
-		return m.abort(e, "paritygate was stopped")
+		return append(effects, m.abort(e, errStopped)...)
 	}
-	m.stage, m.flipStarted = draining, e.now
-	return []effect{
-		m.published(), m.said("hold"), m.said("drain"),
-		{kind: drain, epoch: m.state.Epoch, side: Old, timeout: min(m.drainMax, m.holdMax)},
-	}
+	m.stage = draining
+	limit := min(m.drainMax, m.holdLeft(e.now))
+	return append(effects,
+		m.published(), m.did(e.now, StepHold), m.begin(e.now, StepDrain, limit),
+		effect{kind: drain, epoch: m.state.Epoch, side: Old, timeout: limit})
 }
+
+// hold says that writes wait from now on.
+func (m *model) hold(now time.Time) { m.heldFrom, m.refusing = now, false }
 
 // onIntentReadBack decides an intent whose outcome was unknown: one that was stored is taken back.
 func (m *model) onIntentReadBack(e event) []effect {
@@ -39,84 +50,167 @@ func (m *model) onIntentReadBack(e event) []effect {
 		return m.stillLost(ErrFlip)
 	}
 	if !m.holds(e.found) {
-		return m.dropped(fmt.Errorf("%w: the intent could not be stored, so nothing changed: %w", ErrFlip, m.lost))
+		lost := m.lost
+		effects := m.end(e.now, StepIntent, lost, "")
+		return append(effects, m.dropped(fmt.Errorf("%w: the intent could not be stored, so nothing changed: %w", ErrFlip, lost))...)
 	}
-	why := fmt.Sprintf("the store did not say in time that it took the intent: %v", m.lost)
-	m.state, m.saved, m.lost = m.next, m.next.Epoch, nil
+	why := fmt.Errorf("the store did not say in time that it took the intent: %w", m.lost)
+	m.state, m.lost = m.next, nil
+	m.keep(m.state)
+	m.hold(e.now)
 	return m.abort(e, why)
 }
 
 func (m *model) onFlipDrained(e event) []effect {
 	switch {
 	case e.left > 0:
-		return m.abort(e, fmt.Sprintf("%d writes were still in flight at old after %s", e.left, min(m.drainMax, m.holdMax)))
-	case e.err != nil:
-		return m.abort(e, e.err.Error())
+		return m.abort(e, fmt.Errorf("%d writes were still in flight at old after %s", e.left, stepLimit(m.steps)))
+	case e.err != nil && !m.fences:
+		return m.abort(e, e.err)
 	}
-	if !m.hasStrict {
-		return m.commit(e)
+	detail := ""
+	if e.err != nil {
+		detail = e.err.Error() + "; the fence ends the sessions that may still be at work on it"
 	}
-	m.stage = checking
-	return []effect{m.said("checks"), {kind: strict, epoch: m.state.Epoch, timeout: m.holdLeft(e.now)}}
+	effects := m.end(e.now, StepDrain, nil, detail)
+	if !m.hasData {
+		return append(append(effects, m.skip(e.now, StepPrepare)), m.check(e)...)
+	}
+	return append(effects, m.stepTo(e, StepPrepare, preparing, prepare)...)
 }
 
-// commitReserve is kept of the hold for storing the commit, or half of a hold that is shorter than twice that.
-const commitReserve = 500 * time.Millisecond
+func stepLimit(steps []Step) time.Duration {
+	return time.Duration(steps[len(steps)-1].Limit * float64(time.Second))
+}
 
-func (m *model) holdLeft(now time.Time) time.Duration {
-	return max(m.holdMax-now.Sub(m.flipStarted)-min(commitReserve, m.holdMax/2), 0)
+// stepTo begins a step that has what is left of the hold.
+func (m *model) stepTo(e event, name StepName, to stage, kind effectKind) []effect {
+	left := m.holdLeft(e.now)
+	if left <= 0 {
+		return m.abort(e, m.usedUp(name))
+	}
+	m.stage = to
+	m.prepared = m.prepared || kind == prepare
+	m.fenced = m.fenced || kind == fence
+	return []effect{m.begin(e.now, name, left), {kind: kind, epoch: m.state.Epoch, timeout: left}}
+}
+
+// usedUp says which step took the hold's time.
+func (m *model) usedUp(before StepName) error {
+	longest := m.longest()
+	return fmt.Errorf("the hold of %s was used up before the step %s; %s took the most of it, %s", m.holdMax, before, longest.Name,
+		time.Duration(longest.Seconds*float64(time.Second)).Round(time.Millisecond))
+}
+
+func (m *model) onPrepared(e event) []effect {
+	if e.err != nil {
+		return m.abort(e, fmt.Errorf("cutover.prepare: %w", e.err))
+	}
+	return append(m.end(e.now, StepPrepare, nil, ""), m.check(e)...)
+}
+
+func (m *model) check(e event) []effect {
+	if !m.hasStrict {
+		return append([]effect{m.skip(e.now, StepChecks)}, m.raiseFence(e)...)
+	}
+	return m.stepTo(e, StepChecks, checking, strict)
 }
 
 func (m *model) onChecked(e event) []effect {
 	if e.err != nil {
-		return m.abort(e, "the strict checks did not agree while writes were held: "+e.err.Error())
+		return m.abort(e, fmt.Errorf("the strict checks did not agree while writes were held: %w", e.err))
 	}
-	return m.commit(e)
+	return append(m.end(e.now, StepChecks, nil, ""), m.raiseFence(e)...)
+}
+
+func (m *model) raiseFence(e event) []effect {
+	if !m.fences {
+		return append([]effect{m.skip(e.now, StepFence)}, m.commit(e)...)
+	}
+	return m.stepTo(e, StepFence, fencing, fence)
+}
+
+func (m *model) onFenced(e event) []effect {
+	if e.err != nil {
+		return m.abort(e, fmt.Errorf("old could not be fenced: %w", e.err))
+	}
+	return append(m.end(e.now, StepFence, nil, ""), m.commit(e)...)
+}
+
+// What is kept of the hold: for storing the commit, and for undoing and unfencing if that fails. Of a short hold half is kept.
+const (
+	commitReserve = 500 * time.Millisecond
+	dataReserve   = time.Second
+)
+
+// holdLeft is the time that a step may take which begins now.
+func (m *model) holdLeft(now time.Time) time.Duration {
+	reserve := commitReserve
+	if m.hasData {
+		reserve += dataReserve
+	}
+	return max(m.holdMax-max(now.Sub(m.heldFrom), 0)-min(reserve, m.holdMax/2), 0)
 }
 
 // commit stores live; writes stay held until it is known to be stored.
 func (m *model) commit(e event) []effect {
 	if m.holdLeft(e.now) <= 0 {
-		return m.abort(e, fmt.Sprintf("the hold of %s was used up before the commit", m.holdMax))
+		return m.abort(e, m.usedUp(StepCommit))
 	}
 	next := m.moved(e.now, Live, m.flip)
 	next.WindowStart, next.WindowReason, next.WritesOnNew = e.now, "the cutover", 0
-	m.stage, m.next = committing, next
+	next.Prepared, next.Baseline = false, e.baseline
+	if m.flip.Forced {
+		next.Forced = m.flip.Reason
+	}
+	m.stage, m.next, m.tried = committing, next, true
 	e.command = m.flip
-	return []effect{m.said("commit"), {kind: closeStreams, epoch: m.state.Epoch, side: Old}, m.saving(next, m.transition(e, "commit", Live, next.Epoch, m.flip.Reason))}
+	limit := max(m.holdMax-max(e.now.Sub(m.heldFrom), 0), commitReserve)
+	effects := []effect{{kind: closeStreams, epoch: m.state.Epoch, side: Old}, m.did(e.now, StepStreams), m.begin(e.now, StepCommit, limit)}
+	t := m.transition(e, "commit", Live, next.Epoch, m.flip.Reason)
+	t.Evidence.Steps = m.taken()
+	save := m.saving(next, t)
+	save.timeout = limit
+	return append(effects, save)
 }
 
 func (m *model) onCommitted(e event) []effect {
 	if e.err != nil {
-		m.stage, m.refusing = uncertain, false
-		return []effect{{kind: readState, epoch: m.state.Epoch}}
+		m.stage = uncertain
+		effects := m.remark(StepCommit, "whether it was stored is unknown: "+e.err.Error())
+		return append(effects, effect{kind: readState, epoch: m.state.Epoch})
 	}
-	return m.goLive()
+	return m.goLive(e)
 }
 
-func (m *model) goLive() []effect {
-	w := m.waiting
-	m.state, m.saved, m.stage, m.waiting = m.next, m.next.Epoch, steady, 0
-	effects := []effect{
-		{kind: resetTriggers, epoch: m.state.Epoch},
+func (m *model) goLive(e event) []effect {
+	m.state, m.stage, m.prepared = m.next, steady, false
+	m.keep(m.state)
+	effects := m.end(e.now, StepCommit, nil, "")
+	effects = append(effects,
+		effect{kind: resetTriggers, epoch: m.state.Epoch},
 		m.published(),
-		{kind: closeStreams, epoch: m.state.Epoch, side: Old}, // once more: reads were not held, and may have begun one
-		{kind: release, epoch: m.state.Epoch},
-	}
-	return append(effects, m.answer(w, nil)...)
+		effect{kind: closeStreams, epoch: m.state.Epoch, side: Old}, // once more: reads were not held, and may have begun one
+		m.begin(e.now, StepRelease, 0), m.releasing(),
+	)
+	return append(effects, m.answered(nil)...)
 }
 
-// onReadBack decides a commit whose outcome was unknown: it is live if the store says so, aborted if the store says that it
-// is not, and unknown still if the store does not answer.
+// onReleased ends the step of the held writes' release, and says nothing where that is of a later change.
+func (m *model) onReleased(e event) []effect { return m.end(e.now, StepRelease, nil, "") }
+
+// onReadBack decides a commit whose outcome was unknown: it is live if the store says so, and unknown still if the store does
+// not answer. If the store says that it is not, the flip is abandoned, and as long as that is not durable no write goes to old:
+// what the store does not hold now, it may hold after a crash.
 func (m *model) onReadBack(e event) []effect {
 	switch {
 	case e.err != nil:
 		m.refusing = true
-		return []effect{m.published(), {kind: release, epoch: m.state.Epoch}, {kind: retryLater, epoch: m.state.Epoch}}
+		return []effect{m.published(), m.releasing(), {kind: retryLater, epoch: m.state.Epoch}}
 	case e.found.Epoch == m.next.Epoch && e.found.Phase == Live:
-		return m.goLive()
+		return m.goLive(e)
 	default:
-		return m.abort(e, "the store did not take the commit")
+		return m.abort(e, errors.New("the store did not take the commit"))
 	}
 }
 
@@ -124,35 +218,7 @@ func (m *model) onReadAgain(event) []effect {
 	return []effect{{kind: readState, epoch: m.state.Epoch}}
 }
 
-// abort gives the held writes to old and goes back to the phase before. The store is told; until it knows, a restart finds
-// the intent, which ends in the same phase. Its epoch is beyond that of a commit that was tried.
-func (m *model) abort(e event, why string) []effect {
-	m.flip.Reason = why
-	next := m.moved(e.now, m.state.Before, m.flip)
-	next.Epoch = max(next.Epoch, m.next.Epoch+1)
-	m.stage, m.next = aborting, next
-	return []effect{m.published(), {kind: release, epoch: m.state.Epoch}, m.said("abort"), m.abortStore(e)}
-}
-
-func (m *model) abortStore(e event) effect {
-	e.command = m.flip
-	ef := m.saving(m.next, m.transition(e, "abort", m.next.Phase, m.next.Epoch, m.flip.Reason))
-	ef.overtake = true // writes are at old already, whatever the store holds
-	return ef
-}
-
-func (m *model) onAborted(e event) []effect {
-	w := m.waiting
-	m.waiting = 0
-	effects := m.answer(w, fmt.Errorf("%w: %s; writes are at old, as before", ErrFlip, m.flip.Reason))
-	if e.err != nil {
-		return append(effects, effect{kind: retryLater, epoch: m.state.Epoch})
-	}
-	m.state, m.saved, m.stage = m.next, m.next.Epoch, steady
-	return append([]effect{m.published()}, effects...)
-}
-
-func (m *model) onAbortAgain(e event) []effect { return []effect{m.abortStore(e)} }
+var errStopped = errors.New("paritygate was stopped")
 
 // onStop abandons a flip that has not reached its commit.
-func (m *model) onStop(e event) []effect { return m.abort(e, "paritygate was stopped") }
+func (m *model) onStop(e event) []effect { return m.abort(e, errStopped) }

@@ -2,6 +2,7 @@ package cutover
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"sync"
@@ -77,6 +78,15 @@ type Options struct {
 	Logger            *zap.Logger
 	// WritesOnNew is how many writes new had taken when this was last noted; the state's own count may be older.
 	WritesOnNew int64
+	// Snapshot returns the gate as it stands, or nil; every transition keeps it. It must not block. It may be nil.
+	Snapshot func() *Report
+	// Baseline returns what old answered until now, which a commit keeps. It must not block. It may be nil.
+	Baseline func() json.RawMessage
+	// Progress is told of every step of a flip or rollback, when it begins, when it is tried again and when it ends. It must not
+	// block. It may be nil.
+	Progress func(Step)
+	// Recover is what an operator says is true; nil if nobody does.
+	Recover *Recovery
 	// RolledBack is told of every rollback once writes are at old again: who asked (an operator's name, or `trigger:NAME`) and
 	// how long it took. It may be nil.
 	RolledBack           func(actor string, took time.Duration)
@@ -87,6 +97,7 @@ type Options struct {
 // Machine owns the run's state. It is safe for concurrent use.
 type Machine struct {
 	o      Options
+	steps  atomic.Pointer[[]Step]
 	plan   atomic.Pointer[Plan]
 	state  atomic.Pointer[State]
 	unwell atomic.Pointer[string]
@@ -97,15 +108,22 @@ type Machine struct {
 	storing, marking lane           // calls of the store, of the marker's disk
 	marker           atomic.Uint64  // epoch of the rollback that the marker must stand for; 0: it must not be there
 
+	touching lane // calls of Data
+	turn     atomic.Uint64
+	holder   atomic.Pointer[context.CancelFunc] // cancels the call that has the lane
+
+	first []effect // what Run does before all else
+
 	mu       sync.Mutex
 	waiting  map[waiter]*call
 	lastCall waiter
 	model    model // of Run's goroutine
+	secure   bool  // an operator says live: the fence must stand
 }
 
 type call struct {
 	done     chan error
-	progress func(string)
+	progress func(Step)
 }
 
 // Open reads the state, decides what a crash left undecided, and publishes the plan. The caller runs Run next.
@@ -119,18 +137,22 @@ func Open(ctx context.Context, o Options) (*Machine, error) {
 	if o.StoreFor == 0 {
 		o.StoreFor = time.Second
 	}
-	m := &Machine{o: o, events: make(chan event, 64), storing: newLane(), marking: newLane(), waiting: map[waiter]*call{}}
+	m := &Machine{o: o, events: make(chan event, 64), storing: newLane(), marking: newLane(), touching: newLane(), waiting: map[waiter]*call{}}
 	state, err := m.recover(ctx)
 	if err != nil {
 		return nil, err
 	}
 	m.model = model{
-		state: state, saved: state.Epoch, fallback: o.Fallback, holdMax: o.HoldMax, drainMax: o.DrainMax,
-		rollbackDrain: o.RollbackDrain, hasStrict: o.Strict != nil,
+		state: state, fallback: o.Fallback, holdMax: o.HoldMax, drainMax: o.DrainMax,
+		rollbackDrain: o.RollbackDrain, hasStrict: o.Strict != nil, hasData: o.Data != nil, fences: o.Data != nil && o.Data.Fences(),
+		fenced: state.Fenced, prepared: state.Prepared,
 	}
+	m.model.keep(state)
+	m.first = m.model.start(o.Now().UTC(), m.secure)
 	m.writes.Store(state.WritesOnNew)
 	m.plan.Store(new(m.model.plan()))
 	m.state.Store(&state)
+	m.note()
 	return m, nil
 }
 
@@ -158,12 +180,30 @@ func (m *Machine) WriteToNew() int64 { return m.writes.Add(1) }
 // Trip hands in what a trigger, such as `error_rate`, found. It does not wait for the outcome. A trip from another epoch is
 // ignored.
 func (m *Machine) Trip(ctx context.Context, epoch uint64, trigger, reason string) {
-	m.send(ctx, event{kind: tripped, epoch: epoch, command: Command{Kind: Rollback, Actor: "trigger:" + trigger, Reason: reason}})
+	m.TripWith(ctx, epoch, trigger, reason, nil)
 }
 
-// Do asks for a change and waits until it took effect or was refused. Progress, if not nil, is told each step of a flip.
-// The errors wrap ErrPhase, ErrBusy, ErrEpoch, ErrFlip or ErrStore.
-func (m *Machine) Do(ctx context.Context, c Command, progress func(step string)) (State, error) {
+// TripWith is Trip with the figures that the trigger goes by, which are kept in the audit log.
+func (m *Machine) TripWith(ctx context.Context, epoch uint64, trigger, reason string, figures any) {
+	c := Command{Kind: Rollback, Actor: "trigger:" + trigger, Reason: reason}
+	if figures != nil {
+		c.Evidence = map[string]any{"trigger": figures}
+	}
+	m.send(ctx, event{kind: tripped, epoch: epoch, command: c})
+}
+
+// Steps lists the steps of the flip or rollback that is under way, or else of the last one.
+func (m *Machine) Steps() []Step {
+	if s := m.steps.Load(); s != nil {
+		return *s
+	}
+	return nil
+}
+
+// Do asks for a change and waits until it took effect or was refused. Progress, if not nil, is told of each step of a flip or
+// rollback when it begins, when it is tried again, and when it ends. The errors wrap ErrPhase, ErrBusy, ErrEpoch, ErrFlip,
+// ErrStore or ErrFence.
+func (m *Machine) Do(ctx context.Context, c Command, progress func(Step)) (State, error) {
 	ask := &call{done: make(chan error, 1), progress: progress}
 	m.mu.Lock()
 	m.lastCall++
@@ -207,6 +247,9 @@ func (m *Machine) Run(ctx context.Context) error {
 
 // own handles events until ctx ends and the model is at rest; effects run in work.
 func (m *Machine) own(ctx, work context.Context) error {
+	for _, ef := range m.first {
+		m.do(work, ef)
+	}
 	stop := ctx.Done()
 	var deadline <-chan time.Time
 	for {
@@ -219,7 +262,7 @@ func (m *Machine) own(ctx, work context.Context) error {
 		case <-deadline:
 			return errors.New("cutover: stopped in the middle of a change; the next start decides it")
 		}
-		if stop == nil && m.model.stage == steady {
+		if s := m.model.stage; stop == nil && (s == steady || s == disputed) {
 			return nil
 		}
 	}
@@ -236,31 +279,26 @@ func (m *Machine) refuseWaiting() {
 
 func (m *Machine) handle(ctx context.Context, e event) {
 	e.now = m.o.Now().UTC()
-	before := m.model.stage
+	if m.o.Snapshot != nil {
+		e.gate = m.o.Snapshot()
+	}
+	if m.o.Baseline != nil && m.model.state.Phase == Cutover {
+		e.baseline = m.o.Baseline()
+	}
 	effects := m.model.step(e)
 	state := m.model.state
 	m.state.Store(&state)
+	m.note()
 	for _, ef := range effects {
 		m.do(ctx, ef)
 	}
-	if before == retreating && m.model.stage == steady && m.o.RolledBack != nil {
-		m.o.RolledBack(state.Actor, e.now.Sub(state.Since))
-	}
-	m.note()
 }
 
-// note keeps what Unwell says up to date.
+// note keeps what Unwell and Steps say up to date.
 func (m *Machine) note() {
-	var text string
-	switch {
-	case m.model.unsaved != nil && m.model.stage == steady:
-		text = "the store has not taken the rollback yet; it is in force, and tried again every " + m.o.RetryEvery.String()
-	case m.model.stage == uncertain:
-		text = "whether the cutover was committed is unknown; writes are refused until the store answers"
-	case m.model.lost != nil:
-		text = "whether the last change was stored is unknown; no other is taken until the store answers"
-	}
+	text, steps := m.model.trouble(), m.model.taken()
 	m.unwell.Store(&text)
+	m.steps.Store(&steps)
 }
 
 func (m *Machine) publish(p Plan) {

@@ -59,12 +59,20 @@ func (m *model) plan() Plan {
 		p.Reads, p.Shadow, p.Writes = New, Nobody, New
 	case Shadow, RolledBack:
 	}
-	switch m.stage {
-	case draining, checking, committing, retreating:
-		p.Hold = true
-	case uncertain:
+	if m.holding() {
 		p.Hold, p.Refuse = !m.refusing, m.refusing
-	case steady, recording, intending, aborting:
 	}
 	return p
+}
+
+// holding reports whether writes may go nowhere now.
+func (m *model) holding() bool {
+	switch m.stage {
+	case steady, recording, intending:
+		return false
+	case aborting:
+		return m.tried && !m.marked // the commit may come to light after a crash
+	case draining, preparing, checking, fencing, committing, uncertain, undoing, unfencing, retreating, probing, securing, disputed:
+	}
+	return true
 }

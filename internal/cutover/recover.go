@@ -2,14 +2,8 @@ package cutover
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
-
-	"go.uber.org/zap"
+	"time"
 )
 
 // recover loads the state, or makes the first one, and decides what a crash left undecided.
@@ -23,7 +17,13 @@ func (m *Machine) recover(ctx context.Context) (State, error) {
 		return State{}, err
 	}
 	found = found && marked.Run == m.o.Run && marked.Epoch > stored.Epoch
-	state, t := m.decide(stored, ok, marked, found)
+	state, t, err := m.declared(ctx, stored, ok, marked, found)
+	if err != nil {
+		return State{}, err
+	}
+	if t.Kind == "" {
+		state, t = m.decide(stored, ok, marked, found)
+	}
 	if state.Phase == Live || state.Phase == RolledBack {
 		state.WritesOnNew = max(state.WritesOnNew, m.o.WritesOnNew)
 	}
@@ -51,18 +51,23 @@ func (m *Machine) decide(stored State, ok bool, marked State, found bool) (State
 		return marked, t
 	case !ok:
 		t.Kind, t.Reason = "start", "the run began"
-		return State{
-			Run: m.o.Run, Phase: Shadow, Epoch: 1, Since: now, Reason: t.Reason, Actor: "paritygate",
-			WindowStart: now, WindowReason: t.Reason,
-			MirrorFraction: m.o.MirrorFraction, ConfiguredFraction: m.o.MirrorFraction,
-			ConfigChecksum: m.o.ConfigChecksum, ConfigText: keptText(m.o.ConfigText),
-		}, t
+		return m.began(now, t.Reason), t
 	case stored.Phase == Cutover:
 		t.Kind, t.Reason = "abort", "paritygate was restarted during the flip, before its commit"
 		back := model{state: stored}
 		return back.moved(now, stored.Before, Command{Actor: "paritygate", Reason: t.Reason}), t
 	}
 	return stored, t
+}
+
+// began is the first state of a run.
+func (m *Machine) began(now time.Time, reason string) State {
+	return State{
+		Run: m.o.Run, Phase: Shadow, Epoch: 1, Since: now, Reason: reason, Actor: "paritygate",
+		WindowStart: now, WindowReason: reason,
+		MirrorFraction: m.o.MirrorFraction, ConfiguredFraction: m.o.MirrorFraction,
+		ConfigChecksum: m.o.ConfigChecksum, ConfigText: keptText(m.o.ConfigText),
+	}
 }
 
 // configured takes the fraction of the mirror from the configuration if that was edited; otherwise what an operator has set
@@ -96,61 +101,4 @@ func (m *Machine) configuredCanary(ctx context.Context, state State) (State, err
 		return State{}, fmt.Errorf("storing the fraction of the canary: %w", err)
 	}
 	return next, nil
-}
-
-// Marker is the path of the file that stands in for a rollback which the store could not take.
-type Marker string
-
-func (p Marker) write(s State) error {
-	data, err := json.Marshal(s)
-	if err != nil {
-		return err
-	}
-	dir := filepath.Dir(string(p))
-	f, err := os.CreateTemp(dir, ".rollback-*")
-	if err != nil {
-		return fmt.Errorf("writing the marker of the rollback: %w", err)
-	}
-	defer os.Remove(f.Name()) //nolint:errcheck // gone already where the rename worked
-	_, err = f.Write(data)
-	err = errors.Join(err, f.Sync(), f.Close())
-	if err == nil {
-		err = os.Rename(f.Name(), string(p))
-	}
-	if err == nil {
-		err = syncDir(dir)
-	}
-	if err != nil {
-		return fmt.Errorf("writing the marker of the rollback: %w", err)
-	}
-	return nil
-}
-
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
-}
-
-func (p Marker) read() (State, bool, error) {
-	var s State
-	data, err := os.ReadFile(string(p))
-	if errors.Is(err, fs.ErrNotExist) {
-		return s, false, nil
-	}
-	if err == nil {
-		err = json.Unmarshal(data, &s)
-	}
-	if err != nil {
-		return s, false, fmt.Errorf("reading the marker of a rollback, %s: %w; look at it, and remove it if the run is not rolled back", string(p), err)
-	}
-	return s, true, nil
-}
-
-func (p Marker) remove(log *zap.Logger) {
-	if err := os.Remove(string(p)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		log.Error("removing the marker of a stored rollback", zap.Error(err))
-	}
 }

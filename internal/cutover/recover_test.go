@@ -86,14 +86,14 @@ func TestAnEditedConfigurationRestartsTheWindow(t *testing.T) {
 			t.Errorf("state: %+v", s)
 		}
 		const diff = "@@ -1,2 +1,2 @@\n gate:\n-  max_lagged: 5%\n+  max_lagged: 9%\n"
-		if got := store.log[1].Evidence; got != (Edit{Diff: diff}) {
+		if got := store.log[1].Evidence.Facts; got != (Edit{Diff: diff}) {
 			t.Errorf("the audit log says %+v", got)
 		}
 		command := Command{Kind: Drift, Actor: "paritygate", Reason: "edited again", Checksum: "c", ConfigText: "gate:\n"}
 		if _, err := b.Do(t.Context(), command, nil); err != nil {
 			t.Fatal(err)
 		}
-		if s := b.State(); s.ConfigChecksum != "c" || s.ConfigText != "gate:\n" || s.WindowReason != "edited again" || store.log[2].Evidence != (Edit{Diff: "@@ -1,2 +1 @@\n gate:\n-  max_lagged: 9%\n"}) {
+		if s := b.State(); s.ConfigChecksum != "c" || s.ConfigText != "gate:\n" || s.WindowReason != "edited again" || store.log[2].Evidence.Facts != (Edit{Diff: "@@ -1,2 +1 @@\n gate:\n-  max_lagged: 9%\n"}) {
 			t.Errorf("after a reload: %+v, %+v", s, store.log[2])
 		}
 	})

@@ -10,13 +10,15 @@ func (m *model) onTrip(e event) []effect {
 	return m.beginRollback(e, "trigger", e.command.Reason)
 }
 
-// beginRollback moves reads to old at once and holds writes until those in flight at new have run out. It takes effect
-// before it is stored, and no error of the store stops it.
+// beginRollback moves reads to old at once and holds writes until those in flight at new have run out and old takes writes
+// again. It takes effect before it is stored, and no error of the store stops it.
 func (m *model) beginRollback(e event, kind, reason string) []effect {
-	if m.state.Phase == RolledBack {
+	leaving := m.stage == recording && m.next.Phase != RolledBack
+	if m.state.Phase == RolledBack && !leaving {
 		return m.answer(e.waiter, nil) // latched already
 	}
-	effects := m.interrupted(e)
+	effects := m.broken(e.now, fmt.Errorf("a rollback overtook it (%s)", reason))
+	effects = append(effects, m.interrupted(e)...)
 	side := New
 	if m.state.Phase != Live {
 		side = Nobody // no write was released to new yet
@@ -25,49 +27,64 @@ func (m *model) beginRollback(e event, kind, reason string) []effect {
 	next.CanaryFraction = 0
 	next.Epoch = max(m.state.Epoch, m.next.Epoch) + 1 // beyond a change that is being stored at this moment
 	next.WindowStart, next.WindowReason = e.now, "a rollback"
+	next.Fenced, next.Prepared = m.fenced, m.prepared
 	t := m.transition(e, kind, RolledBack, next.Epoch, reason)
+	t.Evidence.Steps = m.taken()
 	m.state, m.stage, m.waiting = next, retreating, e.waiter
-	m.unsaved, m.retreated, m.announced = &t, false, false
-	m.lost, m.marked = nil, false
+	m.unsaved, m.retreated, m.announced, m.rolling = &t, false, false, true
+	m.lost, m.marked, m.hitch, m.steps, m.dispute = nil, false, nil, nil, ""
+	m.hold(e.now)
 	return append(effects,
 		m.published(),
+		m.did(e.now, StepHold),
 		effect{kind: closeStreams, epoch: m.state.Epoch, side: New},
+		m.did(e.now, StepStreams),
+		m.begin(e.now, StepDrain, m.rollbackDrain),
 		effect{kind: drain, epoch: m.state.Epoch, side: side, timeout: m.rollbackDrain},
+		m.begin(e.now, StepRecord, 0),
 		m.savingRollback(),
 	)
 }
 
 func (m *model) savingRollback() effect {
-	return effect{kind: store, epoch: m.state.Epoch, state: m.state, overtake: true, transition: *m.unsaved}
+	save := m.saving(m.state, *m.unsaved)
+	save.overtake, save.bounded = true, true
+	return save
 }
 
 // interrupted answers whoever waits for the change that the rollback overtakes.
 func (m *model) interrupted(e event) []effect {
-	w := m.waiting
-	m.waiting = 0
-	return m.answer(w, fmt.Errorf("%w: a rollback overtook it (%s)", ErrFlip, e.command.Reason))
+	return m.answered(fmt.Errorf("%w: a rollback overtook it (%s)", ErrFlip, e.command.Reason))
 }
 
+// onRetreatDrained gives up the writes that are still in flight at new: nobody sends them again.
 func (m *model) onRetreatDrained(e event) []effect {
-	m.retreated = true
 	var effects []effect
+	detail := ""
 	if e.left > 0 {
+		m.state.UnknownWrites += int64(e.left)
+		detail = fmt.Sprintf("what became of %d writes that were in flight at new is unknown; they are never sent again", e.left)
 		effects = append(effects, effect{kind: abandon, epoch: m.state.Epoch, side: New})
 	}
-	return append(effects, m.settle()...)
+	effects = append(effects, m.end(e.now, StepDrain, nil, detail)...)
+	return append(effects, m.restore(e)...)
 }
 
-// onRetreatStored notes whether the store took the rollback; if not, a durable marker stands in for it until it does.
-func (m *model) onRetreatStored(e event) []effect {
+// onRollbackStored notes whether the store took the rollback; if not, a durable marker stands in for it until it does.
+func (m *model) onRollbackStored(e event) []effect {
 	effects := m.onLateStore(e)
 	m.announced = m.announced || e.err == nil
-	return append(effects, m.settle()...)
+	return append(effects, m.settle(e)...)
 }
 
 // onMarked goes on even without a marker: a broken disk must not stop a rollback.
 func (m *model) onMarked(e event) []effect {
 	m.announced, m.marked = true, e.err == nil
-	return m.settle()
+	detail := "the store does not take it; a marker beside it stands for it"
+	if e.err != nil {
+		detail = "neither the store nor the marker takes it: " + e.err.Error()
+	}
+	return append(m.remark(StepRecord, detail), m.settle(e)...)
 }
 
 func (m *model) onLateMark(e event) []effect {
@@ -75,36 +92,51 @@ func (m *model) onLateMark(e event) []effect {
 	return nil
 }
 
-// settle gives the held writes to old once new's have run out and the rollback was recorded, or could not be.
-func (m *model) settle() []effect {
-	if !m.retreated || !m.announced {
+// settle gives the held writes to old once new's have run out, old takes writes, and the rollback was recorded or could not be.
+func (m *model) settle(e event) []effect {
+	if !m.retreated || !m.announced || m.stage != retreating {
 		return nil
 	}
-	w := m.waiting
-	m.stage, m.waiting = steady, 0
-	effects := []effect{m.published(), {kind: release, epoch: m.state.Epoch}, {kind: resetTriggers, epoch: m.state.Epoch}}
-	return append(effects, m.answer(w, nil)...)
+	m.state.Fenced, m.state.Prepared = m.fenced, m.prepared
+	m.stage, m.refusing = steady, false
+	effects := []effect{m.published(), m.begin(e.now, StepRelease, 0), m.releasing(), {kind: resetTriggers, epoch: m.state.Epoch}}
+	if m.rolling {
+		effects = append(effects, effect{kind: rolledBack, epoch: m.state.Epoch, state: m.state, timeout: e.now.Sub(m.state.Since)})
+	}
+	m.rolling = false
+	effects = append(effects, m.answered(nil)...)
+	return append(effects, m.behind(e)...)
 }
 
-// onLateStore hears of a rollback's storing, at the first try or later.
+// onLateStore hears of the storing of a rollback, or of what was decided after it.
 func (m *model) onLateStore(e event) []effect {
-	if m.unsaved == nil {
-		return nil
-	}
 	if e.err != nil {
 		effects := []effect{{kind: retryLater, epoch: m.state.Epoch}}
-		if !m.marked {
+		if m.unsaved != nil && !m.marked {
 			effects = append(effects, effect{kind: mark, epoch: m.state.Epoch, state: m.state})
 		}
 		return effects
 	}
-	m.unsaved, m.saved = nil, m.state.Epoch
-	return []effect{{kind: unmark, epoch: m.state.Epoch}}
+	m.keep(m.putting)
+	if m.unsaved == nil {
+		return m.tidied(e)
+	}
+	m.unsaved = nil
+	effects := append(m.end(e.now, StepRecord, nil, ""), effect{kind: unmark, epoch: m.state.Epoch})
+	return append(effects, m.tidied(e)...)
 }
 
-func (m *model) onRetry(event) []effect {
-	if m.unsaved == nil {
+// tidied stores what is not stored yet, if the machine is at rest.
+func (m *model) tidied(e event) []effect {
+	if m.stage != steady {
 		return nil
+	}
+	return m.tidy(e)
+}
+
+func (m *model) onRetry(e event) []effect {
+	if m.unsaved == nil {
+		return m.tidied(e)
 	}
 	return []effect{m.savingRollback()}
 }

@@ -222,7 +222,7 @@ func (s *sim) checkHold(p *Plan) {
 	if limit > 0 && took > limit+3*time.Second { // a step lasts up to three
 		s.wrong("%s takes %s", s.stage, took)
 	}
-	if p.Hold && (s.stage == steady || s.stage == aborting) {
+	if p.Hold && s.stage == steady {
 		s.wrong("writes are held in stage %s", s.stage)
 	}
 	m.Trip(s.t.Context(), 1<<40, "nothing", "") // of no epoch that ever is, so ignored: it orders this look before what the machine does next

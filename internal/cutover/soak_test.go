@@ -22,8 +22,10 @@ func TestSoak(t *testing.T) {
 	}{
 		{"green", func(*SoakFacts) {}, "", Pass, ""},
 		{"nothing is known", func(f *SoakFacts) { *f = SoakFacts{Gate: Facts{Now: noon}} }, "traffic", Inconclusive, "new has answered no client yet"},
-		{"too early", func(f *SoakFacts) { f.Green, f.GreenReason = noon.Add(-13*24*time.Hour-2*time.Hour), "a restart" }, "soak", Inconclusive,
-			"new is green for 13d2h of 14d, since 2025-12-21T10:00:00Z (a restart); 22h are missing"},
+		{
+			"too early", func(f *SoakFacts) { f.Green, f.GreenReason = noon.Add(-13*24*time.Hour-2*time.Hour), "a restart" }, "soak", Inconclusive,
+			"new is green for 13d2h of 14d, since 2025-12-21T10:00:00Z (a restart); 22h are missing",
+		},
 		{"a moment too early", func(f *SoakFacts) { f.Green = noon.Add(time.Nanosecond - f.Soak) }, "soak", Inconclusive, "13d23h59m59s of 14d"},
 		{"just in time", func(f *SoakFacts) { f.Green = noon.Add(-f.Soak) }, "", Pass, ""},
 		{"it begins in the future", func(f *SoakFacts) { f.Green = noon.Add(time.Hour) }, "soak", Inconclusive, "green for 0s"},

@@ -1,10 +1,6 @@
 package cutover
 
-import (
-	"errors"
-	"fmt"
-	"time"
-)
+import "time"
 
 // stage is where the machine is within a phase.
 type stage uint8
@@ -14,14 +10,24 @@ const (
 	recording        // a change is being stored, and takes effect then; if the store fails, it is read back first
 	intending        // flip: the intent is being stored
 	draining         // flip: writes are held, those in flight run out
+	preparing        // flip: cutover.prepare runs
 	checking         // flip: the strict checks run
+	fencing          // flip: the fence goes up, and is verified
 	committing       // flip: live is being stored
 	uncertain        // flip: whether live was stored is unknown; writes are refused until it was read back
-	aborting         // flip: writes are at old again, the abort is being stored
-	retreating       // rollback: reads are at old, writes held until new's have run out
+	undoing          // way back: what was prepared is taken back
+	unfencing        // way back: the fence comes down, and is verified
+	aborting         // flip: old is as before, the abort is being stored
+	retreating       // rollback: reads are at old, writes held until new's have run out and it was recorded
+	probing          // start: whether the fence agrees with the store is being asked
+	securing         // start: an operator says live, and the fence goes up
+	disputed         // the store and the fence disagree: writes are refused until an operator says what is true
 )
 
-var stageNames = [...]string{"steady", "recording", "intending", "draining", "checking", "committing", "uncertain", "aborting", "retreating"}
+var stageNames = [...]string{
+	"steady", "recording", "intending", "draining", "preparing", "checking", "fencing", "committing", "uncertain",
+	"undoing", "unfencing", "aborting", "retreating", "probing", "securing", "disputed",
+}
 
 // String returns the stage's name.
 func (s stage) String() string { return stageNames[s] }
@@ -30,29 +36,41 @@ func (s stage) String() string { return stageNames[s] }
 type eventKind uint8
 
 const (
-	command    eventKind = iota // an operator or cmd asks for a change
-	tripped                     // a trigger fired
-	stored                      // a store effect ended
-	drained                     // a drain effect ended
-	checked                     // a check effect ended
-	readBack                    // a read-back effect ended
-	marked                      // a mark effect ended
-	retryTimer                  // what the store did not take or answer is tried again
-	stopping                    // the process is asked to stop
+	command       eventKind = iota // an operator or cmd asks for a change
+	tripped                        // a trigger fired
+	stored                         // a store effect ended
+	drained                        // a drain effect ended
+	prepareEnded                   // a prepare effect ended
+	checked                        // a strict effect ended
+	fenceEnded                     // a fence effect ended
+	undoEnded                      // an undo effect ended
+	unfenceEnded                   // an unfence effect ended
+	lateUndoEnded                  // an undo effect ended that ran while the writes were at old already
+	standingKnown                  // an askStanding effect ended
+	released                       // a release effect ended
+	readBack                       // a read-back effect ended
+	marked                         // a mark effect ended
+	retryTimer                     // what the store did not take or answer is tried again
+	stopping                       // the process is asked to stop
 )
 
 // event is one input of step.
 type event struct {
-	kind  eventKind
-	epoch uint64 // of the effect that reports; 0 for commands
-	now   time.Time
+	kind   eventKind
+	epoch  uint64 // of the effect that reports; 0 for commands, and for what is judged by asked
+	asked  uint64 // standingKnown: the epoch in which it was asked
+	ticket uint64 // stored: which storing ended
+	now    time.Time
 
-	command Command
-	waiter  waiter // who waits for the command's outcome
+	command  Command
+	waiter   waiter  // who waits for the command's outcome
+	gate     *Report // as it stood
+	baseline []byte  // what old answers, while a flip is under way
 
-	err   error // of an effect
-	left  int   // drained: writes still in flight
-	found State // readBack: what the store holds
+	err      error // of an effect
+	left     int   // drained: writes still in flight
+	found    State // readBack: what the store holds
+	standing bool  // standingKnown: the fence stands
 }
 
 // waiter identifies the caller of a command; 0 is nobody.
@@ -67,15 +85,22 @@ const (
 	mark                            // leave the durable marker of a rollback; reports marked
 	unmark                          // remove it
 	drain                           // wait for the writes at a side; reports drained
+	prepare                         // run cutover.prepare; reports prepareEnded
+	undo                            // take it back; reports undoEnded
+	lateUndo                        // the same, in the background; reports lateUndoEnded
+	fence                           // put the fence up; reports fenceEnded
+	unfence                         // take it down; reports unfenceEnded
+	askStanding                     // ask whether the fence stands; reports standingKnown
 	closeStreams                    // end the streams that a side gives
 	abandon                         // cancel what is still in flight at a side
 	strict                          // run the strict checks; reports checked
-	release                         // let the held writes go
+	release                         // let the held writes go; reports released
 	resetTriggers                   // forget what the triggers have seen
 	readState                       // read the stored state; reports readBack
 	retryLater                      // report retryTimer after a while
 	reply                           // answer a waiter
-	progress                        // tell a flip's caller which step was taken
+	progress                        // tell of a step that began or ended
+	rolledBack                      // tell how long a rollback took
 )
 
 // effect is one output of step. It carries the epoch in which it was decided.
@@ -84,128 +109,81 @@ type effect struct {
 	epoch      uint64
 	plan       Plan
 	state      State
+	ticket     uint64 // store
 	expect     uint64 // store: the epoch that must stand in the store
-	overtake   bool   // store: a rollback, which goes on top of any earlier epoch
+	overtake   bool   // store: goes on top of any earlier epoch
+	bounded    bool   // store: is not waited for longer than Options.StoreFor
 	transition Transition
 	side       Side
 	timeout    time.Duration
+	later      bool // after a rest
 	waiter     waiter
 	err        error
-	step       string
+	step       Step
 }
-
-// Transition is a line for the audit log.
-type Transition struct {
-	Time     time.Time
-	Actor    string
-	Kind     string // what was asked for: cutover, commit, abort, rollback, trigger, resume, restart, mirror
-	From, To Phase
-	Epoch    uint64
-	Reason   string
-	Evidence any // what it was based on, such as the gate's report
-}
-
-// model is all that step knows. saved is what the store is known to hold.
-type model struct {
-	state State
-	stage stage
-	saved uint64 // epoch that stands in the store
-	// unsaved is set while the store has not taken the rollback.
-	unsaved *Transition
-
-	fallback             Fallback
-	holdMax, drainMax    time.Duration // of the flip
-	rollbackDrain        time.Duration
-	hasStrict            bool
-	next                 State // what is being stored
-	waiting              waiter
-	flipStarted          time.Time
-	flip                 Command
-	retreated, announced bool // retreating: new's writes have run out; the rollback was stored, or marked, or can be neither
-	refusing             bool // uncertain: the store did not answer the first reading either
-	// lost is why it is unknown whether the store took the change that is being recorded or intended; nil if it is known.
-	lost    error
-	marked  bool // the marker stands for the rollback that is unsaved
-	closing bool // the process is about to end: no flip begins
-}
-
-// Errors that a command may end in. The text says what to do.
-var (
-	ErrPhase = errors.New("not possible in this phase")
-	ErrBusy  = errors.New("another change is under way")
-	ErrEpoch = errors.New("the run is in another epoch")
-	ErrFlip  = errors.New("the flip was abandoned")
-	ErrStore = errors.New("the store did not take the change")
-)
 
 // handler is one cell of the table.
 type handler func(*model, event) []effect
 
-// table says what each stage does with each event; an event that is not listed changes nothing.
+// table says what each stage does with each event; what is not listed is in anywhere, or changes nothing.
 var table = map[stage]map[eventKind]handler{
 	steady: {
 		command: (*model).onCommand, tripped: (*model).onTrip, stored: (*model).onLateStore, marked: (*model).onLateMark,
-		retryTimer: (*model).onRetry,
+		retryTimer: (*model).onRetry, lateUndoEnded: (*model).onLateUndo, standingKnown: (*model).onStanding,
 	},
 	recording: {
 		command: (*model).onBusy, tripped: (*model).onTrip, stored: (*model).onRecorded,
 		readBack: (*model).onRecordReadBack, retryTimer: (*model).onReadAgain,
 	},
 	intending: {
-		command: (*model).onBusy, stored: (*model).onIntended,
+		command: (*model).onBusy, tripped: (*model).onTrip, stored: (*model).onIntended,
 		readBack: (*model).onIntentReadBack, retryTimer: (*model).onReadAgain,
 	},
-	draining:   {command: (*model).onBusy, drained: (*model).onFlipDrained, stopping: (*model).onStop},
-	checking:   {command: (*model).onBusy, checked: (*model).onChecked, stopping: (*model).onStop},
-	committing: {command: (*model).onBusy, stored: (*model).onCommitted},
-	uncertain:  {command: (*model).onBusy, readBack: (*model).onReadBack, retryTimer: (*model).onReadAgain},
-	aborting:   {command: (*model).onBusy, stored: (*model).onAborted, retryTimer: (*model).onAbortAgain},
+	draining:   {command: (*model).onBusy, tripped: (*model).onTrip, drained: (*model).onFlipDrained, stopping: (*model).onStop},
+	preparing:  {command: (*model).onBusy, tripped: (*model).onTrip, prepareEnded: (*model).onPrepared, stopping: (*model).onStop},
+	checking:   {command: (*model).onBusy, tripped: (*model).onTrip, checked: (*model).onChecked, stopping: (*model).onStop},
+	fencing:    {command: (*model).onBusy, tripped: (*model).onTrip, fenceEnded: (*model).onFenced, stopping: (*model).onStop},
+	committing: {command: (*model).onBusy, tripped: (*model).onTrip, stored: (*model).onCommitted},
+	uncertain: {
+		command: (*model).onBusy, tripped: (*model).onTrip, readBack: (*model).onReadBack, retryTimer: (*model).onReadAgain,
+	},
+	undoing: {
+		command: (*model).onBusy, tripped: (*model).onTrip, undoEnded: (*model).onUndone,
+		stored: (*model).onRollbackStored, marked: (*model).onMarked, retryTimer: (*model).onRetry,
+	},
+	unfencing: {
+		command: (*model).onBusy, tripped: (*model).onTrip, unfenceEnded: (*model).onUnfenced,
+		stored: (*model).onRollbackStored, marked: (*model).onMarked, retryTimer: (*model).onRetry,
+	},
+	aborting: {
+		command: (*model).onBusy, tripped: (*model).onTrip, stored: (*model).onAborted, marked: (*model).onAbortMarked,
+		retryTimer: (*model).onAbortAgain,
+	},
 	retreating: {
-		command: (*model).onBusy, drained: (*model).onRetreatDrained, stored: (*model).onRetreatStored,
+		command: (*model).onBusy, drained: (*model).onRetreatDrained, stored: (*model).onRollbackStored,
 		marked: (*model).onMarked, retryTimer: (*model).onRetry,
 	},
+	probing:  {command: (*model).onBusy, tripped: (*model).onTrip, standingKnown: (*model).onFirstStanding},
+	securing: {command: (*model).onBusy, tripped: (*model).onTrip, fenceEnded: (*model).onSecured},
+	disputed: {command: (*model).onDisputed, tripped: (*model).onTrip},
 }
 
-// step takes one event. Reports of effects from an earlier epoch are ignored.
+// anywhere says what is done with an event in a stage that does not list it: what goes on beside the stages.
+var anywhere = map[eventKind]handler{
+	released: (*model).onReleased, standingKnown: (*model).onStandingElsewhere, lateUndoEnded: (*model).onLateUndoElsewhere,
+}
+
+// step takes one event. Reports of effects from an earlier epoch are ignored, and so are those of all storings but the last.
 func (m *model) step(e event) []effect {
-	if e.epoch != 0 && e.epoch != m.state.Epoch {
+	if e.epoch != 0 && e.epoch != m.state.Epoch || e.kind == stored && e.ticket != m.ticket {
 		return nil
 	}
 	m.closing = m.closing || e.kind == stopping
 	if handle, ok := table[m.stage][e.kind]; ok {
 		return handle(m, e)
 	}
+	if handle, ok := anywhere[e.kind]; ok {
+		return handle(m, e)
+	}
 	return nil
-}
-
-// onBusy refuses a command while another change is under way; a rollback is never refused for that.
-func (m *model) onBusy(e event) []effect {
-	if e.command.Kind == Rollback {
-		if m.stage == intending {
-			return m.beginRollback(e, "rollback", e.command.Reason)
-		}
-		return m.onCommand(e)
-	}
-	return m.answer(e.waiter, fmt.Errorf("%w: %s in phase %s; try again when it has ended", ErrBusy, m.stage, m.state.Phase))
-}
-
-func (m *model) answer(w waiter, err error) []effect {
-	if w == 0 {
-		return nil
-	}
-	return []effect{{kind: reply, waiter: w, err: err}}
-}
-
-// published puts the plan that follows from the model into force.
-func (m *model) published() effect {
-	return effect{kind: publish, epoch: m.state.Epoch, plan: m.plan()}
-}
-
-// saving stores next on top of what the store is known to hold.
-func (m *model) saving(next State, t Transition) effect {
-	return effect{kind: store, epoch: m.state.Epoch, state: next, expect: m.saved, transition: t}
-}
-
-func (m *model) transition(e event, kind string, to Phase, epoch uint64, reason string) Transition {
-	return Transition{Time: e.now, Actor: e.command.Actor, Kind: kind, From: m.state.Phase, To: to, Epoch: epoch, Reason: reason, Evidence: e.command.Evidence}
 }

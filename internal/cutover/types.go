@@ -73,6 +73,12 @@ type State struct {
 	ConfiguredCanary float64
 	// Fenced says that old may be fenced: set before the fence is put up, and taken back once it was seen to be down.
 	Fenced bool
+	// Prepared says that cutover.prepare may have run for a flip that was abandoned, and has not been undone yet.
+	Prepared bool
+	// UnknownWrites counts the writes that a rollback gave up while they were in flight at new: what became of them is unknown.
+	UnknownWrites int64
+	// Recovered names the last phase that an operator declared at a start, with the reason, so that no later start takes it twice.
+	Recovered string
 	// Forced says why the run was flipped past a gate that did not pass; empty if it was not. It is never forgotten.
 	Forced string
 	// Baseline is what old answered before the flip, which new is measured against in Live.

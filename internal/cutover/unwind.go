@@ -1,0 +1,212 @@
+package cutover
+
+import (
+	"fmt"
+	"time"
+)
+
+// dataFor bounds one try to undo or to unfence.
+const dataFor = 5 * time.Second
+
+// abort abandons a flip before its commit: what was done to the databases is undone while writes are held, then they go to old.
+func (m *model) abort(e event, why error) []effect {
+	m.why = why.Error()
+	return append(m.broken(e.now, why), m.restore(e)...)
+}
+
+// restore makes old as it was: what was prepared is undone, and the fence taken down. Writes wait for both, and get 503 at the
+// end of the hold; they never go to new, nor to an old that may be fenced.
+func (m *model) restore(e event) []effect {
+	if !m.prepared {
+		return m.lowerFence(e)
+	}
+	m.stage = undoing
+	return []effect{m.published(), m.begin(e.now, StepUndo, dataFor), {kind: undo, epoch: m.state.Epoch, timeout: dataFor}}
+}
+
+// onUndone goes on even where it failed: writes at old are safe without it, and it is tried again once they are there.
+func (m *model) onUndone(e event) []effect {
+	m.prepared, m.notUndone = e.err != nil, e.err
+	return append(m.end(e.now, StepUndo, e.err, ""), m.lowerFence(e)...)
+}
+
+func (m *model) lowerFence(e event) []effect {
+	if !m.fenced {
+		return m.restored(e)
+	}
+	m.stage = unfencing
+	return []effect{m.published(), m.begin(e.now, StepUnfence, dataFor), {kind: unfence, epoch: m.state.Epoch, timeout: dataFor}}
+}
+
+// onUnfenced tries again for as long as it takes. Whoever waits is told at once.
+func (m *model) onUnfenced(e event) []effect {
+	if e.err != nil {
+		return append(m.stuck(e, StepUnfence), effect{kind: unfence, epoch: m.state.Epoch, timeout: dataFor, later: true})
+	}
+	m.fenced, m.hitch = false, nil
+	return append(m.end(e.now, StepUnfence, nil, ""), m.restored(e)...)
+}
+
+// stuck notes a step that writes wait for and that failed. It is tried again; at the end of the hold they are refused.
+func (m *model) stuck(e event, name StepName) []effect {
+	m.hitch = e.err
+	effects := m.remark(name, "tried again: "+e.err.Error())
+	effects = append(effects, m.answered(m.unfenced())...)
+	return append(effects, m.overdue(e.now)...)
+}
+
+// unfenced is what a caller hears while the fence does not come down.
+func (m *model) unfenced() error {
+	err := fmt.Errorf("%w, so writes wait or get 503, and it is tried again: %w", ErrFence, m.hitch)
+	if m.state.Phase == Cutover {
+		return fmt.Errorf("%w: %s; %w", ErrFlip, m.why, err)
+	}
+	return err
+}
+
+// overdue refuses the writes once they were held for as long as a flip may hold them.
+func (m *model) overdue(now time.Time) []effect {
+	if m.refusing || now.Sub(m.heldFrom) < m.holdMax {
+		return nil
+	}
+	m.refusing = true
+	return []effect{m.published(), m.releasing()}
+}
+
+// restored goes on with what wanted old as it was: the abort of a flip, a rollback, or the start.
+func (m *model) restored(e event) []effect {
+	if m.state.Phase == Cutover {
+		return m.abandonFlip(e)
+	}
+	m.retreated, m.stage = true, retreating
+	return m.settle(e)
+}
+
+// abandonFlip goes back to the phase before. Its epoch is beyond that of a commit that was tried. If none was, writes go to old
+// at once: a restart finds the intent, which ends in the same phase. Otherwise they wait until the abort is durable.
+func (m *model) abandonFlip(e event) []effect {
+	c := m.flip
+	c.Reason = m.why
+	next := m.moved(e.now, m.state.Before, c)
+	next.Epoch = max(next.Epoch, m.next.Epoch+1)
+	next.Fenced, next.Prepared = false, m.prepared
+	m.stage, m.next, m.marked = aborting, next, false
+	effects := []effect{m.published()}
+	if !m.tried {
+		effects = append(effects, m.begin(e.now, StepRelease, 0), m.releasing())
+	}
+	return append(append(effects, m.begin(e.now, StepAbort, 0)), m.abortStore(e))
+}
+
+func (m *model) abortStore(e event) effect {
+	e.command = Command{Actor: m.flip.Actor, Evidence: m.flip.Evidence}
+	t := m.transition(e, "abort", m.next.Phase, m.next.Epoch, m.why)
+	t.Evidence.Steps = m.taken()
+	save := m.saving(m.next, t)
+	save.overtake, save.bounded = true, true // whatever the store holds, its epoch is lower
+	return save
+}
+
+// onAborted hears of the abort's storing. Where the store does not take it and may hold the commit, the marker of a rollback
+// with the abort's epoch is as durable: a restart that finds it is rolled back.
+func (m *model) onAborted(e event) []effect {
+	if e.err != nil {
+		effects := append(m.remark(StepAbort, "tried again: "+e.err.Error()), effect{kind: retryLater, epoch: m.state.Epoch})
+		if !m.tried || m.marked {
+			return append(effects, m.answered(m.flipError("writes are at old, as before"))...)
+		}
+		stand := m.next
+		stand.Phase, stand.Reason = RolledBack, m.why
+		effects = append(effects, effect{kind: mark, epoch: m.state.Epoch, state: stand})
+		return append(effects, m.overdue(e.now)...)
+	}
+	effects := m.end(e.now, StepAbort, nil, "")
+	m.state, m.stage = m.next, steady
+	m.keep(m.state)
+	if m.marked {
+		m.marked = false
+		effects = append(effects, effect{kind: unmark, epoch: m.state.Epoch})
+	}
+	effects = append(effects, m.published())
+	if m.tried {
+		effects = append(effects, m.begin(e.now, StepRelease, 0), m.releasing())
+	}
+	m.refusing = false
+	effects = append(effects, m.answered(m.flipError("writes are at old, as before"))...)
+	return append(effects, m.behind(e)...)
+}
+
+func (m *model) flipError(where string) error {
+	return fmt.Errorf("%w: %s; %s", ErrFlip, m.why, where)
+}
+
+// onAbortMarked lets the writes go to old once the abort is durable as a marker.
+func (m *model) onAbortMarked(e event) []effect {
+	m.marked = e.err == nil
+	if !m.marked {
+		return m.answered(m.flipError("whether the commit was stored is unknown after a crash, so writes get 503 until the store takes the abort: " + e.err.Error()))
+	}
+	m.refusing = false
+	effects := []effect{m.published(), m.begin(e.now, StepRelease, 0), m.releasing()}
+	return append(effects, m.answered(m.flipError("writes are at old, as before"))...)
+}
+
+func (m *model) onAbortAgain(e event) []effect { return []effect{m.abortStore(e)} }
+
+// behind does what is left once traffic is where it belongs: what could not be undone is tried again, and the store is told how
+// the databases are.
+func (m *model) behind(e event) []effect {
+	var effects []effect
+	if m.prepared && !m.undoing {
+		m.undoing = true
+		effects = append(effects, effect{kind: lateUndo, epoch: m.state.Epoch, timeout: dataFor, later: true})
+	}
+	return append(effects, m.tidy(e)...)
+}
+
+// tidy stores what was decided after the change of phase took effect.
+func (m *model) tidy(e event) []effect {
+	if m.unsaved != nil || outcomesOf(m.state) == m.kept {
+		return nil
+	}
+	e.command = Command{Actor: "paritygate"}
+	t := m.transition(e, "settled", m.state.Phase, m.state.Epoch, m.settlement())
+	t.Evidence.Steps = m.taken()
+	save := m.saving(m.state, t)
+	save.bounded = true
+	return []effect{save}
+}
+
+// settlement says what tidy stores.
+func (m *model) settlement() string {
+	text := "old is not fenced"
+	if m.state.Fenced {
+		text = "old is fenced"
+	}
+	if m.state.Prepared {
+		text += "; what was prepared is not undone yet"
+	}
+	if n := m.state.UnknownWrites; n > 0 {
+		text += fmt.Sprintf("; what became of %d writes that were in flight at new is unknown", n)
+	}
+	return text
+}
+
+// onLateUndo hears of an undo that was tried again while the writes were at old already.
+func (m *model) onLateUndo(e event) []effect {
+	m.undoing = false
+	switch {
+	case !m.prepared:
+		return nil
+	case e.err != nil:
+		m.notUndone = e.err
+	default:
+		m.prepared, m.state.Prepared, m.notUndone = false, false, nil
+	}
+	return m.behind(e)
+}
+
+// onLateUndoElsewhere tries once more when the change under way has ended.
+func (m *model) onLateUndoElsewhere(event) []effect {
+	return []effect{{kind: lateUndo, epoch: m.state.Epoch, timeout: dataFor, later: true}}
+}
