@@ -41,6 +41,7 @@ var table = map[string][]string{
 	"internal/cutover":          {},
 	"internal/throwaway":        {},
 	"internal/postgres":         {},
+	"internal/fence":            {"internal/postgres"},
 	"internal/handover":         {},
 	"internal/detect":           {},
 	"internal/inventory":        {"compare/aggregate/catalog"},
