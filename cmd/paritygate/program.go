@@ -58,6 +58,7 @@ type Program struct {
 type programOptions struct {
 	log        *zap.Logger
 	allowDrift bool
+	recovery   *cutover.Recovery // what an operator says is true; nil if nobody does
 	reload     func() (*compiled, error)
 	hup        <-chan os.Signal
 	// hurry ends a drain at once.
@@ -133,7 +134,7 @@ func (p *Program) openMachine(ctx context.Context, c *compiled) error {
 		HoldMax: c.config.Cutover.Hold.Max, DrainMax: c.config.Cutover.Drain, RollbackDrain: c.config.Rollback.Drain,
 		Logger: p.log, RolledBack: p.rolledBack, WritesOnNew: p.store.WritesOnNew(),
 	}
-	o.Progress = p.step
+	o.Progress, o.Recover = p.step, p.options.recovery
 	o.Strict = p.strictChecks // a reload may make a check strict
 	if p.options.rewire != nil {
 		o = p.options.rewire(o)

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/goccy/go-yaml"
 	"github.com/spf13/cobra"
@@ -12,21 +14,47 @@ import (
 	"go.uber.org/zap/zapcore"
 
 	"paritygate/config"
+	"paritygate/internal/cutover"
 )
 
 func newServe(o *options) *cobra.Command {
 	s := &serving{o: o}
+	var recoverPhase, reason string
 	cmd := &cobra.Command{
 		Use: "serve", Short: "Run the proxy, the admin API and the console", Args: none,
 		Long: `Runs until SIGTERM or SIGINT, then ends the requests in flight, for listen.drain at most; a second one cuts them off.
 SIGHUP reads the configuration and the TLS certificate again; a bad file keeps the running one. SIGUSR2 starts the program anew, from its
 file, without refusing a connection: the new process takes over the sockets once this one has released the store.
 Sockets of systemd are taken by the names proxy and admin.`,
-		RunE: func(cmd *cobra.Command, _ []string) error { return s.serve(cmd.Context()) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			var err error
+			if s.recovery, err = recovery(recoverPhase, reason); err != nil {
+				return err
+			}
+			return s.serve(cmd.Context())
+		},
 	}
+	cmd.Flags().StringVar(&recoverPhase, "recover-phase", "", "say in which `PHASE` the run is, where the store was emptied or disagrees with the fence: shadow, canary, live or rolled_back")
+	cmd.Flags().StringVar(&reason, "reason", "", "why --recover-phase is true, for the audit log")
 	cmd.Flags().BoolVar(&s.allowDrift, "allow-drift", false, "start in live although the configuration was edited")
 	cmd.Flags().DurationVar(&s.waitForStore, "wait-for-store", 0, "wait so `LONG` for another process to release the store")
 	return cmd
+}
+
+// recovery reads what an operator declares; nil if nobody does.
+func recovery(phase, reason string) (*cutover.Recovery, error) {
+	r := &cutover.Recovery{Phase: cutover.Phase(phase), Reason: strings.TrimSpace(reason), Actor: "operator"}
+	switch {
+	case phase == "" && reason == "":
+		return nil, nil //nolint:nilnil // nobody declares anything
+	case phase == "":
+		return nil, exit(exitUsage, "--reason says why --recover-phase is true; there is no --recover-phase")
+	case !slices.Contains(cutover.Recoverable, r.Phase):
+		return nil, exit(exitUsage, "--recover-phase is shadow, canary, live or rolled_back, not %q", phase)
+	case r.Reason == "":
+		return nil, exit(exitUsage, "say with --reason TEXT how you know that the run is in phase %s; it goes into the audit log", phase)
+	}
+	return r, nil
 }
 
 var levels = map[string]zapcore.Level{"debug": zap.DebugLevel, "info": zap.InfoLevel, "warn": zap.WarnLevel, "error": zap.ErrorLevel}

@@ -26,6 +26,7 @@ import (
 type serving struct {
 	o            *options
 	allowDrift   bool
+	recovery     *cutover.Recovery // nil: nobody says in which phase the run is
 	waitForStore time.Duration
 
 	log       *zap.Logger
@@ -117,7 +118,7 @@ const storePoll = 10 * time.Millisecond
 // open makes a Program that listens. It waits for the store first, so that whoever waits does not accept.
 func (s *serving) open(ctx context.Context, c *compiled) (*Program, error) {
 	o := programOptions{
-		log: s.log, allowDrift: s.allowDrift, reload: s.read, hup: s.hup, hurry: s.hurry, sockets: s.inherited.Sockets,
+		log: s.log, allowDrift: s.allowDrift, recovery: s.recovery, reload: s.read, hup: s.hup, hurry: s.hurry, sockets: s.inherited.Sockets,
 		ready: s.ready, ending: s.ending, upgrade: s.upgrade, succeed: s.succeed, rewire: s.o.sys.rewire,
 	}
 	deadline := time.Now().Add(s.waitForStore)
@@ -135,7 +136,7 @@ func (s *serving) open(ctx context.Context, c *compiled) (*Program, error) {
 		case <-tick.C:
 		}
 	}
-	if errors.Is(err, cutover.ErrDrift) || errors.Is(err, evidence.ErrOtherRun) {
+	if errors.Is(err, cutover.ErrDrift) || errors.Is(err, cutover.ErrNothingToRecover) || errors.Is(err, evidence.ErrOtherRun) {
 		return nil, exit(exitRefused, "%w", err)
 	}
 	if err != nil {
