@@ -139,6 +139,10 @@ func (s *service) Events(ctx context.Context, after int64, limit int) ([]evidenc
 	return s.store.Events(ctx, after, limit)
 }
 
+func (s *service) AuditHead(ctx context.Context) (evidence.Head, error) {
+	return s.store.AuditHead(ctx)
+}
+
 func (s *service) SetMirror(ctx context.Context, change admin.Change, fraction float64) error {
 	return s.do(ctx, change, cutover.Command{Kind: cutover.Mirror, Fraction: fraction, Reason: "the fraction was set to " + percent(fraction)})
 }

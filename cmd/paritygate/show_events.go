@@ -14,9 +14,13 @@ import (
 func newEvents(o *options) *cobra.Command {
 	var after, seq int64
 	var most int
+	var verify bool
 	cmd := reading(o, "events", "Show the audit log, or one event with what it rested on", func(ctx context.Context, client *admin.Client) error {
 		if err := limit(most); err != nil {
 			return err
+		}
+		if verify {
+			return o.verifyEvents(ctx, client)
 		}
 		if seq != 0 {
 			return o.showEvent(ctx, client, seq)
@@ -32,6 +36,7 @@ func newEvents(o *options) *cobra.Command {
 	cmd.Flags().Int64Var(&after, "after", -1, "only events after the sequence number `SEQ` (-1: the newest)")
 	cmd.Flags().IntVar(&most, "limit", 50, "at most `N`, 1 to 1000")
 	cmd.Flags().Int64Var(&seq, "seq", 0, "the event with the sequence number `SEQ`, whole")
+	cmd.Flags().BoolVar(&verify, "verify", false, "prove by the hashes that no event was changed, removed, reordered or cut off; ends in 1 if one was")
 	return cmd
 }
 

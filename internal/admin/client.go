@@ -112,6 +112,37 @@ func (c *Client) Events(ctx context.Context, after int64, limit int) ([]evidence
 	return body.Events, err
 }
 
+// verifyPage is how many events are asked for at once to prove them.
+const verifyPage = 200
+
+// VerifyEvents proves the whole audit log as the server gives it, and returns the event that was the last one when it began. An error
+// that wraps evidence.ErrChain names the first event that is missing or was changed.
+func (c *Client) VerifyEvents(ctx context.Context) (evidence.Head, error) {
+	first, err := get[eventsBody](ctx, c, "events", url.Values{"limit": {"1"}})
+	if err != nil {
+		return evidence.Head{}, err
+	}
+	head := first.Head
+	var chain, met evidence.Chain // met ends at the head: what is appended meanwhile is not held against it
+	for after := int64(0); ; {
+		events, err := c.Events(ctx, after, verifyPage)
+		if err != nil {
+			return head, err
+		}
+		for _, e := range events {
+			if err := chain.Follow(e); err != nil {
+				return head, err
+			}
+			if after = e.Seq; after <= head.Seq {
+				met = chain
+			}
+		}
+		if len(events) < verifyPage {
+			return head, met.End(head)
+		}
+	}
+}
+
 // Attestations returns what the gate asks people to vouch for, and what was given.
 func (c *Client) Attestations(ctx context.Context) ([]Attestation, error) {
 	body, err := get[attestationsBody](ctx, c, "attestations", nil)

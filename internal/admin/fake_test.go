@@ -99,6 +99,14 @@ func (r *run) RunCheck(_ context.Context, name string) (evidence.CheckResult, er
 	return evidence.CheckResult{}, admin.Errorf(admin.CodeNotFound, "no check is called %q", name)
 }
 
+func (r *run) AuditHead(context.Context) (evidence.Head, error) {
+	if len(r.events) == 0 {
+		return evidence.Head{}, nil
+	}
+	last := r.events[len(r.events)-1]
+	return evidence.Head{Seq: last.Seq, Hash: last.Hash}, nil
+}
+
 func (r *run) Events(_ context.Context, after int64, limit int) ([]evidence.Event, error) {
 	r.locked(func() { r.after, r.limit = after, limit })
 	events := slices.Clone(r.events)

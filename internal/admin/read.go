@@ -98,5 +98,9 @@ func (s *server) getEvents(r *http.Request) (any, error) {
 		return nil, q.err
 	}
 	events, err := s.service.Events(r.Context(), after, limit)
-	return eventsBody{tidyEvents(events)}, err
+	if err != nil {
+		return nil, err
+	}
+	head, err := s.service.AuditHead(r.Context())
+	return eventsBody{tidyEvents(events), head}, err
 }

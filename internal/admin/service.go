@@ -37,6 +37,8 @@ type Reader interface {
 	// Events returns up to limit events with a sequence number greater than after, the oldest first. A negative after asks
 	// for the newest limit events, oldest first as well.
 	Events(ctx context.Context, after int64, limit int) ([]evidence.Event, error)
+	// AuditHead returns the event that was appended last.
+	AuditHead(ctx context.Context) (evidence.Head, error)
 }
 
 // Changer changes a run. The context of a change does not end when the client leaves; every method bounds its own time.

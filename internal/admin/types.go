@@ -327,6 +327,7 @@ type (
 	}
 	eventsBody struct {
 		Events []evidence.Event `json:"events"`
+		Head   evidence.Head    `json:"head"`
 	}
 )
 

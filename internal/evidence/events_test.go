@@ -141,6 +141,6 @@ func TestChainOfAnyLengthIsWholeAtOpen(t *testing.T) {
 }
 
 func ExampleErrChain() {
-	fmt.Println(checkHead(7, "aa", 5, "bb"))
+	fmt.Println((&Chain{Head{5, "bb"}}).End(Head{7, "aa"}))
 	// Output: the audit log was tampered with: event 6 is missing
 }
