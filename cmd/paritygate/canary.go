@@ -46,29 +46,37 @@ func (p *Program) gathering() bool {
 	if plan.Phase == cutover.Live && plan.Stale {
 		return p.health.well("backends.new") // nothing can be compared: what counts is that new was there, and this proxy
 	}
-	if plan.Shadow == cutover.Nobody {
-		return false
+	asked := shadowsAsked(*plan, routesOf(p.current.Load()))
+	return len(asked) > 0 && !slices.ContainsFunc(asked, func(b proxy.Backend) bool { return !p.proxy.BreakerClosed(b, proxy.ShadowRole) })
+}
+
+// shadowsAsked lists the backends that are asked as shadows: none if nothing is mirrored, or a route that the gate waits for is not.
+func shadowsAsked(plan cutover.Plan, routes []routeFact) []proxy.Backend {
+	var asked []proxy.Backend
+	add := func(s cutover.Side) {
+		if b := backendOf(s); b != proxy.None && !slices.Contains(asked, b) {
+			asked = append(asked, b)
+		}
 	}
-	shadows := map[proxy.Backend]bool{}
-	for _, r := range routesOf(p.current.Load()) {
+	for _, r := range routes {
 		fraction := plan.Fraction
 		if r.mirror != nil {
 			fraction = *r.mirror
 		}
+		takesPart := plan.Canary > 0 && !r.withheld
 		switch {
 		case r.kind != proxy.Read:
-		case fraction > 0:
-			takesPart := plan.Canary > 0 && !r.withheld
-			shadows[backendOf(plan.Reads)] = shadows[backendOf(plan.Reads)] || takesPart
-			shadows[backendOf(plan.Shadow)] = shadows[backendOf(plan.Shadow)] || !takesPart || plan.Canary < 1
-		case r.declared && !r.optional:
-			return false
+		case fraction == 0 && r.declared && !r.optional:
+			return nil
+		case fraction == 0:
+		case takesPart:
+			add(plan.Reads) // of what new answers
+			if plan.Canary < 1 {
+				add(plan.Shadow)
+			}
+		default:
+			add(plan.Shadow)
 		}
 	}
-	for backend, asked := range shadows {
-		if asked && !p.proxy.BreakerClosed(backend, proxy.ShadowRole) {
-			return false
-		}
-	}
-	return len(shadows) > 0
+	return asked
 }
