@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -29,7 +30,7 @@ databases:
   old: {dsn: "DSN_OLD"}
   new: {dsn: "DSN_NEW"}
 checks:
-  - {name: same, type: scalar, old: {sql: SELECT 1}, new: {sql: SELECT 1}, every: 1h, max_age: 2h, strict_at_cutover: true}
+  - {name: same, type: scalar, old: {http: {path: /same}, value: $.n}, new: {sql: SELECT 1}, every: 1h, max_age: 2h, strict_at_cutover: true}
 cutover:
   prepare:
     - on: new
@@ -38,6 +39,7 @@ cutover:
   fence:
     dsn: "DSN_OLD"
     sql:
+      - SELECT yes FROM willing
       - ALTER ROLE APPLICATION IN DATABASE DATABASE_OLD SET default_transaction_read_only = on
       - SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'APPLICATION' AND datname = 'DATABASE_OLD'
     verify: {dsn: "APP_OLD", sql: "INSERT INTO entries (attempt, id) VALUES ('probe', 'probe')"}
@@ -55,6 +57,8 @@ type site struct {
 	name     string
 	// instead, if not nil, may answer a request in the place of an application, and then returns true. It is set before the start.
 	instead func(side string, w http.ResponseWriter, r *http.Request) bool
+	// during, if it holds a function, is called whenever the check asks old: while writes are held, in a flip.
+	during atomic.Pointer[func()]
 }
 
 // newSite makes one with an application's role and databases of its own; more is added to the configuration. It is not started.
@@ -95,6 +99,12 @@ func (s *site) application(side string, table *testkit.Table) http.Handler {
 		case s.instead != nil && s.instead(side, w, r):
 		case r.Method == http.MethodPost:
 			writes.ServeHTTP(w, r)
+		case r.URL.Path == "/same":
+			if f := s.during.Load(); f != nil {
+				(*f)()
+			}
+			w.Header().Set("Content-Type", "application/json")
+			fmt.Fprint(w, `{"n": 1}`)
 		default:
 			fmt.Fprint(w, r.URL.Path)
 		}

@@ -30,7 +30,7 @@ func (s *Store) State(ctx context.Context) (st State, ok bool, err error) {
 // Commit replaces the state if the stored epoch is still expectEpoch (0 where there is no state yet), and appends the
 // event, both in one transaction that is on disk when Commit returns. It returns the event with its number and hash, and
 // ErrConflict if another epoch is stored. The new epoch may equal expectEpoch, never be below it. A zero Time
-// of the event is now.
+// of the event is now. A file that was moved or removed takes no commit: nobody would find it again.
 //
 // Any other error leaves open whether the commit happened: State tells.
 func (s *Store) Commit(ctx context.Context, expectEpoch uint64, st State, ev Event) (Event, error) {
@@ -43,6 +43,9 @@ func (s *Store) Commit(ctx context.Context, expectEpoch uint64, st State, ev Eve
 		return Event{}, fmt.Errorf("store %s: epoch %d is out of range", s.path, st.Epoch)
 	case !json.Valid(st.Body):
 		return Event{}, fmt.Errorf("store %s: the state's body is not JSON", s.path)
+	}
+	if err := s.stillThere(); err != nil {
+		return Event{}, s.failed("commit the state", err)
 	}
 	if ev.Time.IsZero() {
 		ev.Time = s.options.Now()

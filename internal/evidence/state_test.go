@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"math"
+	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -57,6 +58,29 @@ func TestCommit(t *testing.T) {
 	events, err := s.Events(t.Context(), 0, 0)
 	if err != nil || len(events) != committed {
 		t.Errorf("%d events (%v), want one for each of %d commits", len(events), err, committed)
+	}
+}
+
+func TestNothingIsCommittedToAFileThatIsGone(t *testing.T) {
+	s := mustOpen(t, options(t, newClock()))
+	commit := func(expect uint64) error {
+		_, err := s.Commit(t.Context(), expect, State{Run: "move", Epoch: expect + 1, Body: json.RawMessage("{}")}, Event{})
+		return err
+	}
+	if err := commit(0); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(s.path, s.path+".moved"); err != nil {
+		t.Fatal(err)
+	}
+	if err := commit(1); err == nil || !strings.Contains(err.Error(), "the file is gone") {
+		t.Errorf("committed where nobody finds it: %v", err)
+	}
+	if err := os.Rename(s.path+".moved", s.path); err != nil {
+		t.Fatal(err)
+	}
+	if err := commit(1); err != nil {
+		t.Errorf("the file is back: %v", err)
 	}
 }
 
