@@ -57,6 +57,7 @@ type site struct {
 	name     string
 	// instead, if not nil, may answer a request in the place of an application, and then returns true. It is set before the start.
 	instead func(side string, w http.ResponseWriter, r *http.Request) bool
+	written atomic.Int64 // by write
 	// during, if it holds a function, is called whenever the check asks old: while writes are held, in a flip.
 	during atomic.Pointer[func()]
 }
@@ -112,8 +113,9 @@ func (s *site) application(side string, table *testkit.Table) http.Handler {
 }
 
 // write sends one write through the proxy, and returns where it was taken.
-func (s *site) write(id string) string {
+func (s *site) write() string {
 	s.t.Helper()
+	id := fmt.Sprintf("one-%d", s.written.Add(1))
 	sample := testkit.Load{Requests: 1, Concurrency: 1, KeepBody: true, Request: func(context.Context, int) (*http.Request, error) {
 		return s.writing(id)
 	}}.Run(s.t.Context())[0]
@@ -190,7 +192,7 @@ func (s *site) storedPhase() cutover.Phase {
 // refuses the application's if they go to new.
 func (s *site) authority(when, want string) {
 	s.t.Helper()
-	if at := s.write(when); at != want {
+	if at := s.write(); at != want {
 		s.t.Errorf("%s: a write is taken by %s, not by %s", when, at, want)
 	}
 }
