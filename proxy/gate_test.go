@@ -201,6 +201,16 @@ func TestHoldLimits(t *testing.T) {
 	if n := r.proxy.Held(); n != 0 {
 		t.Errorf("%d held", n)
 	}
+	for reason, want := range map[string]float64{"requests": 1, "bytes": 1, "timeout": 2, "client_gone": 0, "refused": 0} {
+		if n := dropped(t, r, reason); n != want {
+			t.Errorf("%v dropped for %s, want %v", n, reason, want)
+		}
+	}
+}
+
+func dropped(t *testing.T, r *rig, reason string) float64 {
+	t.Helper()
+	return metric(t, r.registry, "paritygate_writes_dropped_total", map[string]string{"reason": reason})
 }
 
 func TestAClientThatLeavesWhileHeldIsDropped(t *testing.T) {
@@ -218,7 +228,7 @@ func TestAClientThatLeavesWhileHeldIsDropped(t *testing.T) {
 	held(t, r, 1)
 	cancel()
 	<-done
-	await(t, "the drop", func() bool { return r.proxy.DroppedHeld() == 1 && r.proxy.Held() == 0 })
+	await(t, "the drop", func() bool { return dropped(t, r, "client_gone") == 1 && r.proxy.Held() == 0 })
 	r.router.change(func(p *Plan) { p.Hold = false })
 	r.proxy.Release(t.Context())
 	if old.count() != 0 {
@@ -232,6 +242,9 @@ func TestRefuse(t *testing.T) {
 	r := start(t, p, text("x"), text("x"))
 	if resp, body := r.do("POST", "/", nil); resp.StatusCode != 503 || !strings.Contains(body, "writes_refused") {
 		t.Errorf("%d %s", resp.StatusCode, body)
+	}
+	if n := dropped(t, r, "refused"); n != 1 {
+		t.Errorf("%v counted", n)
 	}
 	if resp, _ := r.do("GET", "/", nil); resp.StatusCode != 200 {
 		t.Errorf("a read got %d", resp.StatusCode)

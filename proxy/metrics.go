@@ -20,6 +20,7 @@ type metrics struct {
 	fallbacks   *prometheus.CounterVec
 	overhead    *tally
 	holdTime    prometheus.Histogram
+	dropped     *prometheus.CounterVec
 	inFlight    prometheus.Gauge
 	pending     prometheus.Gauge
 
@@ -80,6 +81,10 @@ func newMetrics() *metrics {
 			Name: p + "write_hold_seconds",
 			Help: "Time for which writes were held.", Buckets: seconds(&answerBounds),
 		}),
+		dropped: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: p + "writes_dropped_total",
+			Help: "Writes that were not let through to a backend, by reason.",
+		}, []string{"reason"}),
 		inFlight: prometheus.NewGauge(prometheus.GaugeOpts{Name: p + "shadow_in_flight", Help: "Shadows being asked."}),
 		pending:  prometheus.NewGauge(prometheus.GaugeOpts{Name: p + "pending", Help: "Eligible exchanges without a final verdict."}),
 	}
@@ -96,10 +101,13 @@ func (m *metrics) register(r prometheus.Registerer, p *Proxy) error {
 	}
 	all := []prometheus.Collector{
 		answerCollector{m},
-		m.comparisons, m.differences, m.skipped, m.noise, m.masked, m.fallbacks, m.holdTime, m.inFlight, m.pending,
+		m.comparisons, m.differences, m.skipped, m.noise, m.masked, m.fallbacks, m.holdTime, m.dropped, m.inFlight, m.pending,
 		gauge("shadow_queue_length", "Exchanges that wait for a worker.", nil, func() float64 { return float64(len(p.mirror.queue)) }),
 		gauge("shadow_memory_bytes", "Memory that captured bodies take.", nil, func() float64 { return float64(p.memory.used.Load()) }),
 		gauge("held_writes", "Writes that are held.", nil, func() float64 { return float64(p.Held()) }),
+	}
+	for _, d := range drops {
+		m.dropped.WithLabelValues(d.reason) // a zero is seen before the first
 	}
 	for _, b := range []Backend{Old, New} {
 		for _, role := range []Role{Authority, ShadowRole} {

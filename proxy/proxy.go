@@ -35,8 +35,7 @@ type Proxy struct {
 	mask     atomic.Pointer[Mask] // nil: nothing is masked
 	seed     maphash.Seed
 
-	droppedHeld atomic.Int64
-	leaving     atomic.Bool // every answer is the last on its connection
+	leaving atomic.Bool // every answer is the last on its connection
 }
 
 // NewProxy builds the proxy and starts nothing. An error names the route, pattern or backend that is at fault.
@@ -291,5 +290,3 @@ func (p *Proxy) Writes(b Backend) WriteCounts {
 	return WriteCounts{len(p.gate.inFlight[b]), len(p.gate.streams[b]), p.gate.unanswered[b]}
 }
 
-// DroppedHeld counts the held writes whose clients left before they were sent.
-func (p *Proxy) DroppedHeld() int64 { return p.droppedHeld.Load() }

@@ -51,10 +51,21 @@ func (p *Proxy) serveWrite(w http.ResponseWriter, r *http.Request, in *inbound, 
 	p.answerWrite(w, r, in, c, adm)
 }
 
+// drops are the reasons for which a write is not let through, as writes_dropped_total has them.
+var drops = []struct {
+	err    error
+	reason string
+}{
+	{errClientGone, "client_gone"}, {errBusy, "requests"}, {errBodyTooLarge, "bytes"}, {errHeldTooLong, "timeout"}, {errRefused, "refused"},
+}
+
 // refuseHeld answers a write that was not let through.
 func (p *Proxy) refuseHeld(w http.ResponseWriter, err error) {
-	if errors.Is(err, errClientGone) {
-		p.droppedHeld.Add(1)
+	for _, d := range drops {
+		if errors.Is(err, d.err) {
+			p.metrics.dropped.WithLabelValues(d.reason).Inc()
+			break
+		}
 	}
 	p.refuse(w, err)
 }
