@@ -35,6 +35,14 @@ var metrics = map[string]metric{
 	"phase":                      {"gauge", []string{"phase"}},
 	"epoch":                      {"gauge", nil},
 	"mirror_fraction":            {"gauge", nil},
+	"canary_fraction":            {"gauge", nil},
+	"fallbacks_total":            {"counter", []string{"route"}},
+	"writes_dropped_total":       {"counter", []string{"reason"}},
+	"writes_refused":             {"gauge", nil},
+	"fence_standing":             {"gauge", nil},
+	"forced":                     {"gauge", nil},
+	"unwell":                     {"gauge", []string{"part"}},
+	"cutovers_total":             {"counter", []string{"outcome"}},
 	"rollback_unreplayed_writes": {"gauge", nil},
 	"breaker_state":              {"gauge", []string{"backend", "role"}},
 	"rollbacks_total":            {"counter", []string{"trigger"}},
@@ -75,7 +83,7 @@ var values = map[string][]string{
 	"route": {"_all", "product"}, "kind": {"read"}, "backend": {"old", "new"}, "role": {"authority", "shadow"},
 	"code": {"2xx", "5xx", "error"}, "verdict": {"match", "mismatch", "failed", "skipped"}, "location": {"body"},
 	"reason": {"queue_full", "conditional"}, "check": {"datasets"}, "state": {"active", "idle"}, "criterion": {"_all", "responses"},
-	"phase": {"shadow", "live"}, "trigger": {"breaker"}, "version": {"v1"}, "commit": {"c"}, "go_version": {"go"},
+	"phase": {"shadow", "live"}, "trigger": {"operator", "error_rate"}, "part": {"cutover", "store"}, "outcome": {"committed", "abandoned"}, "version": {"v1"}, "commit": {"c"}, "go_version": {"go"},
 }
 
 // exposition is every metric with all of its labels, in Prometheus's text format; counters grow with the time.

@@ -289,4 +289,3 @@ func (p *Proxy) Writes(b Backend) WriteCounts {
 	defer p.gate.mu.Unlock()
 	return WriteCounts{len(p.gate.inFlight[b]), len(p.gate.streams[b]), p.gate.unanswered[b]}
 }
-

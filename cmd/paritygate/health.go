@@ -109,11 +109,14 @@ func (h *health) well(part string) bool {
 	return !wrong
 }
 
+// healthParts are all the parts that can be unwell.
+var healthParts = []string{"backends.old", "backends.new", "databases.old", "databases.new", "store", "cutover"}
+
 // unwell lists what is wrong now.
 func (h *health) unwell() []admin.Unwell {
 	out := []admin.Unwell{}
 	h.mu.Lock()
-	for _, part := range []string{"backends.old", "backends.new", "databases.old", "databases.new"} {
+	for _, part := range healthParts {
 		if text, ok := h.found[part]; ok {
 			out = append(out, admin.Unwell{Part: part, Message: text})
 		}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -19,9 +20,10 @@ type metrics struct {
 
 	mismatch, bound, gate, phase        *prometheus.Desc
 	epoch, fraction, unreplayed, reload *prometheus.Desc
-	canary                              *prometheus.Desc
+	canary, refused, fence, forced      *prometheus.Desc
+	unwell                              *prometheus.Desc
 	build                               *prometheus.Desc
-	rollbacks                           *prometheus.CounterVec
+	cutovers, rollbacks                 *prometheus.CounterVec
 	rollbackSeconds                     *prometheus.HistogramVec
 	reloadFailed, certificateFailed     atomic.Bool
 }
@@ -40,8 +42,15 @@ func newMetrics(p *Program) *metrics {
 		fraction:   desc("mirror_fraction", "Fraction of the reads that is mirrored."),
 		canary:     desc("canary_fraction", "Fraction of the reads that new answers in the canary; 0 in every other phase."),
 		unreplayed: desc("rollback_unreplayed_writes", "Writes that new may have taken and old does not have."),
+		refused:    desc("writes_refused", "1 while writes get 503, because it is not known which backend may take them."),
+		fence:      desc("fence_standing", "1 while old is fenced, or may be."),
+		forced:     desc("forced", "1 if the run was once flipped past a gate that did not pass."),
+		unwell:     desc("unwell", "1 for a part that does not work as it should.", "part"),
 		reload:     desc("config_reload_success", "1 if the last reload of the configuration and of the TLS certificate succeeded, or none was asked for."),
 		build:      desc("build_info", "The build; always 1.", "version", "commit", "go_version"),
+		cutovers: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "paritygate_cutovers_total", Help: "Flips that were begun, by how they ended.",
+		}, []string{"outcome"}),
 		rollbacks: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "paritygate_rollbacks_total", Help: "Rollbacks, by what asked for them.",
 		}, []string{"trigger"}),
@@ -50,12 +59,31 @@ func newMetrics(p *Program) *metrics {
 			Buckets: []float64{.005, .025, .1, .25, .5, 1, 2, 5},
 		}, []string{"trigger"}),
 	}
-	for _, trigger := range []string{"operator", "error_rate"} {
+	for _, trigger := range []string{"operator", "error_rate", "client_errors", "latency", "parity", "checks"} {
 		m.rollbacks.WithLabelValues(trigger)
 		m.rollbackSeconds.WithLabelValues(trigger)
 	}
-	p.registry.MustRegister(m, m.rollbacks, m.rollbackSeconds)
+	for _, outcome := range []string{committed, abandoned} {
+		m.cutovers.WithLabelValues(outcome)
+	}
+	p.registry.MustRegister(m, m.cutovers, m.rollbacks, m.rollbackSeconds)
 	return m
+}
+
+// The outcomes of a flip.
+const (
+	committed = "committed"
+	abandoned = "abandoned"
+)
+
+// flipped counts a flip that an operator asked for. One that was refused before it began is none.
+func (m *metrics) flipped(err error) {
+	switch {
+	case err == nil:
+		m.cutovers.WithLabelValues(committed).Inc()
+	case errors.Is(err, cutover.ErrFlip):
+		m.cutovers.WithLabelValues(abandoned).Inc()
+	}
 }
 
 func (m *metrics) reloaded(ok bool)        { m.reloadFailed.Store(!ok) }
@@ -73,7 +101,7 @@ func (p *Program) rolledBack(actor string, took time.Duration) {
 
 // Describe implements prometheus.Collector.
 func (m *metrics) Describe(to chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{m.mismatch, m.bound, m.gate, m.phase, m.epoch, m.fraction, m.canary, m.unreplayed, m.reload, m.build} {
+	for _, d := range []*prometheus.Desc{m.mismatch, m.bound, m.gate, m.phase, m.epoch, m.fraction, m.canary, m.unreplayed, m.refused, m.fence, m.forced, m.unwell, m.reload, m.build} {
 		to <- d
 	}
 }
@@ -93,6 +121,16 @@ func (m *metrics) Collect(to chan<- prometheus.Metric) {
 	gauge(m.fraction, state.MirrorFraction)
 	gauge(m.canary, p.machine.Plan().Canary)
 	gauge(m.unreplayed, float64(state.WritesOnNew))
+	gauge(m.refused, truth(p.machine.Plan().Refuse))
+	gauge(m.fence, truth(state.Fenced))
+	gauge(m.forced, truth(state.Forced != ""))
+	unwell := map[string]bool{}
+	for _, u := range p.health.unwell() {
+		unwell[u.Part] = true
+	}
+	for _, part := range healthParts {
+		gauge(m.unwell, truth(unwell[part]), part)
+	}
 	gauge(m.reload, truth(!m.reloadFailed.Load() && !m.certificateFailed.Load()))
 	gauge(m.build, 1, b.Version, b.Commit, b.Go)
 

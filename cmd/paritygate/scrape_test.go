@@ -62,13 +62,13 @@ checks:
 	<-traffic
 }
 
-// specMetrics are the metrics of the contract that this version has; what belongs to the journal and the canary is not
-// among them.
+// specMetrics are the metrics of the contract that this version has; what belongs to the journal is not among
+// them.
 var specMetrics = []string{
 	"requests_total", "request_duration_seconds_bucket", "overhead_seconds_bucket", "comparisons_total", "differences_total",
 	"shadow_skipped_total", "shadow_in_flight", "shadow_queue_length", "shadow_memory_bytes", "parity_mismatch_ratio",
 	"parity_upper_bound", "check_variance_ratio", "check_verdict", "check_duration_seconds", "check_timestamp_seconds",
-	"gate_verdict", "phase", "epoch", "mirror_fraction", "rollback_unreplayed_writes", "breaker_state", "rollbacks_total",
+	"gate_verdict", "phase", "epoch", "mirror_fraction", "canary_fraction", "rollback_unreplayed_writes", "breaker_state", "rollbacks_total",
 	"rollback_duration_seconds_bucket", "held_writes", "write_hold_seconds_bucket", "store_errors_total", "config_reload_success",
 	"build_info",
 }

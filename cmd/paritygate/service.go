@@ -300,6 +300,9 @@ func (s *service) do(ctx context.Context, change admin.Change, command cutover.C
 		command.Epoch = *change.Epoch
 	}
 	_, err := s.machine.Do(ctx, command, nil)
+	if command.Kind == cutover.Flip {
+		s.metrics.flipped(err)
+	}
 	switch {
 	case err == nil:
 		return nil
