@@ -18,6 +18,7 @@ import (
 	"paritygate/internal/admin"
 	"paritygate/internal/cutover"
 	"paritygate/internal/evidence"
+	"paritygate/internal/fence"
 	"paritygate/internal/handover"
 	"paritygate/proxy"
 )
@@ -35,14 +36,15 @@ type Program struct {
 	fresh        sync.Map      // the latest result of each check, by name, for where the store did not take it
 	explanations explanations  // of the groups of mismatches
 
-	store   *evidence.Store
-	machine *cutover.Machine
-	proxy   *proxy.Proxy
-	clients *proxy.Clients
-	checks  *aggregate.Runner // nil: none are configured
-	access  *accessLog        // nil: none is written
-	health  *health
-	history *admin.History
+	store     *evidence.Store
+	machine   *cutover.Machine
+	databases *fence.Databases // nil: a flip does nothing to them
+	proxy     *proxy.Proxy
+	clients   *proxy.Clients
+	checks    *aggregate.Runner // nil: none are configured
+	access    *accessLog        // nil: none is written
+	health    *health
+	history   *admin.History
 
 	front                  *proxy.Drainer
 	certificate            *proxy.Certificate // nil: no TLS
@@ -136,6 +138,13 @@ func (p *Program) openMachine(ctx context.Context, c *compiled) error {
 	}
 	o.Progress, o.Recover = p.step, p.options.recovery
 	o.Strict = p.strictChecks // a reload may make a check strict
+	databases, err := newDatabases(c.config, p.log)
+	if err != nil {
+		return err
+	}
+	if p.databases = databases; databases != nil {
+		o.Data = databases
+	}
 	if p.options.rewire != nil {
 		o = p.options.rewire(o)
 	}

@@ -244,34 +244,6 @@ func refusal(report cutover.Report) error {
 	return err
 }
 
-// strictCriterion is the line that a dry run adds to the gate's report.
-const strictCriterion = "strict_checks"
-
-// rehearse runs what a flip would run after the gate, without holding a write. Checks that do not agree are reported, and no
-// refusal: writes go on meanwhile, and the flip asks until they agree. Checks that take too long are one.
-func (s *service) rehearse(ctx context.Context, report cutover.Report) (cutover.Report, error) {
-	c := s.current.Load()
-	if strictChecks(c) == 0 {
-		return report, nil
-	}
-	began := time.Now()
-	err := s.strictChecks(ctx)
-	took, hold := time.Since(began), c.config.Cutover.Hold.Max
-	if took > hold/2 {
-		return report, admin.Errorf(admin.CodeConflict, "the strict checks took %s, more than half of cutover.hold.max (%s)", took.Round(time.Millisecond), hold)
-	}
-	line := cutover.Criterion{
-		Name: strictCriterion, Verdict: cutover.Pass, Observed: "asked in " + took.Round(time.Millisecond).String(),
-		Required: "agreement with tolerance 0 while writes are held", Reason: "both databases agree to the last row",
-	}
-	if err != nil {
-		line.Verdict = cutover.Inconclusive
-		line.Reason = "they do not agree now, while writes go on; the flip asks until they do, or is abandoned: " + err.Error()
-	}
-	report.Criteria = append(report.Criteria, line)
-	return report, nil
-}
-
 func (s *service) Rollback(ctx context.Context, change admin.Change) error {
 	change.Epoch = nil // a rollback is never refused for it
 	return s.do(ctx, change, cutover.Command{Kind: cutover.Rollback, Reason: change.Reason})

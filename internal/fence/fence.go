@@ -12,6 +12,7 @@ type fence struct {
 	Fence
 	admin, app *server
 	who        identity
+	worked     bool // this process has seen the application's write work
 	// up says that this process began to put the fence up, where the write had worked, and did not take it down since.
 	up bool
 	// put is how far that came.
@@ -32,7 +33,7 @@ func (d *Databases) Fence(ctx context.Context) error {
 	l := line{server: f.admin}
 	defer l.close()
 	if !f.up {
-		if err := f.worksBefore(ctx); err != nil {
+		if err := f.worksBefore(ctx, d.warn); err != nil {
 			return err
 		}
 		if err := f.sameServer(ctx, &l); err != nil {
@@ -61,13 +62,18 @@ func (d *Databases) Fence(ctx context.Context) error {
 }
 
 // worksBefore holds that the write works before the fence: one that never does would prove any fence. A session that may only read
-// is fenced already, whoever did it; every other refusal has to be seen to come with the fence.
-func (f *fence) worksBefore(ctx context.Context) error {
+// is fenced already, whoever did it. So is a write that this process has never seen work and that is refused as by a fence: it was
+// put up before a crash. Every other refusal has to be seen to come with the fence.
+func (f *fence) worksBefore(ctx context.Context, warn func(string)) error {
 	seen := f.look(ctx)
-	if r, ok := errors.AsType[*refusal](seen.err); seen.works || ok && r.code == readOnly {
+	r, refused := errors.AsType[*refusal](seen.err)
+	switch {
+	case seen.works || refused && r.code == readOnly:
 		return nil
-	}
-	if seen.refused() {
+	case seen.class == sign && !f.worked:
+		warn("the fence is taken to stand already, since the write that proves it is refused, and was never seen to work: " + seen.err.Error())
+		return nil
+	case seen.refused():
 		return fmt.Errorf("the write that is to prove the fence fails before the fence is up, so that its failing proves nothing; "+
 			"correct it, or run cutover.fence.unfence if a fence was left standing: %w", seen.err)
 	}

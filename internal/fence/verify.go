@@ -35,6 +35,7 @@ func (f *fence) try(ctx context.Context) sight {
 	defer cancel()
 	began, err := f.write(ctx)
 	if err == nil {
+		f.worked = true
 		return sight{works: true}
 	}
 	s := sight{err: fmt.Errorf("cutover.fence.verify: %w", err)}
