@@ -170,13 +170,13 @@ func (p *process) metrics() string {
 	return string(body)
 }
 
-// traffic sends requests from eight clients until it is stopped; how they end is not its business.
+// traffic sends requests until it is stopped; how they end is not its business.
 func (p *process) traffic(method string) (stop func()) {
 	ctx, cancel := context.WithCancel(p.t.Context())
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		testkit.Load{Requests: 1 << 30, Request: func(ctx context.Context, i int) (*http.Request, error) {
+		testkit.Load{Rate: 300, Requests: 1 << 30, Request: func(ctx context.Context, i int) (*http.Request, error) {
 			return http.NewRequestWithContext(ctx, method, fmt.Sprintf("%s/items/%d", p.proxy, i%700), strings.NewReader(fmt.Sprint(i)))
 		}}.Run(ctx)
 	}()

@@ -6,17 +6,23 @@ import (
 	"time"
 )
 
+// longestPause is how rarely Eventually asks at last: what takes long costs little.
+const longestPause = 16 * time.Millisecond
+
 // Eventually waits until the condition holds, and fails the test with the message when it does not within the time. The
-// condition runs on the caller's goroutine, so it may use t.
+// condition runs on the caller's goroutine, so it may use t; it is asked after 2 ms, and then more and more rarely.
 func Eventually(t testing.TB, within time.Duration, condition func() bool, message string, args ...any) {
 	t.Helper()
 	deadline := time.NewTimer(within)
 	defer deadline.Stop()
-	tick := time.NewTicker(2 * time.Millisecond)
-	defer tick.Stop()
+	pause := 2 * time.Millisecond
+	next := time.NewTimer(pause)
+	defer next.Stop()
 	for !condition() {
+		next.Reset(pause)
+		pause = min(pause*5/4, longestPause)
 		select {
-		case <-tick.C:
+		case <-next.C:
 		case <-deadline.C:
 			if condition() {
 				return
