@@ -176,6 +176,9 @@ func (p *Program) checkResults(ctx context.Context) ([]evidence.CheckResult, err
 		if r.History, err = p.store.CheckHistory(ctx, k.Name, shownRuns); err != nil {
 			return nil, fmt.Errorf("reading the history of check %s: %w", k.Name, err)
 		}
+		if r.Structural = evidence.Structural(r.History, window); r.Structural != "" {
+			r.Reason += " Structural: " + r.Structural + "."
+		}
 		out = append(out, r)
 	}
 	return out, nil

@@ -4,6 +4,8 @@ import (
 	"context"
 	"time"
 
+	"go.uber.org/zap"
+
 	"paritygate/compare"
 	"paritygate/config"
 	"paritygate/internal/cutover"
@@ -64,7 +66,57 @@ func (p *Program) gate(ctx context.Context) (cutover.Report, error) {
 	if err != nil {
 		return cutover.Report{}, err
 	}
-	return cutover.Evaluate(gateOptions(c.config), facts), nil
+	report := cutover.Evaluate(gateOptions(c.config), facts)
+	p.judged.Store(&judgement{report: report.Bounded(), structural: structuralGaps(facts)})
+	return report, nil
+}
+
+// judgement is what the gate said last.
+type judgement struct {
+	report     cutover.Report // bounded
+	structural []string       // a sentence for each check that passes with a gap that stays the same
+}
+
+func structuralGaps(f cutover.Facts) []string {
+	var out []string
+	for _, c := range f.Checks {
+		if c.Structural != "" {
+			out = append(out, "check "+c.Name+": "+c.Structural)
+		}
+	}
+	return out
+}
+
+// gateAsItStood is the gate's report of the last second, for the audit log; nil before the first. It waits for nothing.
+func (p *Program) gateAsItStood() *cutover.Report {
+	if j := p.judged.Load(); j != nil {
+		return &j.report
+	}
+	return nil
+}
+
+const (
+	judgeEvery = time.Second
+	judgeFor   = 5 * time.Second
+)
+
+// judge keeps what the gate says at hand until ctx ends, so that nobody who must not wait has to ask the store.
+func (p *Program) judge(ctx context.Context) {
+	tick := time.NewTicker(judgeEvery)
+	defer tick.Stop()
+	for {
+		within, cancel := context.WithTimeout(ctx, judgeFor)
+		_, err := p.gate(within)
+		cancel()
+		if err != nil && ctx.Err() == nil {
+			p.log.Debug("the gate cannot be judged", zap.Error(err)) // the store says itself what is wrong with it
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
 }
 
 func gateOptions(c *config.Config) cutover.GateOptions {
@@ -119,7 +171,7 @@ func (p *Program) facts(ctx context.Context, c *compiled) (cutover.Facts, error)
 		return f, err
 	}
 	for i, k := range c.checks {
-		fact := cutover.CheckFacts{Name: k.Name, Verdict: cutover.Verdict(results[i].Verdict), Reason: results[i].Reason, MaxAge: k.MaxAge}
+		fact := cutover.CheckFacts{Name: k.Name, Verdict: cutover.Verdict(results[i].Verdict), Reason: results[i].Reason, MaxAge: k.MaxAge, Structural: results[i].Structural}
 		if results[i].At != nil {
 			fact.At = *results[i].At
 		}

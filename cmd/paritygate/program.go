@@ -34,7 +34,8 @@ type Program struct {
 
 	wrote        chan struct{} // new took its first write since the flip
 	fresh        sync.Map      // the latest result of each check, by name, for where the store did not take it
-	explanations explanations  // of the groups of mismatches
+	judged       atomic.Pointer[judgement]
+	explanations explanations // of the groups of mismatches
 
 	store     *evidence.Store
 	machine   *cutover.Machine

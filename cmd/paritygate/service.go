@@ -82,6 +82,9 @@ func (s *service) warnings(state cutover.State) []string {
 	if state.Phase == cutover.Live {
 		warnings = append(warnings, "old stands still since the flip: reverse comparisons are skipped as stale")
 	}
+	if j := s.judged.Load(); j != nil && state.Phase != cutover.Complete {
+		warnings = append(warnings, j.structural...)
+	}
 	if n := s.proxy.Masked(); n > 0 {
 		warnings = append(warnings, fmt.Sprintf("mirror.noise.auto masks the values at %s: what new gets wrong there and old changes by itself is not seen", places(n)))
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 
 	"go.uber.org/zap"
@@ -19,9 +20,10 @@ const aliveEvery = time.Second
 
 // watch looks after what nobody asks for: gaps in the evidence, the health of the parts, and SIGHUP.
 func (p *Program) watch(ctx context.Context) error {
-	healthDone := make(chan struct{})
-	go func() { defer close(healthDone); p.health.run(ctx) }()
-	defer func() { <-healthDone }()
+	var beside sync.WaitGroup
+	beside.Go(func() { p.health.run(ctx) })
+	beside.Go(func() { p.judge(ctx) })
+	defer beside.Wait()
 	window, _ := p.store.Window()
 	tick := time.NewTicker(aliveEvery)
 	defer tick.Stop()

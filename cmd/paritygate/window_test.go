@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -242,5 +243,34 @@ checks: [{name: datasets, type: count, old: {table: a}, new: {table: b}, every: 
 	}
 	if c := r.criterion("checks"); c.Verdict != cutover.Inconclusive {
 		t.Errorf("a result from before the window is %+v", c)
+	}
+}
+
+// A check that passes with the same rows missing each time warns wherever it is shown, and fails nothing.
+func TestAStructuralGapWarns(t *testing.T) {
+	t.Parallel()
+	older, newer := newShop(t), newShop(t)
+	r := boot(t, windowConfig+`
+databases: {old: {dsn: "host=127.0.0.1 port=1"}, new: {dsn: "host=127.0.0.1 port=2"}}
+checks: [{name: datasets, type: count, old: {table: a}, new: {table: b}, every: 1h, max_age: 2h}]
+`, "OLD", older.URL, "NEW", newer.URL)
+	r.eventually("the check has run", func() bool { return r.criterion("checks").Reason != "datasets has not run yet" })
+	measured, missing := "1000", "995"
+	for n := range 5 {
+		if c := r.criterion("checks"); strings.Contains(c.Reason, "never copied") {
+			t.Errorf("after %d runs: %s", n, c.Reason)
+		}
+		r.checked(aggregate.Result{Name: "datasets", Type: aggregate.Count, Verdict: aggregate.Pass, Old: &measured, New: &missing, At: time.Now(), Reason: "Within 1 %."})
+	}
+	const told = "in each of the last 5 runs new had about as much less than old, at last 5 (0.5 %)"
+	if c := r.criterion("checks"); c.Verdict != cutover.Pass || c.Observed != "1 of 1 pass, 1 with a structural gap" || !strings.Contains(c.Reason, told) {
+		t.Errorf("the gate says %+v", c)
+	}
+	checks, err := r.client.Checks(t.Context())
+	if err != nil || !strings.HasPrefix(checks[0].Structural, told) || !strings.HasPrefix(checks[0].Reason, "Within 1 %. Structural: "+told) {
+		t.Errorf("the checks say %+v, %v", checks, err)
+	}
+	if w := r.status().Warnings; !slices.ContainsFunc(w, func(w string) bool { return strings.HasPrefix(w, "check datasets: "+told) }) {
+		t.Errorf("the status warns of %q", w)
 	}
 }

@@ -59,6 +59,8 @@ type CheckFacts struct {
 	Reason  string
 	At      time.Time // zero: never run
 	MaxAge  time.Duration
+	// Structural says that it passes with a gap that stays the same; empty if it does not.
+	Structural string
 }
 
 // Facts is all that the gate looks at, at one moment.
@@ -269,7 +271,11 @@ func (g gate) lagged() Criterion {
 func (g gate) checks() Criterion {
 	var w finding
 	passed := 0
+	var structural []string
 	for _, c := range g.f.Checks {
+		if c.Structural != "" {
+			structural = append(structural, c.Name+": "+c.Structural)
+		}
 		age := g.f.Now.Sub(c.At)
 		switch {
 		case c.At.IsZero():
@@ -287,7 +293,12 @@ func (g gate) checks() Criterion {
 		}
 	}
 	n := len(g.f.Checks)
-	return w.criterion("checks", fmt.Sprintf("%d of %d pass", passed, n), fmt.Sprintf("all %d pass, and are fresh", n), "both databases agree")
+	observed, passing := fmt.Sprintf("%d of %d pass", passed, n), "both databases agree"
+	if len(structural) > 0 {
+		observed += fmt.Sprintf(", %d with a structural gap", len(structural))
+		passing += " within the tolerances, but " + listed(structural, "; ")
+	}
+	return w.criterion("checks", observed, fmt.Sprintf("all %d pass, and are fresh", n), passing)
 }
 
 func (g gate) errors() Criterion {

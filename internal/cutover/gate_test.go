@@ -118,6 +118,19 @@ func TestTheGate(t *testing.T) {
 	}
 }
 
+// A gap that stays the same is no reason against a pass either.
+func TestTheGateTellsOfStructuralGaps(t *testing.T) {
+	f := facts()
+	f.Checks = append(f.Checks, f.Checks[0])
+	f.Checks[1].Name, f.Checks[1].Structural = "orders", "always 5 less"
+	for _, c := range Evaluate(options(), f).Criteria {
+		told := strings.Contains(c.Observed, "2 of 2 pass, 1 with a structural gap") && strings.Contains(c.Reason, "but orders: always 5 less")
+		if told != (c.Name == "checks") || c.Verdict != Pass {
+			t.Errorf("%+v", c)
+		}
+	}
+}
+
 func TestWhatIsNotConfiguredIsLeftOut(t *testing.T) {
 	o, f := options(), facts()
 	o.Attestations, f.Checks = nil, nil

@@ -49,6 +49,26 @@ type Report struct {
 	Unmeasured []string `json:"unmeasured,omitempty"`
 }
 
+// maxTold bounds each text of a report that is kept, in characters.
+const maxTold = 400
+
+// Bounded is the report with long texts cut, to be kept with every change of phase.
+func (r Report) Bounded() Report {
+	cut := func(text string) string {
+		if runes := []rune(text); len(runes) > maxTold {
+			return string(runes[:maxTold-1]) + "…"
+		}
+		return text
+	}
+	criteria := make([]Criterion, len(r.Criteria))
+	for i, c := range r.Criteria {
+		c.Observed, c.Required, c.Reason = cut(c.Observed), cut(c.Required), cut(c.Reason)
+		criteria[i] = c
+	}
+	r.Criteria = criteria
+	return r
+}
+
 // State is what a run must not forget: it is stored before it takes effect.
 type State struct {
 	Run    string

@@ -17,14 +17,14 @@ func (s *Store) SaveCheck(ctx context.Context, r CheckResult) error {
 		r.At = &now
 	}
 	at := r.At.UTC()
-	r.At, r.History = &at, nil
+	r.At, r.History, r.Structural = &at, nil, ""
 	body, err := json.Marshal(r)
 	if err != nil {
 		return fmt.Errorf("store %s: check %s: %w", s.path, r.Name, err)
 	}
 	err = inTx(ctx, s.write, func(tx *sql.Tx) error {
-		if _, err := tx.ExecContext(ctx, "INSERT INTO checks (name, at, body, verdict, variance) VALUES (?, ?, ?, ?, ?)",
-			r.Name, at.UnixNano(), string(body), r.Verdict, r.Variance); err != nil {
+		if _, err := tx.ExecContext(ctx, "INSERT INTO checks (name, at, body, verdict, variance, old, new) VALUES (?, ?, ?, ?, ?, ?, ?)",
+			r.Name, at.UnixNano(), string(body), r.Verdict, r.Variance, number(r.Old), number(r.New)); err != nil {
 			return err
 		}
 		_, err := tx.ExecContext(ctx, `DELETE FROM checks WHERE name = ?1 AND id <=
@@ -44,7 +44,7 @@ func (s *Store) CheckHistory(ctx context.Context, name string, n int) (_ []Check
 			err = s.failed("read the history of check "+name, err)
 		}
 	}()
-	rows, err := s.read.QueryContext(ctx, "SELECT at, verdict, variance FROM checks WHERE name = ? AND id > ? ORDER BY id DESC LIMIT ?", name, s.origin.check, n)
+	rows, err := s.read.QueryContext(ctx, "SELECT at, verdict, variance, old, new FROM checks WHERE name = ? AND id > ? ORDER BY id DESC LIMIT ?", name, s.origin.check, n)
 	if err != nil {
 		return nil, err
 	}
@@ -53,7 +53,7 @@ func (s *Store) CheckHistory(ctx context.Context, name string, n int) (_ []Check
 	for rows.Next() {
 		var r CheckRun
 		var at int64
-		if err := rows.Scan(&at, &r.Verdict, &r.Variance); err != nil {
+		if err := rows.Scan(&at, &r.Verdict, &r.Variance, &r.Old, &r.New); err != nil {
 			return nil, err
 		}
 		r.At = time.Unix(0, at).UTC()

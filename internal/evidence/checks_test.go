@@ -48,7 +48,8 @@ func TestChecks(t *testing.T) {
 		t.Errorf("a result without a time is of %v", latest[0].At)
 	}
 	history, err := s.CheckHistory(t.Context(), "tags", 10)
-	want := []CheckRun{{At: at, Verdict: "pass", Variance: &variance}, {At: at, Verdict: "fail", Variance: &variance}}
+	number := 12345678901234567890.5
+	want := []CheckRun{{At: at, Verdict: "pass", Variance: &variance, Old: &number}, {At: at, Verdict: "fail", Variance: &variance, Old: &number}}
 	if diff := cmp.Diff(want, history); diff != "" || err != nil {
 		t.Error(diff, err)
 	}

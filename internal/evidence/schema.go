@@ -163,6 +163,12 @@ ALTER TABLE checks ADD COLUMN variance REAL;
 UPDATE checks SET verdict = json_extract(body, '$.verdict'), variance = json_extract(body, '$.variance');
 DROP INDEX checks_by_name;
 CREATE INDEX checks_by_name ON checks (name, id, at, verdict, variance);
+`, `
+-- The two sides of a run, where they are numbers, so that a gap that stays the same is seen.
+ALTER TABLE checks ADD COLUMN old REAL;
+ALTER TABLE checks ADD COLUMN new REAL;
+DROP INDEX checks_by_name;
+CREATE INDEX checks_by_name ON checks (name, id, at, verdict, variance, old, new);
 `}
 
 // migrate brings the store to this program's version, one durable transaction a step.

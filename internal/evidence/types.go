@@ -176,6 +176,9 @@ type CheckResult struct {
 	Attempts int    `json:"attempts"`
 	Lagged   bool   `json:"lagged"`
 	Reason   string `json:"reason"`
+	// Structural says that the latest runs all passed with about the same one-sided gap; see the function of that name. SaveCheck does not
+	// keep it either.
+	Structural string `json:"structural,omitempty"`
 	// History are the latest runs, the oldest first. SaveCheck does not keep it: it is made of what was saved.
 	History []CheckRun `json:"history"`
 }
@@ -195,6 +198,9 @@ type CheckRun struct {
 	At       time.Time `json:"at"`
 	Verdict  string    `json:"verdict"`
 	Variance *float64  `json:"variance"`
+	// Old and New are the sides where each is one number, to float64's precision.
+	Old *float64 `json:"-"`
+	New *float64 `json:"-"`
 }
 
 // Attestation is a statement by a person, with evidence, that the gate asks for.
