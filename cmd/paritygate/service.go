@@ -36,7 +36,7 @@ func (s *service) Status(ctx context.Context) (admin.Status, error) {
 			UpperBound: bound.Upper(total.Units, total.BadUnits), Tolerance: c.Compare.Tolerance,
 		},
 		Rollback:   rollbackSafety(state),
-		Cutover:    admin.Flip{Steps: slices.Concat([]cutover.Step{}, s.machine.Steps())},
+		Cutover:    admin.Flip{Steps: stepsAt(s.machine.Steps(), now)},
 		Fence:      admin.Fence{Configured: c.Cutover.Fence != nil, Standing: state.Fenced},
 		Forced:     state.Forced,
 		HeldWrites: int64(s.proxy.Held()), Unwell: s.health.unwell(), Version: buildInfo().Version,
@@ -208,10 +208,12 @@ func (s *service) Cutover(ctx context.Context, change admin.Change, dryRun, forc
 	if state.Phase != cutover.Shadow && state.Phase != cutover.Canary {
 		return cutover.Report{}, admin.Errorf(admin.CodeWrongPhase, "the cutover starts in phase shadow or canary; this is phase %s", state.Phase)
 	}
+	judged := cutover.Step{Name: cutover.StepGate, Began: time.Now().UTC(), Outcome: cutover.Done}
 	report, err := s.gate(ctx)
 	if err != nil {
 		return report, err
 	}
+	judged.Seconds, judged.Detail = time.Since(judged.Began).Seconds(), gateStep(report, force)
 	if !force {
 		if err := refusal(report); err != nil {
 			return report, err
@@ -224,12 +226,41 @@ func (s *service) Cutover(ctx context.Context, change admin.Change, dryRun, forc
 	if force {
 		reason = "forced past the gate (" + string(report.Verdict) + "): " + reason
 	}
-	command := cutover.Command{Kind: cutover.Flip, Reason: reason, Evidence: report, Forced: force && report.Verdict != cutover.Pass}
+	command := cutover.Command{
+		Kind: cutover.Flip, Reason: reason, Evidence: report, Forced: force && report.Verdict != cutover.Pass,
+		Done: []cutover.Step{judged},
+	}
 	change.Epoch = &state.Epoch // what was judged is what is flipped
 	if !force {
 		command.Window = state.WindowStart
 	}
 	return report, s.do(ctx, change, command)
+}
+
+// stepsAt gives steps under way the time that they have taken until now.
+func stepsAt(taken []cutover.Step, now time.Time) []cutover.Step {
+	steps := slices.Concat([]cutover.Step{}, taken)
+	for i := range steps {
+		if steps[i].Outcome == cutover.UnderWay {
+			steps[i].Seconds = max(now.Sub(steps[i].Began), 0).Seconds()
+		}
+	}
+	return steps
+}
+
+// gateStep says how the gate was judged, as a step of the flip.
+func gateStep(report cutover.Report, force bool) string {
+	passed := 0
+	for _, c := range report.Criteria {
+		if c.Verdict == cutover.Pass {
+			passed++
+		}
+	}
+	text := fmt.Sprintf("%s, %d of %d criteria pass", report.Verdict, passed, len(report.Criteria))
+	if force && report.Verdict != cutover.Pass {
+		text += "; forced past it"
+	}
+	return text
 }
 
 func refusal(report cutover.Report) error {

@@ -39,8 +39,7 @@ func (c *change) follow(
 			interrupted = nil
 			shown.say(goesOn)
 		case <-done:
-			shown.look(work, client)
-			shown.end()
+			shown.finish(work, client)
 			return after, err
 		}
 	}
@@ -52,7 +51,8 @@ type stepDisplay struct {
 	*printer
 	terminal bool
 	told     map[stepID]bool
-	drawn    bool // the terminal's last line is the step under way
+	remarks  map[stepID]string // of steps under way, such as a try that failed
+	drawn    bool              // the terminal's last line is the step under way
 }
 
 type stepID struct {
@@ -65,21 +65,39 @@ func idOf(s cutover.Step) stepID { return stepID{s.Name, s.Began.UnixNano()} }
 // newStepDisplay shows no step that has been there before.
 func newStepDisplay(sys system, before []cutover.Step) *stepDisplay {
 	sys.out = sys.err
-	p := &stepDisplay{printer: newPrinter(sys), terminal: isTerminal(sys.err), told: map[stepID]bool{}}
+	p := &stepDisplay{printer: newPrinter(sys), terminal: isTerminal(sys.err), told: map[stepID]bool{}, remarks: map[stepID]string{}}
 	for _, s := range before {
 		p.told[idOf(s)] = true
 	}
 	return p
 }
 
-// look asks for the steps and shows what is new. An answer that does not come is left out: the change itself says what became
-// of it.
-func (p *stepDisplay) look(ctx context.Context, client *admin.Client) {
+// finish shows the steps until none is under way, for a while at most: held writes may still be on their way out.
+func (p *stepDisplay) finish(ctx context.Context, client *admin.Client) {
 	ctx, cancel := context.WithTimeout(ctx, stepsWait)
 	defer cancel()
-	if s, err := client.Status(ctx); err == nil {
-		p.show(s.Cutover.Steps)
+	tick := time.NewTicker(stepsEvery)
+	defer tick.Stop()
+	for p.look(ctx, client) {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+		}
 	}
+	p.end()
+}
+
+// look asks for the steps, shows what is new, and reports whether one is under way. An answer that does not come is left out:
+// the change itself says what became of it.
+func (p *stepDisplay) look(ctx context.Context, client *admin.Client) bool {
+	ctx, cancel := context.WithTimeout(ctx, stepsWait)
+	defer cancel()
+	s, err := client.Status(ctx)
+	if err != nil {
+		return false
+	}
+	p.show(s.Cutover.Steps)
+	return s.Cutover.Current() != nil
 }
 
 func (p *stepDisplay) show(steps []cutover.Step) {
@@ -98,6 +116,9 @@ func (p *stepDisplay) show(steps []cutover.Step) {
 			}
 			fmt.Fprint(p.out, text)
 			p.drawn = true
+		case s.Detail != p.remarks[idOf(s)]:
+			p.remarks[idOf(s)] = s.Detail
+			p.line(stepLine(s))
 		}
 	}
 }

@@ -17,8 +17,8 @@ import (
 	"paritygate/internal/testkit"
 )
 
-// stepsAt is a flip as it stood at some moments: each step of names with its outcome.
-func stepsAt(names ...string) []cutover.Step {
+// stepsOf is a flip as it stood at some moments: each step of names with its outcome.
+func stepsOf(names ...string) []cutover.Step {
 	var steps []cutover.Step
 	for i, text := range names {
 		name, outcome, _ := strings.Cut(text, " ")
@@ -46,10 +46,10 @@ func TestStepLine(t *testing.T) {
 
 func TestStepsAreShownOnceTheyEnded(t *testing.T) {
 	looks := [][]cutover.Step{
-		stepsAt("gate done", "intent done"), // of the flip before: told to nobody
-		stepsAt("gate done", "intent done", "hold done", "drain under_way"),
-		stepsAt("gate done", "intent done", "hold done", "drain done", "checks under_way"),
-		stepsAt("gate done", "intent done", "hold done", "drain done", "checks failed", "abort done"),
+		stepsOf("gate done", "intent done"), // of the flip before: told to nobody
+		stepsOf("gate done", "intent done", "hold done", "drain under_way"),
+		stepsOf("gate done", "intent done", "hold done", "drain done", "checks under_way"),
+		stepsOf("gate done", "intent done", "hold done", "drain done", "checks failed", "abort done"),
 	}
 	for name, c := range map[string]struct {
 		terminal bool
@@ -105,10 +105,10 @@ func flipping(t *testing.T, end <-chan struct{}, abandoned bool) (url string, as
 	status := func(ended bool) admin.Status {
 		s := admin.Status{Run: "r", Phase: cutover.Shadow, Epoch: 1, Warnings: []string{"there is no fence"}}
 		if n := asked.Load(); n > 1 || ended {
-			s.Cutover.Steps = stepsAt("intent done", "hold done", "drain under_way")
+			s.Cutover.Steps = stepsOf("intent done", "hold done", "drain under_way")
 		}
 		if ended {
-			s.Cutover.Steps = stepsAt("intent done", "hold done", "drain done", "commit done")
+			s.Cutover.Steps = stepsOf("intent done", "hold done", "drain done", "commit done")
 		}
 		return s
 	}

@@ -8,7 +8,9 @@ import (
 // What an operator sets and what the file says: each takes effect where there is a canary, and the file only once it was edited.
 func TestTheFractionOfTheCanary(t *testing.T) {
 	set := func(f float64) Command { return Command{Kind: SetCanary, Actor: "alice", Fraction: f} }
-	file := func(f float64) Command { return Command{Kind: SetCanary, Actor: "paritygate", Fraction: f, Configured: true} }
+	file := func(f float64) Command {
+		return Command{Kind: SetCanary, Actor: "paritygate", Fraction: f, Configured: true}
+	}
 	rollback, resume := Command{Kind: Rollback, Reason: "drill"}, Command{Kind: Resume}
 	for _, c := range []struct {
 		name   string

@@ -39,6 +39,8 @@ type Command struct {
 	Window time.Time
 	// Forced says that a Flip goes past a gate that does not pass; Reason is kept for ever then.
 	Forced bool
+	// Done are the steps of a Flip that were taken before the machine was asked: the gate was judged.
+	Done []Step
 	// Evidence is kept in the audit log: the gate's report that a Flip was decided on, or a trigger's figures.
 	Evidence any
 }
