@@ -114,6 +114,9 @@ type Machine struct {
 
 	first []effect // what Run does before all else
 
+	known     chan struct{} // closed once the first look at the fence is over: until then every command but a rollback waits
+	knownOnce sync.Once
+
 	mu       sync.Mutex
 	waiting  map[waiter]*call
 	lastCall waiter
@@ -137,7 +140,7 @@ func Open(ctx context.Context, o Options) (*Machine, error) {
 	if o.StoreFor == 0 {
 		o.StoreFor = time.Second
 	}
-	m := &Machine{o: o, events: make(chan event, 64), storing: newLane(), marking: newLane(), touching: newLane(), waiting: map[waiter]*call{}}
+	m := &Machine{o: o, events: make(chan event, 64), storing: newLane(), marking: newLane(), touching: newLane(), waiting: map[waiter]*call{}, known: make(chan struct{})}
 	state, err := m.recover(ctx)
 	if err != nil {
 		return nil, err
@@ -153,6 +156,7 @@ func Open(ctx context.Context, o Options) (*Machine, error) {
 	m.plan.Store(new(m.model.plan()))
 	m.state.Store(&state)
 	m.note()
+	m.look()
 	return m, nil
 }
 
@@ -204,6 +208,13 @@ func (m *Machine) Steps() []Step {
 // rollback when it begins, when it is tried again, and when it ends. The errors wrap ErrPhase, ErrBusy, ErrEpoch, ErrFlip,
 // ErrStore or ErrFence.
 func (m *Machine) Do(ctx context.Context, c Command, progress func(Step)) (State, error) {
+	if c.Kind != Rollback {
+		select {
+		case <-m.known:
+		case <-ctx.Done():
+			return m.State(), fmt.Errorf("%w: whether old is fenced is not known yet: %w", ErrBusy, ctx.Err())
+		}
+	}
 	ask := &call{done: make(chan error, 1), progress: progress}
 	m.mu.Lock()
 	m.lastCall++
@@ -269,6 +280,7 @@ func (m *Machine) own(ctx, work context.Context) error {
 }
 
 func (m *Machine) refuseWaiting() {
+	m.knownOnce.Do(func() { close(m.known) })
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for id, c := range m.waiting {
@@ -291,6 +303,14 @@ func (m *Machine) handle(ctx context.Context, e event) {
 	m.note()
 	for _, ef := range effects {
 		m.do(ctx, ef)
+	}
+	m.look()
+}
+
+// look lets commands in once it is known whether old is fenced, or that nobody knows.
+func (m *Machine) look() {
+	if m.model.stage != probing {
+		m.knownOnce.Do(func() { close(m.known) })
 	}
 }
 
