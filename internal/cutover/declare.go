@@ -35,7 +35,6 @@ func (m *Machine) declared(ctx context.Context, stored State, ok bool, marked St
 	}
 	name := string(r.Phase) + ": " + r.Reason
 	if ok && stored.Recovered == name {
-		m.secure = r.Phase == Live && stored.Phase == Live && stored.Fenced // it may have been killed before the fence was up
 		m.o.Logger.Warn("--recover-phase was taken by an earlier start already, and is passed over: start without it", zap.Uint64("epoch", stored.Epoch))
 		return State{}, Transition{}, nil
 	}
@@ -56,6 +55,7 @@ func (m *Machine) declared(ctx context.Context, stored State, ok bool, marked St
 	next = from.moved(now, r.Phase, Command{Actor: r.Actor, Reason: r.Reason})
 	next.WindowStart, next.WindowReason, next.Recovered = now, "the run was recovered", name
 	next.Fenced = m.o.Data != nil && m.o.Data.Fences()
+	next.Unsecured = next.Fenced && r.Phase == Live
 	next.Prepared = next.Prepared && r.Phase != Live
 	if r.Phase == Live && ok && stored.Phase != Live && next.Forced == "" {
 		next.Forced = "declared live at a start: " + r.Reason
@@ -63,7 +63,6 @@ func (m *Machine) declared(ctx context.Context, stored State, ok bool, marked St
 	if err := m.declaredCanary(&next); err != nil {
 		return State{}, Transition{}, err
 	}
-	m.secure = r.Phase == Live && next.Fenced
 	return next, t, nil
 }
 

@@ -121,7 +121,6 @@ type Machine struct {
 	waiting  map[waiter]*call
 	lastCall waiter
 	model    model // of Run's goroutine
-	secure   bool  // an operator says live: the fence must stand
 }
 
 type call struct {
@@ -151,7 +150,7 @@ func Open(ctx context.Context, o Options) (*Machine, error) {
 		fenced: state.Fenced, prepared: state.Prepared,
 	}
 	m.model.keep(state)
-	m.first = m.model.start(o.Now().UTC(), m.secure)
+	m.first = m.model.start(o.Now().UTC())
 	m.writes.Store(state.WritesOnNew)
 	m.plan.Store(new(m.model.plan()))
 	m.state.Store(&state)
@@ -243,6 +242,8 @@ func (m *Machine) send(ctx context.Context, e event) {
 // stopFor bounds how long Run goes on after its context ended, to bring a change under way to an end.
 const stopFor = 5 * time.Second
 
+var errUndecided = errors.New("cutover: stopped in the middle of a change; the next start decides it")
+
 // Run owns the model until ctx ends and what was under way has come to an end.
 func (m *Machine) Run(ctx context.Context) error {
 	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
@@ -271,7 +272,7 @@ func (m *Machine) own(ctx, work context.Context) error {
 			stop, deadline = nil, time.After(stopFor)
 			m.handle(work, event{kind: stopping})
 		case <-deadline:
-			return errors.New("cutover: stopped in the middle of a change; the next start decides it")
+			return errUndecided
 		}
 		if s := m.model.stage; stop == nil && (s == steady || s == disputed) {
 			return nil

@@ -48,8 +48,8 @@ type model struct {
 	heldFrom time.Time // writes are held since
 	refusing bool      // they have been for too long, and are refused
 	rolling  bool      // the way back is that of a rollback
-	// retreated and announced: a rollback's writes can go to old; it was stored or marked, or can be neither.
-	retreated, announced bool
+	// ranOut and announced: new has no write in flight any more; the rollback was stored or marked, or can be neither.
+	ranOut, announced bool
 
 	// The databases. prepared and fenced say what may be so; the state's are never behind them.
 	prepared, fenced bool
@@ -64,11 +64,13 @@ type model struct {
 
 // outcomes is what the state says that is decided after a change of phase has taken effect, and stored behind it.
 type outcomes struct {
-	fenced, prepared bool
-	unknownWrites    int64
+	fenced, unsecured, prepared bool
+	unknownWrites               int64
 }
 
-func outcomesOf(s State) outcomes { return outcomes{s.Fenced, s.Prepared, s.UnknownWrites} }
+func outcomesOf(s State) outcomes {
+	return outcomes{s.Fenced, s.Unsecured, s.Prepared, s.UnknownWrites}
+}
 
 // keep notes that the store holds the state.
 func (m *model) keep(s State) { m.saved, m.kept = s.Epoch, outcomesOf(s) }

@@ -27,11 +27,11 @@ func (m *model) beginRollback(e event, kind, reason string) []effect {
 	next.CanaryFraction = 0
 	next.Epoch = max(m.state.Epoch, m.next.Epoch) + 1 // beyond a change that is being stored at this moment
 	next.WindowStart, next.WindowReason = e.now, "a rollback"
-	next.Fenced, next.Prepared = m.fenced, m.prepared
+	next.Fenced, next.Unsecured, next.Prepared = m.fenced, false, m.prepared
 	t := m.transition(e, kind, RolledBack, next.Epoch, reason)
 	t.Evidence.Steps = m.taken()
 	m.state, m.stage, m.waiting = next, retreating, e.waiter
-	m.unsaved, m.retreated, m.announced, m.rolling = &t, false, false, true
+	m.unsaved, m.ranOut, m.announced, m.rolling = &t, false, false, true
 	m.lost, m.marked, m.hitch, m.steps, m.dispute = nil, false, nil, nil, ""
 	m.hold(e.now)
 	return append(effects,
@@ -61,20 +61,30 @@ func (m *model) interrupted(e event) []effect {
 func (m *model) onRetreatDrained(e event) []effect {
 	var effects []effect
 	detail := ""
+	m.ranOut = true
 	if e.left > 0 {
 		m.state.UnknownWrites += int64(e.left)
 		detail = fmt.Sprintf("what became of %d writes that were in flight at new is unknown; they are never sent again", e.left)
 		effects = append(effects, effect{kind: abandon, epoch: m.state.Epoch, side: New})
 	}
 	effects = append(effects, m.end(e.now, StepDrain, nil, detail)...)
-	return append(effects, m.restore(e)...)
+	return append(effects, m.goOn(e)...)
+}
+
+// goOn makes old ready once new's writes have run out and the rollback was recorded, or could not be: a crash that found old
+// unfenced in a run that is live by the store could not tell why.
+func (m *model) goOn(e event) []effect {
+	if m.stage != retreating || !m.ranOut || !m.announced {
+		return nil
+	}
+	return m.restore(e)
 }
 
 // onRollbackStored notes whether the store took the rollback; if not, a durable marker stands in for it until it does.
 func (m *model) onRollbackStored(e event) []effect {
 	effects := m.onLateStore(e)
 	m.announced = m.announced || e.err == nil
-	return append(effects, m.settle(e)...)
+	return append(effects, m.goOn(e)...)
 }
 
 // onMarked goes on even without a marker: a broken disk must not stop a rollback.
@@ -84,7 +94,7 @@ func (m *model) onMarked(e event) []effect {
 	if e.err != nil {
 		detail = "neither the store nor the marker takes it: " + e.err.Error()
 	}
-	return append(m.remark(StepRecord, detail), m.settle(e)...)
+	return append(m.remark(StepRecord, detail), m.goOn(e)...)
 }
 
 func (m *model) onLateMark(e event) []effect {
@@ -92,16 +102,13 @@ func (m *model) onLateMark(e event) []effect {
 	return nil
 }
 
-// settle gives the held writes to old once new's have run out, old takes writes, and the rollback was recorded or could not be.
+// settle gives the held writes to old.
 func (m *model) settle(e event) []effect {
-	if !m.retreated || !m.announced || m.stage != retreating {
-		return nil
-	}
 	m.state.Fenced, m.state.Prepared = m.fenced, m.prepared
 	m.stage, m.refusing = steady, false
 	effects := []effect{m.published(), m.begin(e.now, StepRelease, 0), m.releasing(), {kind: resetTriggers, epoch: m.state.Epoch}}
 	if m.rolling {
-		effects = append(effects, effect{kind: rolledBack, epoch: m.state.Epoch, state: m.state, timeout: e.now.Sub(m.state.Since)})
+		effects = append(effects, effect{kind: rolledBack, epoch: m.state.Epoch, state: m.state, timeout: max(e.now.Sub(m.state.Since), 0)})
 	}
 	m.rolling = false
 	effects = append(effects, m.answered(nil)...)

@@ -7,17 +7,16 @@ import (
 
 // start says in which stage a process begins, and what it does first. Where old has the writes and may be fenced, it is
 // unfenced before a write is served; a database that does not answer keeps neither the process nor the reads.
-func (m *model) start(now time.Time, secure bool) []effect {
+func (m *model) start(now time.Time) []effect {
 	m.hold(now)
 	e := event{now: now}
 	switch phase := m.state.Phase; {
 	case phase == Complete:
 		return nil
-	case phase == Live && secure:
+	case phase == Live && m.state.Unsecured:
 		m.stage, m.fenced = securing, true
 		return []effect{m.begin(now, StepFence, dataFor), {kind: fence, epoch: m.state.Epoch, timeout: dataFor}}
 	case phase != Live && (m.fenced || m.prepared):
-		m.announced = true
 		return m.restore(e)
 	case m.fences:
 		m.stage = probing
@@ -87,7 +86,7 @@ func (m *model) onSecured(e event) []effect {
 		effects := append(m.remark(StepFence, "tried again: "+e.err.Error()), m.overdue(e.now)...)
 		return append(effects, effect{kind: fence, epoch: m.state.Epoch, timeout: dataFor, later: true})
 	}
-	m.stage, m.refusing, m.hitch = steady, false, nil
+	m.stage, m.refusing, m.hitch, m.state.Unsecured = steady, false, nil, false
 	effects := append(m.end(e.now, StepFence, nil, ""), m.published(), m.begin(e.now, StepRelease, 0), m.releasing())
 	return append(effects, m.tidy(e)...)
 }

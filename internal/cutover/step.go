@@ -149,11 +149,11 @@ var table = map[stage]map[eventKind]handler{
 	},
 	undoing: {
 		command: (*model).onBusy, tripped: (*model).onTrip, undoEnded: (*model).onUndone,
-		stored: (*model).onRollbackStored, marked: (*model).onMarked, retryTimer: (*model).onRetry,
+		stored: (*model).onLateStore, marked: (*model).onLateMark, retryTimer: (*model).onRetry,
 	},
 	unfencing: {
 		command: (*model).onBusy, tripped: (*model).onTrip, unfenceEnded: (*model).onUnfenced,
-		stored: (*model).onRollbackStored, marked: (*model).onMarked, retryTimer: (*model).onRetry,
+		stored: (*model).onLateStore, marked: (*model).onLateMark, retryTimer: (*model).onRetry,
 	},
 	aborting: {
 		command: (*model).onBusy, tripped: (*model).onTrip, stored: (*model).onAborted, marked: (*model).onAbortMarked,

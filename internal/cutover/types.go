@@ -93,6 +93,8 @@ type State struct {
 	ConfiguredCanary float64
 	// Fenced says that old may be fenced: set before the fence is put up, and taken back once it was seen to be down.
 	Fenced bool
+	// Unsecured says that an operator declared the run live, and the fence was not seen to stand since.
+	Unsecured bool
 	// Prepared says that cutover.prepare may have run for a flip that was abandoned, and has not been undone yet.
 	Prepared bool
 	// UnknownWrites counts the writes that a rollback gave up while they were in flight at new: what became of them is unknown.

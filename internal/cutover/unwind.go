@@ -78,7 +78,6 @@ func (m *model) restored(e event) []effect {
 	if m.state.Phase == Cutover {
 		return m.abandonFlip(e)
 	}
-	m.retreated, m.stage = true, retreating
 	return m.settle(e)
 }
 

@@ -13,7 +13,8 @@ type disk struct {
 	mu    sync.Mutex
 	state State
 	has   bool
-	mode  string        // "", fail, lie, unreadable, hang
+	mode  string        // "", fail, lie, unreadable, hang, ghost
+	ghost *State        // what is on the disk behind an error, and comes to light after a crash
 	mend  chan struct{} // closed when it hangs no more
 }
 
@@ -96,6 +97,9 @@ func (l *life) Commit(_ context.Context, expect uint64, next State, _ Transition
 	switch {
 	case d.mode == "fail":
 		return errors.New("disk full")
+	case d.mode == "ghost":
+		d.ghost = &next
+		return errors.New("not synced")
 	case d.has && d.state.Epoch != expect:
 		return fmt.Errorf("the store is at epoch %d, not %d", d.state.Epoch, expect)
 	case next.Epoch < d.state.Epoch:
@@ -103,15 +107,16 @@ func (l *life) Commit(_ context.Context, expect uint64, next State, _ Transition
 	case next.Phase != d.state.Phase && next.Epoch == d.state.Epoch:
 		l.sim.wrong("%s and %s share epoch %d", d.state.Phase, next.Phase, next.Epoch)
 	}
-	if next.Phase == Live && d.state.Phase != Live && l.m.Plan().Phase != RolledBack { // a commit that hung may come late
+	if next.Phase == Live && d.state.Phase != Live && l.m != nil && l.m.Plan().Phase != RolledBack { // a commit that hung may come late
 		p := l.m.Plan()
 		l.mu.Lock()
 		if !p.Hold || l.inFlight[Old] > 0 {
 			l.sim.wrong("live is committed with %d writes in flight at old, hold %v", l.inFlight[Old], p.Hold)
 		}
 		l.mu.Unlock()
+		l.sim.bases.committed(l.sim)
 	}
-	d.state, d.has = next, true
+	d.state, d.has, d.ghost = next, true, nil
 	if d.mode == "lie" || d.mode == "unreadable" {
 		return errors.New("connection lost")
 	}
@@ -137,7 +142,7 @@ func (l *life) deliver(takes time.Duration) {
 	}
 	if p.Writes == New {
 		l.m.WriteToNew()
-		if stored.Phase != Live || stored.Epoch != p.Epoch {
+		if !authorised(p, stored) {
 			l.sim.wrong("a write goes to new in epoch %d; the store says %s in %d", p.Epoch, stored.Phase, stored.Epoch)
 		}
 	}
@@ -146,6 +151,9 @@ func (l *life) deliver(takes time.Duration) {
 		if p.Phase != RolledBack || !found || marked.Epoch <= stored.Epoch {
 			l.sim.wrong("a write goes to old in phase %s; the store says live, and no marker says otherwise", p.Phase)
 		}
+	}
+	if p.Writes == Old {
+		l.toOld(p)
 	}
 	l.inFlight[p.Writes]++
 	go func() {
@@ -189,3 +197,19 @@ func (l *life) Release(context.Context) {
 func (l *life) CloseStreams(Side) {}
 func (l *life) Abandon(Side)      {}
 func (l *life) ResetTriggers()    {}
+
+// toOld judges a write that goes to old: neither may old be fenced, nor may a crash find that the run was live.
+func (l *life) toOld(p *Plan) {
+	if l.sim.bases.standing() {
+		l.sim.wrong("a write goes to a fenced old in phase %s, epoch %d", p.Phase, p.Epoch)
+	}
+	d := &l.sim.disk
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.ghost == nil || d.ghost.Phase != Live {
+		return
+	}
+	if marked, found, _ := l.marker.read(); !found || marked.Epoch <= d.ghost.Epoch {
+		l.sim.wrong("a write goes to old in phase %s, and after a crash the run is live in epoch %d", p.Phase, d.ghost.Epoch)
+	}
+}
