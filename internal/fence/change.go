@@ -94,11 +94,15 @@ func (c *change) watch(ctx context.Context, l *line, listedAtFirst bool) error {
 // until tries the write until it is as it should be and enough is content with what is left of what began before.
 func (c *change) until(ctx context.Context, l *line, list []string, at string, enough func(left []string) error) error {
 	var waiting time.Time
+	var last error // that said more than that there was no time left
 	repeated := false
 	for {
 		left, err := c.left(ctx, l)
 		if err == nil {
 			err = enough(left)
+		}
+		if last == nil || ctx.Err() == nil {
+			last = err
 		}
 		switch {
 		case len(left) == 0 || !c.bySession || repeated:
@@ -113,7 +117,7 @@ func (c *change) until(ctx context.Context, l *line, list []string, at string, e
 			}
 		}
 		if err == nil || !pause(ctx, rest) {
-			return err
+			return last
 		}
 	}
 }
