@@ -188,12 +188,31 @@ func (s *site) storedPhase() cutover.Phase {
 	return phase
 }
 
-// authority checks that the program, the clients and the databases agree on where writes go: fresh ones are taken there, and old
-// refuses the application's if they go to new.
+// readOnly is the SQLSTATE with which a fenced old refuses its application.
+const readOnly = "25006"
+
+// authority checks that clients and databases agree on where writes go: a fresh one is taken there, and old refuses its
+// application's if they go to new.
 func (s *site) authority(when, want string) {
 	s.t.Helper()
 	if at := s.write(); at != want {
 		s.t.Errorf("%s: a write is taken by %s, not by %s", when, at, want)
+	}
+	s.fenced(when, want == "new")
+}
+
+// fenced checks whether old refuses its application's writes, and that new does not.
+func (s *site) fenced(when string, want bool) {
+	s.t.Helper()
+	refusal := ""
+	if want {
+		refusal = readOnly
+	}
+	if code, err := s.old.Try(s.t.Context()); err != nil || code != refusal {
+		s.t.Errorf("%s: old's application is refused with %q (%v), want %q", when, code, err, refusal)
+	}
+	if code, err := s.new.Try(s.t.Context()); err != nil || code != "" {
+		s.t.Errorf("%s: new's application is refused with %q (%v)", when, code, err)
 	}
 }
 
