@@ -59,7 +59,8 @@ type model struct {
 	unknown          error  // why nobody knows whether the fence stands
 	dispute          string // disputed: what disagrees
 
-	closing bool // the process is about to end: no flip begins
+	closing bool    // the process is about to end: no flip begins
+	early   []event // commands that came while probing
 }
 
 // outcomes is what the state says that is decided after a change of phase has taken effect, and stored behind it.

@@ -1,6 +1,9 @@
 package cutover
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // stage is where the machine is within a phase.
 type stage uint8
@@ -163,7 +166,7 @@ var table = map[stage]map[eventKind]handler{
 		command: (*model).onBusy, drained: (*model).onRetreatDrained, stored: (*model).onRollbackStored,
 		marked: (*model).onMarked, retryTimer: (*model).onRetry,
 	},
-	probing:  {command: (*model).onBusy, tripped: (*model).onTrip, standingKnown: (*model).onFirstStanding},
+	probing:  {command: (*model).onEarly, tripped: (*model).onTrip, standingKnown: (*model).onFirstStanding},
 	securing: {command: (*model).onBusy, tripped: (*model).onTrip, fenceEnded: (*model).onSecured},
 	disputed: {command: (*model).onDisputed, tripped: (*model).onTrip},
 }
@@ -175,6 +178,26 @@ var anywhere = map[eventKind]handler{
 
 // step takes one event. Reports of effects from an earlier epoch are ignored, and so are those of all storings but the last.
 func (m *model) step(e event) []effect {
+	effects := m.take(e)
+	for m.stage != probing && len(m.early) > 0 {
+		first := m.early[0]
+		m.early, first.now = m.early[1:], e.now
+		effects = append(effects, m.take(first)...)
+	}
+	return effects
+}
+
+// onEarly keeps a command until it is known whether the fence agrees with the store: that takes moments, and whoever has just
+// started the program need not know of it. A rollback does not wait.
+func (m *model) onEarly(e event) []effect {
+	if e.command.Kind == Rollback {
+		return m.onBusy(e)
+	}
+	m.early = append(slices.Clip(m.early), e)
+	return nil
+}
+
+func (m *model) take(e event) []effect {
 	if e.epoch != 0 && e.epoch != m.state.Epoch || e.kind == stored && e.ticket != m.ticket {
 		return nil
 	}
