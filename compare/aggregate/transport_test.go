@@ -174,7 +174,7 @@ func TestIPv6(t *testing.T) {
 
 // Whatever is asked beside a check's own statement goes through a pooler in transaction mode as well.
 func TestLagSettledAndCostThroughAPooler(t *testing.T) {
-	dsn, runs := pooler(t, "shop_new")
+	dsn, runs := testkit.Pooler(t, server, "shop_new", "postgres", server.Password(), 1)
 	check := scalar("a", "SELECT 24900 WHERE {settled} < now()", `SELECT count(*) FROM "Perf"."Data.Set" WHERE at <= {settled}`)
 	check.MaxCost, check.Settled = 1e6, &aggregate.Settled{Lag: time.Second}
 	r := start(t, aggregate.Options{

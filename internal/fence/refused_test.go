@@ -177,3 +177,44 @@ func TestAnotherProcessFindsTheFence(t *testing.T) {
 		})
 	}
 }
+
+// Behind a pooler the application's sessions are the pooler's: it goes on giving out those from before until they end.
+func TestFenceBehindAPooler(t *testing.T) {
+	s := newShop(t, "pooled")
+	direct := s.app
+	s.app, _ = testkit.Pooler(t, server, "pooled", "pooled", "s3cret-pooled", 3)
+	f := s.readOnly()
+	d := s.databases(f)
+	app := s.write(4)
+	tries(t, &app.acknowledged, 10)
+
+	f = s.readOnly()
+	f.SQL = f.SQL[:1]
+	if err := s.databases(f).Fence(briefly(t, time.Second)); err == nil {
+		t.Error("fenced, with the pooler's sessions left")
+	}
+	f.Verify.DSN = direct
+	if err := s.databases(f).Fence(briefly(t, time.Second)); err == nil || !strings.Contains(err.Error(), "began before the fence are still there") {
+		t.Errorf("proved beside the pooler: %v", err)
+	}
+	if err := d.Unfence(soon(t)); err != nil {
+		t.Fatal(err)
+	}
+
+	tries(t, &app.acknowledged, 10)
+	if err := d.Fence(soon(t)); err != nil {
+		t.Fatal(err)
+	}
+	taken := s.ask("SELECT count(*)::text FROM orders")
+	tries(t, &app.refused, 20)
+	if after := s.ask("SELECT count(*)::text FROM orders"); after != taken {
+		t.Errorf("%s rows when the fence was up, %s later", taken, after)
+	}
+	if err := d.Unfence(soon(t)); err != nil {
+		t.Fatal(err)
+	}
+	tries(t, &app.acknowledged, 10)
+	if len(s.warnings) > 0 {
+		t.Error(s.warnings)
+	}
+}
