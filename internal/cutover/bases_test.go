@@ -45,7 +45,13 @@ func (b *bases) committed(s *sim) {
 	if s.data && !b.prepared {
 		s.wrong("live is committed before what is to be prepared was")
 	}
-	b.prepared = false // for good: nothing is to be undone any more
+}
+
+// final says that what was prepared is not to be undone any more.
+func (b *bases) final() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.prepared = false
 }
 
 // touching is what one process does to them.

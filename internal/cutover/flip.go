@@ -16,7 +16,7 @@ func (m *model) beginFlip(e event) []effect {
 	next := m.moved(e.now, Cutover, e.command)
 	next.Before, next.Fenced, next.Prepared = m.state.Phase, m.fences, m.hasData
 	m.stage, m.next, m.waiting, m.flip = intending, next, e.waiter, e.command
-	m.steps, m.tried, m.marked, m.rolling, m.hitch = slices.Clone(e.command.Done), false, false, false, nil
+	m.steps, m.tried, m.marked, m.rolling, m.hitch, m.outcome = slices.Clone(e.command.Done), false, false, false, nil, nil
 	effects := []effect{m.begin(e.now, StepIntent, m.holdMax)}
 	save := m.saving(next, m.transition(e, "cutover", Cutover, next.Epoch, e.command.Reason))
 	save.timeout = m.holdMax

@@ -43,6 +43,7 @@ type model struct {
 	waiting  waiter
 	flip     Command
 	why      string    // the flip is abandoned
+	outcome  error     // what the caller hears once writes are where they belong
 	tried    bool      // the flip's commit was handed to the store
 	steps    []Step    // of the flip or rollback
 	heldFrom time.Time // writes are held since

@@ -71,7 +71,7 @@ func (m *model) holding() bool {
 	case steady, recording, intending:
 		return false
 	case aborting:
-		return m.tried && !m.marked // the commit may come to light after a crash
+		return m.tried // the commit may come to light after a crash
 	case draining, preparing, checking, fencing, committing, uncertain, undoing, unfencing, retreating, probing, securing, disputed:
 	}
 	return true

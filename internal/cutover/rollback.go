@@ -32,7 +32,7 @@ func (m *model) beginRollback(e event, kind, reason string) []effect {
 	t.Evidence.Steps = m.taken()
 	m.state, m.stage, m.waiting = next, retreating, e.waiter
 	m.unsaved, m.ranOut, m.announced, m.rolling = &t, false, false, true
-	m.lost, m.marked, m.hitch, m.steps, m.dispute = nil, false, nil, nil, ""
+	m.lost, m.marked, m.hitch, m.steps, m.dispute, m.outcome = nil, false, nil, nil, "", nil
 	m.hold(e.now)
 	return append(effects,
 		m.published(),
@@ -110,8 +110,8 @@ func (m *model) settle(e event) []effect {
 	if m.rolling {
 		effects = append(effects, effect{kind: rolledBack, epoch: m.state.Epoch, state: m.state, timeout: max(e.now.Sub(m.state.Since), 0)})
 	}
-	m.rolling = false
-	effects = append(effects, m.answered(nil)...)
+	effects = append(effects, m.answered(m.outcome)...)
+	m.rolling, m.outcome = false, nil
 	return append(effects, m.behind(e)...)
 }
 
@@ -129,7 +129,7 @@ func (m *model) onLateStore(e event) []effect {
 		return m.tidied(e)
 	}
 	m.unsaved = nil
-	effects := append(m.end(e.now, StepRecord, nil, ""), effect{kind: unmark, epoch: m.state.Epoch})
+	effects := append(append(m.end(e.now, StepRecord, nil, ""), m.end(e.now, StepAbort, nil, "")...), effect{kind: unmark, epoch: m.state.Epoch})
 	return append(effects, m.tidied(e)...)
 }
 

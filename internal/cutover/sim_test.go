@@ -108,7 +108,7 @@ func (s *sim) kill(declare *Recovery) {
 	s.disk.mu.Lock()
 	if s.disk.ghost != nil && s.rand.IntN(2) == 0 {
 		if before := s.disk.state.Phase; s.disk.ghost.Phase == Live && before != Live {
-			s.bases.committed(s)
+			s.bases.final()
 		}
 		s.disk.state = *s.disk.ghost
 	}

@@ -98,14 +98,14 @@ func (m *model) trouble() string {
 		return m.dispute
 	case m.stage == uncertain:
 		return "whether the cutover was committed is unknown; writes are refused until the store answers"
-	case m.stage == aborting && m.tried && !m.marked && m.refusing:
+	case m.stage == aborting && m.tried && m.refusing:
 		return "the cutover was abandoned, but the store does not take that; writes are refused until it does"
 	case m.stage == unfencing && m.hitch != nil:
 		return fmt.Sprintf("old is still fenced, so writes wait or get 503; it is tried again: %v", m.hitch)
 	case m.stage == securing && m.hitch != nil:
 		return fmt.Sprintf("old could not be fenced, so writes wait or get 503; it is tried again: %v", m.hitch)
 	case m.unsaved != nil && m.stage == steady:
-		return "the store has not taken the rollback yet; it is in force, and is tried again"
+		return "the store has not taken the rollback yet, or the abort of the flip; it is in force, and is tried again"
 	case m.lost != nil:
 		return "whether the last change was stored is unknown; no other is taken until the store answers"
 	case m.prepared && m.stage == steady:

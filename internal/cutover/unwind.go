@@ -8,10 +8,17 @@ import (
 // dataFor bounds one try to undo or to unfence.
 const dataFor = 5 * time.Second
 
-// abort abandons a flip before its commit: what was done to the databases is undone while writes are held, then they go to old.
+// abort abandons a flip that is not committed: what was done to the databases is undone while writes are held, then they go to
+// old. If the commit was tried the abort is made durable first: what the store does not hold now it may hold after a crash, and
+// then old must be as live wants it, with no write since.
 func (m *model) abort(e event, why error) []effect {
 	m.why = why.Error()
-	return append(m.broken(e.now, why), m.restore(e)...)
+	m.outcome = fmt.Errorf("%w: %s; writes are at old, as before", ErrFlip, m.why)
+	effects := m.broken(e.now, why)
+	if m.tried {
+		return append(effects, m.abandonFlip(e)...)
+	}
+	return append(effects, m.restore(e)...)
 }
 
 // restore makes old as it was: what was prepared is undone, and the fence taken down. Writes wait for both, and get 503 at the
@@ -58,7 +65,7 @@ func (m *model) stuck(e event, name StepName) []effect {
 // unfenced is what a caller hears while the fence does not come down.
 func (m *model) unfenced() error {
 	err := fmt.Errorf("%w, so writes wait or get 503, and it is tried again: %w", ErrFence, m.hitch)
-	if m.state.Phase == Cutover {
+	if m.outcome != nil {
 		return fmt.Errorf("%w: %s; %w", ErrFlip, m.why, err)
 	}
 	return err
@@ -81,15 +88,15 @@ func (m *model) restored(e event) []effect {
 	return m.settle(e)
 }
 
-// abandonFlip goes back to the phase before. Its epoch is beyond that of a commit that was tried. If none was, writes go to old
-// at once: a restart finds the intent, which ends in the same phase. Otherwise they wait until the abort is durable.
+// abandonFlip goes back to the phase before, in an epoch beyond that of a commit that was tried. If none was, old is as before,
+// and writes go there at once: a restart finds the intent, which ends in the same phase.
 func (m *model) abandonFlip(e event) []effect {
 	c := m.flip
 	c.Reason = m.why
 	next := m.moved(e.now, m.state.Before, c)
 	next.Epoch = max(next.Epoch, m.next.Epoch+1)
-	next.Fenced, next.Prepared = false, m.prepared
-	m.stage, m.next, m.marked = aborting, next, false
+	next.Fenced, next.Prepared = m.fenced, m.prepared
+	m.stage, m.next = aborting, next
 	effects := []effect{m.published()}
 	if !m.tried {
 		effects = append(effects, m.begin(e.now, StepRelease, 0), m.releasing())
@@ -98,12 +105,17 @@ func (m *model) abandonFlip(e event) []effect {
 }
 
 func (m *model) abortStore(e event) effect {
-	e.command = Command{Actor: m.flip.Actor, Evidence: m.flip.Evidence}
-	t := m.transition(e, "abort", m.next.Phase, m.next.Epoch, m.why)
-	t.Evidence.Steps = m.taken()
+	t := m.abortion(e)
 	save := m.saving(m.next, t)
 	save.overtake, save.bounded = true, true // whatever the store holds, its epoch is lower
 	return save
+}
+
+func (m *model) abortion(e event) Transition {
+	e.command = Command{Actor: m.flip.Actor, Evidence: m.flip.Evidence}
+	t := m.transition(e, "abort", m.next.Phase, m.next.Epoch, m.why)
+	t.Evidence.Steps = m.taken()
+	return t
 }
 
 // onAborted hears of the abort's storing. Where the store does not take it and may hold the commit, the marker of a rollback
@@ -111,8 +123,8 @@ func (m *model) abortStore(e event) effect {
 func (m *model) onAborted(e event) []effect {
 	if e.err != nil {
 		effects := append(m.remark(StepAbort, "tried again: "+e.err.Error()), effect{kind: retryLater, epoch: m.state.Epoch})
-		if !m.tried || m.marked {
-			return append(effects, m.answered(m.flipError("writes are at old, as before"))...)
+		if !m.tried {
+			return append(effects, m.answered(m.outcome)...)
 		}
 		stand := m.next
 		stand.Phase, stand.Reason = RolledBack, m.why
@@ -120,34 +132,25 @@ func (m *model) onAborted(e event) []effect {
 		return append(effects, m.overdue(e.now)...)
 	}
 	effects := m.end(e.now, StepAbort, nil, "")
-	m.state, m.stage = m.next, steady
+	m.state = m.next
 	m.keep(m.state)
-	if m.marked {
-		m.marked = false
-		effects = append(effects, effect{kind: unmark, epoch: m.state.Epoch})
-	}
-	effects = append(effects, m.published())
 	if m.tried {
-		effects = append(effects, m.begin(e.now, StepRelease, 0), m.releasing())
+		return append(append(effects, effect{kind: unmark, epoch: m.state.Epoch}), m.restore(e)...)
 	}
-	m.refusing = false
-	effects = append(effects, m.answered(m.flipError("writes are at old, as before"))...)
+	m.stage = steady
+	effects = append(append(effects, m.published()), m.answered(m.outcome)...)
+	m.outcome = nil
 	return append(effects, m.behind(e)...)
 }
 
-func (m *model) flipError(where string) error {
-	return fmt.Errorf("%w: %s; %s", ErrFlip, m.why, where)
-}
-
-// onAbortMarked lets the writes go to old once the abort is durable as a marker.
+// onAbortMarked goes on once the abort is durable as a marker; the store is given it until it takes it.
 func (m *model) onAbortMarked(e event) []effect {
-	m.marked = e.err == nil
-	if !m.marked {
-		return m.answered(m.flipError("whether the commit was stored is unknown after a crash, so writes get 503 until the store takes the abort: " + e.err.Error()))
+	if e.err != nil {
+		return m.answered(fmt.Errorf("%w: %s; the store may hold the commit after a crash, so writes get 503 until it takes the abort: %w", ErrFlip, m.why, e.err))
 	}
-	m.refusing = false
-	effects := []effect{m.published(), m.begin(e.now, StepRelease, 0), m.releasing()}
-	return append(effects, m.answered(m.flipError("writes are at old, as before"))...)
+	t := m.abortion(e)
+	m.state, m.unsaved, m.marked = m.next, &t, true
+	return append([]effect{{kind: retryLater, epoch: m.state.Epoch}}, m.restore(e)...)
 }
 
 func (m *model) onAbortAgain(e event) []effect { return []effect{m.abortStore(e)} }

@@ -97,9 +97,6 @@ func (l *life) Commit(_ context.Context, expect uint64, next State, _ Transition
 	switch {
 	case d.mode == "fail":
 		return errors.New("disk full")
-	case d.mode == "ghost":
-		d.ghost = &next
-		return errors.New("not synced")
 	case d.has && d.state.Epoch != expect:
 		return fmt.Errorf("the store is at epoch %d, not %d", d.state.Epoch, expect)
 	case next.Epoch < d.state.Epoch:
@@ -115,6 +112,13 @@ func (l *life) Commit(_ context.Context, expect uint64, next State, _ Transition
 		}
 		l.mu.Unlock()
 		l.sim.bases.committed(l.sim)
+		if d.mode != "ghost" {
+			l.sim.bases.final()
+		}
+	}
+	if d.mode == "ghost" {
+		d.ghost = &next
+		return errors.New("not synced")
 	}
 	d.state, d.has, d.ghost = next, true, nil
 	if d.mode == "lie" || d.mode == "unreadable" {
