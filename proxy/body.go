@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // requestBody hands a client's body to the authority and keeps what passes, if it is asked to. The transport may read it on
@@ -36,6 +37,7 @@ type requestBody struct {
 	// waiting says that the client is being waited for; progress is called when bytes have come.
 	waiting  atomic.Bool
 	progress atomic.Pointer[func()]
+	came     atomic.Int64 // when the last piece came from the client while the authority read it, in nanoseconds since origin; 0: none did
 }
 
 func newRequestBody(source io.ReadCloser, length int64, seed maphash.Seed) *requestBody {
@@ -197,6 +199,7 @@ func (b *requestBody) fetch(p []byte) (int, error) {
 	}
 	n, err := b.source.Read(p)
 	b.waiting.Store(false)
+	b.came.Store(int64(time.Since(origin)))
 	if f := b.progress.Load(); f != nil {
 		(*f)()
 	}

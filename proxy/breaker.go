@@ -28,18 +28,41 @@ type breaker struct {
 	tripped  bool // in this epoch
 	failed   map[uint64]time.Time
 	connect  time.Time // of the last failed connection
-	again    time.Time // when a trip that could not be followed may be raised anew
+	row      row
 	onTrip   func(Trip)
 	backend  Backend
 	opened   atomic.Bool // the circuit was open when it last changed
 }
 
+// row is what failed since the last success, however long that took: gobreaker forgets failures that are older than its window,
+// so that a backend which is seldom asked, or takes long to fail, would never trip it.
+type row struct {
+	failures  int
+	different map[uint64]struct{}
+	connect   bool
+}
+
+func (r *row) fail(fingerprint uint64, connect bool, keep int) {
+	r.failures++
+	r.connect = r.connect || connect
+	if len(r.different) < keep {
+		r.different[fingerprint] = struct{}{}
+	}
+}
+
+func (r *row) end() {
+	if r.failures > 0 {
+		clear(r.different)
+		r.failures, r.connect = 0, false
+	}
+}
+
 // buckets is how finely the rolling window moves.
 const buckets = 10
 
-// newAuthorityBreaker calls onTrip, at most once an epoch unless it is rearmed, and outside of every lock, when the backend fails too often.
+// newAuthorityBreaker calls onTrip, at most once an epoch and outside of every lock, when the backend fails too often.
 func newAuthorityBreaker(id Backend, o TripOptions, onTrip func(Trip)) *breaker {
-	b := &breaker{trip: o, onTrip: onTrip, backend: id, failed: map[uint64]time.Time{}}
+	b := &breaker{trip: o, onTrip: onTrip, backend: id, failed: map[uint64]time.Time{}, row: row{different: map[uint64]struct{}{}}}
 	b.settings = gobreaker.Settings{
 		Name: id.String(), Interval: o.Window, BucketPeriod: max(o.Window/buckets, time.Millisecond), Timeout: o.Window,
 		IsExcluded:  func(err error) bool { return errors.Is(err, errNoBlame) },
@@ -69,12 +92,17 @@ func newShadowBreaker(id Backend, window time.Duration) *breaker {
 func (b *breaker) readyToTrip(c gobreaker.Counts) bool {
 	o := b.trip
 	failures, judged := int(c.TotalFailures), int(c.TotalFailures+c.TotalSuccesses)
-	rate := judged >= o.MinRequests && failures >= o.MinFailures && float64(failures) >= o.Threshold*float64(judged)
-	inARow := int(c.ConsecutiveFailures) >= max(o.MinRequests, o.MinFailures)
-	if !rate && !inARow {
-		return false
+	if judged >= o.MinRequests && failures >= o.MinFailures && float64(failures) >= o.Threshold*float64(judged) &&
+		(b.distinct() >= o.MinDistinct || !b.connect.IsZero() && time.Since(b.connect) <= o.Window) {
+		return true
 	}
-	return b.distinct() >= o.MinDistinct || time.Since(b.connect) <= o.Window
+	return b.inARow()
+}
+
+// inARow reports whether so many requests failed one after the other that no share has to be waited for.
+func (b *breaker) inARow() bool {
+	o := b.trip
+	return b.row.failures >= max(o.MinRequests, o.MinFailures) && (len(b.row.different) >= o.MinDistinct || b.row.connect)
 }
 
 func (b *breaker) distinct() int {
@@ -120,17 +148,10 @@ func (b *breaker) enter(epoch uint64, fingerprint func() uint64, outcome error) 
 	if epoch < b.epoch {
 		return Trip{}, false
 	}
-	if epoch > b.epoch || !b.again.IsZero() && time.Now().After(b.again) {
+	if epoch > b.epoch {
 		b.reset(epoch)
 	}
-	switch {
-	case errors.Is(outcome, errConnect):
-		b.connect = time.Now()
-	case outcome != nil && !errors.Is(outcome, errNoBlame) && len(b.failed) < 4*max(b.trip.MinDistinct, 16):
-		b.failed[fingerprint()] = time.Now()
-	case outcome != nil && !errors.Is(outcome, errNoBlame):
-		b.distinct() // makes room for what comes next
-	}
+	b.note(fingerprint, outcome)
 	// Allowed only now that the outcome is known, so nothing in flight is counted. Two bits of news come of it: the counts
 	// that led to the trip are gone once the circuit opens.
 	var before gobreaker.Counts
@@ -151,8 +172,32 @@ func (b *breaker) enter(epoch uint64, fingerprint func() uint64, outcome error) 
 		return Trip{}, false
 	}
 	b.tripped = true
-	failures := int(before.TotalFailures) + 1
-	judged := int(before.TotalFailures+before.TotalSuccesses) + 1
+	return b.found(epoch, int(before.TotalFailures)+1, int(before.TotalFailures+before.TotalSuccesses)+1), true
+}
+
+// note remembers which requests fail.
+func (b *breaker) note(fingerprint func() uint64, outcome error) {
+	switch {
+	case outcome == nil:
+		b.row.end()
+		return
+	case errors.Is(outcome, errNoBlame):
+		return
+	}
+	f, connect, keep := fingerprint(), errors.Is(outcome, errConnect), 4*max(b.trip.MinDistinct, 16)
+	b.row.fail(f, connect, keep)
+	switch {
+	case connect:
+		b.connect = time.Now()
+	case len(b.failed) < keep:
+		b.failed[f] = time.Now()
+	default:
+		b.distinct() // makes room for what comes next
+	}
+}
+
+// found says what led to the trip.
+func (b *breaker) found(epoch uint64, failures, judged int) Trip {
 	distinct := b.distinct()
 	trip := Trip{
 		Backend: b.backend, Epoch: epoch, Failures: failures, Requests: judged, Distinct: distinct,
@@ -160,29 +205,22 @@ func (b *breaker) enter(epoch uint64, fingerprint func() uint64, outcome error) 
 		Reason: fmt.Sprintf("%s failed %d of %d requests (%d different ones) within %s; the threshold is %g%%",
 			b.backend, failures, judged, distinct, b.trip.Window, 100*b.trip.Threshold),
 	}
-	if row := int(before.ConsecutiveFailures) + 1; trip.Rate < b.trip.Threshold {
-		trip.Rate = 1
-		trip.Reason = fmt.Sprintf("%s failed %d requests in a row (%d different ones)", b.backend, row, distinct)
+	if b.inARow() && (trip.Rate < b.trip.Threshold || judged < b.trip.MinRequests) {
+		trip.Rate, trip.Failures, trip.Distinct = 1, b.row.failures, len(b.row.different)
+		trip.Reason = fmt.Sprintf("%s failed %d requests in a row (%d different ones)", b.backend, trip.Failures, trip.Distinct)
 	}
-	return trip, true
+	return trip
 }
 
 // reset forgets everything; the epoch only grows.
 func (b *breaker) reset(epoch uint64) {
 	b.epoch = max(epoch, b.epoch)
 	b.tripped = false
-	b.connect, b.again = time.Time{}, time.Time{}
+	b.connect = time.Time{}
+	b.row.end()
 	clear(b.failed)
 	b.opened.Store(false)
 	b.circuit = gobreaker.NewTwoStepCircuitBreaker[struct{}](b.settings)
-}
-
-// rearm lets the breaker trip again after its window, in the same epoch: the trip told of a state in which going back would not
-// have helped, and that may change.
-func (b *breaker) rearm() {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.again = time.Now().Add(b.trip.Window)
 }
 
 func (b *breaker) restart(epoch uint64) {
@@ -195,16 +233,4 @@ func (b *breaker) state() gobreaker.State {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.circuit.State()
-}
-
-// fails reports whether a share of at least rate of the backend's answers are failures, and at least a few.
-func (b *breaker) fails(rate float64, atLeast int) bool {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.circuit.State() == gobreaker.StateOpen {
-		return true // its counts are gone
-	}
-	c := b.circuit.Counts()
-	failures, judged := int(c.TotalFailures), int(c.TotalFailures+c.TotalSuccesses)
-	return failures >= atLeast && float64(failures) >= rate*float64(judged)
 }

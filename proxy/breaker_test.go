@@ -8,7 +8,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 )
 
 // From the first failure to the trip: well under half a second at 200 requests/s, after a long time of health.
@@ -41,7 +40,7 @@ func TestTripIsFast(t *testing.T) {
 	if n := failures.Load(); n > 60 { // at 200 a second: 0.3 s
 		t.Errorf("it took %d failures", n)
 	}
-	if trip.Epoch != 2 || trip.Backend != New || trip.BothFail || trip.Failures < 10 || !strings.Contains(trip.Reason, "new failed") {
+	if trip.Epoch != 2 || trip.Backend != New || trip.Failures < 10 || !strings.Contains(trip.Reason, "new failed") {
 		t.Errorf("%+v", trip)
 	}
 	clients(1, 100, func(_, i int) { r.do("GET", fmt.Sprintf("/more/%d", i), nil) })
@@ -89,33 +88,6 @@ func TestTripNeedsDistinctRequestsUnlessConnectionsFail(t *testing.T) {
 			t.Errorf("%s: %d trips", c.name, trips)
 		}
 	}
-}
-
-func TestTripSaysThatBothFail(t *testing.T) {
-	bad := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500) })
-	p := livePlan
-	p.Fallback = true
-	var well atomic.Bool
-	old := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !well.Load() {
-			bad(w, r)
-		}
-	})
-	r := start(t, p, old, bad, func(o *Options) { o.Trip.Window = 500 * time.Millisecond })
-	clients(1, 60, func(_, i int) { r.do("GET", fmt.Sprintf("/%d", i), nil) })
-	if trip := <-r.account.trips; !trip.BothFail {
-		t.Errorf("%+v", trip)
-	}
-	await(t, "another trip, once old is well", func() bool {
-		well.Store(true)
-		clients(1, 25, func(_, i int) { r.do("GET", fmt.Sprintf("/%d", i), nil) })
-		select {
-		case trip := <-r.account.trips:
-			return !trip.BothFail
-		default:
-			return false
-		}
-	})
 }
 
 func TestFallback(t *testing.T) {

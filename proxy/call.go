@@ -36,6 +36,8 @@ type call struct {
 	recorder recorder     // of an answer that is not captured
 	header   http.Header  // of the answer, from the pool; nil if it is not
 	pieces   atomic.Int64 // of the answer's body that have come
+	flight   flight       // how it is watched
+	judged   atomic.Bool  // how it ended was entered
 }
 
 // ask sends a request to the authority and waits for the headers of its answer.
@@ -48,6 +50,7 @@ func (p *Proxy) ask(w http.ResponseWriter, c *call, a *asking) {
 	}
 	c.in, c.informer.w, c.informer.mute = a.in, w, a.in.major == 1 && a.in.minor == 0
 	start := time.Since(a.in.arrived) // cheaper than the time of day
+	p.figures.depart(c, a, start)
 	if client := c.backend.client(a); client != nil {
 		c.envelope = c.backend.seal(c.ctx, a)
 		c.header = takeHeader()
@@ -75,6 +78,7 @@ func (p *Proxy) ask(w http.ResponseWriter, c *call, a *asking) {
 		c.err = c.reason(c.err)
 		c.cancel(c.err)
 	}
+	p.figures.headers(c, status)
 	if a.in.access != nil {
 		a.in.access.asked(c.backend.id, status, c.took)
 	}
@@ -130,6 +134,7 @@ func (c *call) outlive(client context.Context) (stop func()) {
 
 // end gives back what the call holds.
 func (c *call) end() {
+	c.flight.leave()
 	if c.stop != nil {
 		c.stop(nil)
 	}
@@ -214,8 +219,11 @@ func clientsFault(err error) bool {
 		errors.Is(err, errAbandoned) || errors.Is(err, errStreamClosed)
 }
 
-// judge enters the answer into the authority's breaker. err is why it did not come, or broke off.
+// judge enters the answer into the authority's breaker and the figures, once. err is why it did not come, or broke off.
 func (p *Proxy) judge(c *call, in *inbound, err error) {
+	if !c.judged.CompareAndSwap(false, true) {
+		return
+	}
 	outcome := err
 	switch {
 	case err == nil && c.resp != nil && c.resp.StatusCode >= 500:
@@ -228,6 +236,7 @@ func (p *Proxy) judge(c *call, in *inbound, err error) {
 	default:
 		outcome = errFailure
 	}
+	p.figures.ended(c, in, outcome)
 	p.breakers[c.backend.id][Authority].record(c.epoch, func() uint64 { return in.fingerprint(c.body) }, outcome)
 }
 

@@ -89,6 +89,9 @@ func (d *desk) await(all func()) {
 // giveUp counts an exchange as skipped for the shutdown while somebody else is at work on it, and reports whether the verdict was
 // still open. Only what nobody changes any more is told.
 func (x *exchange) giveUp() bool {
+	if x.probe {
+		return x.finished.CompareAndSwap(false, true) // whoever is at work on it keeps what it holds
+	}
 	if !x.finished.CompareAndSwap(false, true) {
 		return false
 	}

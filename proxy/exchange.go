@@ -29,6 +29,8 @@ type exchange struct {
 	headers   int            // bytes that are reserved for them
 	handed    bool           // to the mirror: the handler is no longer its owner
 	doom      compare.Reason // why the mirror would not take it when it began, so that nothing of it is captured
+	probe     bool           // of old, in no account
+	flight    flight         // of old's answer
 	finished  atomic.Bool
 }
 
@@ -71,6 +73,10 @@ func (x *exchange) leg(b Backend) *Leg {
 
 // skip ends the exchange without a comparison.
 func (x *exchange) skip(why compare.Reason) {
+	if x.probe {
+		x.endProbe()
+		return
+	}
 	x.finish(compare.Result{Verdict: compare.Skipped, Reason: why})
 }
 

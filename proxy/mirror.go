@@ -107,6 +107,10 @@ func (p *Proxy) work(ctx context.Context, rechecks *rechecker) {
 func (p *Proxy) process(x *exchange, rechecks *rechecker) {
 	defer p.contain(x)
 	left := time.Until(x.deadline)
+	if x.probe {
+		p.runProbe(x, left)
+		return
+	}
 	if left <= 0 {
 		x.skip(compare.QueueExpired)
 		return
@@ -127,11 +131,13 @@ func (p *Proxy) process(x *exchange, rechecks *rechecker) {
 	}
 	outcome = leg.Err
 	*x.leg(x.plan.Shadow) = leg
+	expired := errors.Is(leg.Err, context.DeadlineExceeded) && left < x.table.ShadowTimeout/2
+	p.figures.shadowed(x, &leg, expired)
 	switch {
 	case starved:
 		x.skip(compare.Memory)
 		return
-	case errors.Is(leg.Err, context.DeadlineExceeded) && left < x.table.ShadowTimeout/2:
+	case expired:
 		x.skip(compare.QueueExpired) // it was the queue that left the shadow too little time
 		return
 	}
@@ -150,6 +156,8 @@ var errMemory = errors.New("no memory left to capture the answer")
 func (p *Proxy) askShadow(x *exchange) Leg {
 	p.metrics.inFlight.Inc()
 	defer p.metrics.inFlight.Dec()
+	p.figures.departShadow(x)
+	defer x.flight.leave()
 	a := &asking{role: ShadowRole, in: x.in, route: x.route, once: true, marked: true}
 	return p.fetch(x.deadline, x.plan.Shadow, a, x, &x.shadow)
 }

@@ -27,6 +27,7 @@ type Proxy struct {
 	table    atomic.Pointer[table]
 	backends [3]*backend
 	breakers [3][2]*breaker // by backend and role; those of None are nil
+	figures  *figures
 	gate     *gate
 	recent   recent // who writes and wrote
 	patience patience
@@ -49,7 +50,7 @@ func NewProxy(o Options) (*Proxy, error) {
 	}
 	safe := &contained{o.Observer, o.Router, o.Logger}
 	p := &Proxy{
-		options: o, name: "paritygate-" + o.Run, via: newVia("paritygate-" + o.Run), router: safe, observer: safe, log: o.Logger, metrics: newMetrics(),
+		options: o, name: "paritygate-" + o.Run, via: newVia("paritygate-" + o.Run), router: safe, observer: safe, log: o.Logger, metrics: newMetrics(), figures: newFigures(),
 		gate: newGate(safe, o.Hold), mirror: mirror{queue: make(chan *exchange, o.Queue)}, seed: maphash.MakeSeed(),
 	}
 	p.recent.start, p.patience = time.Now(), newPatience(o.Old.Timeout, o.New.Timeout)
@@ -217,13 +218,6 @@ func (p *Proxy) skipUnread(in *inbound, rt *route, t *table, body *requestBody) 
 
 // tripped tells the observer, on a goroutine of its own, that new fails too often.
 func (p *Proxy) tripped(trip Trip) {
-	// Alike is at least half as often: an old that stumbles now and then is better than a new that is gone.
-	alike := max(p.options.Trip.Threshold, trip.Rate/2)
-	trip.BothFail = p.breakers[Old][Authority].fails(alike, p.options.Trip.MinFailures) ||
-		p.breakers[Old][ShadowRole].fails(alike, p.options.Trip.MinFailures)
-	if trip.BothFail {
-		p.breakers[New][Authority].rearm()
-	}
 	p.log.Warn("the authority fails too often", zap.String("reason", trip.Reason), zap.Uint64("epoch", trip.Epoch))
 	go p.observer.Tripped(trip)
 }

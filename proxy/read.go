@@ -38,6 +38,9 @@ func (p *Proxy) serveRead(w http.ResponseWriter, r *http.Request, in *inbound, r
 	if fallback && c.failed() && p.fallBack(w, r, c, in, x, plan.Stale) {
 		return
 	}
+	if c.failed() && !fallback {
+		p.probe(c, in, t, plan)
+	}
 	if c.err != nil {
 		p.judge(c, in, c.err)
 		p.failRead(w, c, x)

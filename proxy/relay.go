@@ -19,6 +19,7 @@ type relayed struct {
 // gone, for as long as the backend's timeout, so that the request is not cut short.
 func (p *Proxy) relay(w http.ResponseWriter, c *call, rec *recorder, detached bool) relayed {
 	defer rec.done()
+	defer c.flight.leave()
 	resp := c.resp
 	h := w.Header()
 	for k, v := range resp.Header {
@@ -97,7 +98,9 @@ func (p *Proxy) copyBody(w io.Writer, control *http.ResponseController, c *call,
 			c.cancel(errClientGone)
 			return out
 		}
+		c.flight.reading.Store(true)
 		piece, err = rec.next(c.resp.Body)
+		c.flight.reading.Store(false)
 		c.pieces.Add(1)
 	}
 }

@@ -91,7 +91,8 @@ type Exchange struct {
 	Old, New  Leg
 }
 
-// Trip is the news that new failed too often as the authority.
+// Trip is the news that new failed too often as the authority. There is one an epoch at most. Whether old fails alike, so that going
+// back would not help, Figures tell.
 type Trip struct {
 	Backend Backend
 	Epoch   uint64
@@ -101,9 +102,6 @@ type Trip struct {
 	Failures, Requests, Distinct int
 	// Rate is the share of the answers that failed, 0 to 1; 1 if the trip came of failures in a row.
 	Rate float64
-	// BothFail says that old fails alike: going back would not help. While that lasts the trip is raised once a window;
-	// otherwise once an epoch.
-	BothFail bool
 }
 
 // Observer is told what happened. Its methods are called from many goroutines, must not block for long, and must not

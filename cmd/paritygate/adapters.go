@@ -48,6 +48,7 @@ func (t traffic) Release(ctx context.Context)  { t.program.proxy.Release(ctx) }
 func (t traffic) ResetTriggers() {
 	t.program.proxy.ResetBreakers()
 	t.program.proxy.CloseStrayed()
+	t.program.triggers.epochChanged()
 }
 
 // observer tells the evidence and the machine what the proxy saw.
@@ -66,6 +67,7 @@ func (o observer) Finish(x *proxy.Exchange) {
 		e.Pair = &evidence.Pair{Shadow: x.Pair.Shadow, Again: x.Pair.Again}
 	}
 	o.program.store.Finish(&e)
+	o.program.triggers.compared(x)
 }
 
 func legOf(l proxy.Leg) evidence.Leg {
@@ -107,17 +109,8 @@ func (o observer) WriteToNew(uint64) {
 	}
 }
 
-// Tripped hands a trip to the machine, unless both backends fail alike: then going back would help nobody.
-func (o observer) Tripped(t proxy.Trip) {
-	p := o.program
-	if t.BothFail {
-		p.log.Error("new fails as the authority, and old fails alike: not rolling back", zap.String("reason", t.Reason))
-		p.audit(context.Background(), evidence.Event{Actor: "trigger:error_rate", Kind: "alert", Epoch: t.Epoch, Reason: "both backends fail alike: " + t.Reason})
-		return
-	}
-	p.log.Error("new fails as the authority: rolling back", zap.String("reason", t.Reason))
-	p.machine.Trip(context.Background(), t.Epoch, "error_rate", t.Reason)
-}
+// Tripped hands a trip to the owner of the triggers, who decides what follows.
+func (o observer) Tripped(t proxy.Trip) { o.program.triggers.tripNow(t) }
 
 // stateStore lets the cutover machine keep its state in the evidence store.
 type stateStore struct{ store *evidence.Store }

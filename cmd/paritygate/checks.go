@@ -103,6 +103,7 @@ func (p *Program) strictChecks(ctx context.Context) error {
 
 // checked stores a result of the schedule or of an operator's run.
 func (p *Program) checked(r aggregate.Result) {
+	p.triggers.rows.enter(r)
 	result := resultOf(r)
 	p.fresh.Store(r.Name, result)
 	if err := p.store.SaveCheck(context.Background(), result); err != nil {

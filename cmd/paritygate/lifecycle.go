@@ -81,6 +81,7 @@ func (p *Program) run(ctx context.Context) error {
 		parts.start(ctx, "checks", p.checks.Run)
 	}
 	parts.start(ctx, "watch", p.watch)
+	parts.start(ctx, "triggers", p.triggers.run)
 	parts.start(ctx, "heap", func(ctx context.Context) error { return tuneGC(ctx, os.LookupEnv) })
 	parts.start(ctx, "history", p.history.Run)
 	parts.start(ctx, "admin", func(ctx context.Context) error { return serveUntil(ctx, p.adminServer, p.adminList, time.Second) })

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -59,9 +60,9 @@ func newMetrics(p *Program) *metrics {
 			Buckets: []float64{.005, .025, .1, .25, .5, 1, 2, 5},
 		}, []string{"trigger"}),
 	}
-	for _, trigger := range []string{"operator", "error_rate", "client_errors", "latency", "parity", "checks"} {
-		m.rollbacks.WithLabelValues(trigger)
-		m.rollbackSeconds.WithLabelValues(trigger)
+	for _, trigger := range append([]cutover.TriggerName{"operator"}, cutover.Triggers...) {
+		m.rollbacks.WithLabelValues(string(trigger))
+		m.rollbackSeconds.WithLabelValues(string(trigger))
 	}
 	for _, outcome := range []string{committed, abandoned} {
 		m.cutovers.WithLabelValues(outcome)
@@ -92,7 +93,7 @@ func (m *metrics) certificateRead(ok bool) { m.certificateFailed.Store(!ok) }
 // rolledBack counts a rollback. The label is the trigger's name or `operator`, never a user's.
 func (p *Program) rolledBack(actor string, took time.Duration) {
 	trigger, ok := strings.CutPrefix(actor, "trigger:")
-	if !ok {
+	if !ok || !slices.Contains(cutover.Triggers, cutover.TriggerName(trigger)) {
 		trigger = "operator"
 	}
 	p.metrics.rollbacks.WithLabelValues(trigger).Inc()

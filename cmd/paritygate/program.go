@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"net"
 	"net/http"
 	"os"
@@ -30,6 +31,7 @@ type Program struct {
 	log      *zap.Logger
 	registry *prometheus.Registry
 	metrics  *metrics
+	triggers *triggers
 	current  atomic.Pointer[compiled]
 
 	wrote        chan struct{} // new took its first write since the flip
@@ -138,6 +140,7 @@ func (p *Program) openMachine(ctx context.Context, c *compiled) error {
 		Logger: p.log, RolledBack: p.rolledBack, WritesOnNew: p.store.WritesOnNew(),
 	}
 	o.Progress, o.Recover = p.step, p.options.recovery
+	o.Baseline = func() json.RawMessage { return p.triggers.baseline() }
 	o.Strict = p.strictChecks // a reload may make a check strict
 	databases, err := newDatabases(c.config, p.log)
 	if err != nil {
@@ -154,6 +157,7 @@ func (p *Program) openMachine(ctx context.Context, c *compiled) error {
 		return err
 	}
 	p.machine = machine
+	p.triggers = newTriggers(p, c.config.Rollback)
 	p.metrics = newMetrics(p)
 	return nil
 }

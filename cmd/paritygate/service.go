@@ -35,7 +35,7 @@ func (s *service) Status(ctx context.Context) (admin.Status, error) {
 			Eligible: total.Eligible(), Compared: compared(&total), MismatchRate: mismatchRate(&total),
 			UpperBound: bound.Upper(total.Units, total.BadUnits), Tolerance: c.Compare.Tolerance,
 		},
-		Rollback:   rollbackSafety(state),
+		Rollback:   s.triggers.on(rollbackSafety(state), *plan),
 		Cutover:    admin.Flip{Steps: stepsAt(s.machine.Steps(), now)},
 		Fence:      admin.Fence{Configured: c.Cutover.Fence != nil, Standing: state.Fenced},
 		Forced:     state.Forced,
@@ -58,7 +58,7 @@ func writes(n int64) string {
 
 // rollbackSafety is honest about what a rollback would leave behind: without a journal, writes that new took are on new only.
 func rollbackSafety(state cutover.State) admin.Rollback {
-	r := admin.Rollback{Safe: true, UnreplayedWrites: state.WritesOnNew, Armed: state.Phase == cutover.Live || state.Phase == cutover.Canary}
+	r := admin.Rollback{Safe: true, UnreplayedWrites: state.WritesOnNew}
 	switch state.Phase {
 	case cutover.Live:
 		r.Safe = false
@@ -85,6 +85,7 @@ func (s *service) warnings(state cutover.State) []string {
 	if j := s.judged.Load(); j != nil && state.Phase != cutover.Complete {
 		warnings = append(warnings, j.structural...)
 	}
+	warnings = append(warnings, s.triggers.warnings()...)
 	if n := s.proxy.Masked(); n > 0 {
 		warnings = append(warnings, fmt.Sprintf("mirror.noise.auto masks the values at %s: what new gets wrong there and old changes by itself is not seen", places(n)))
 	}

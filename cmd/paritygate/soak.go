@@ -35,6 +35,7 @@ func (p *Program) soakFacts(ctx context.Context) (cutover.SoakFacts, error) {
 	if alert.Time.After(f.Green) {
 		f.Green, f.GreenReason = alert.Time, alert.Reason
 	}
+	f.Firing = p.triggers.held()
 	for _, u := range p.health.unwell() {
 		if u.Part != "backends.old" && u.Part != "databases.old" { // it is new that must be well
 			f.Unwell = append(f.Unwell, u.Part+": "+u.Message)

@@ -1,0 +1,396 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/zap"
+
+	"paritygate/compare"
+	"paritygate/compare/aggregate"
+	"paritygate/config"
+	"paritygate/internal/admin"
+	"paritygate/internal/cutover"
+	"paritygate/internal/evidence"
+	"paritygate/proxy"
+)
+
+// triggers looks at new, for as long as new answers clients, and has the machine roll back. It measures with what the proxy counts,
+// judges with the pure functions of package cutover, and owns what is remembered in between. What it was told by others stands above mu.
+type triggers struct {
+	program *Program
+	limits  triggerLimits
+	urgent  chan proxy.Trip // new fails too often: looked at at once
+	wake    chan struct{}   // the epoch changed
+	lines   chan evidence.Event
+
+	parity   parityCounter
+	rows     checkRows
+	withheld atomic.Pointer[map[string]bool] // routes that new does not answer in the canary; nil: there is none
+	before   atomic.Pointer[json.RawMessage] // what old answered lately: what live is measured against
+	shown    atomic.Pointer[shownTriggers]
+
+	firing, missing *prometheus.GaugeVec
+
+	// Of the goroutine that runs look.
+	epoch   uint64
+	since   time.Time
+	figures figures
+	alerts  map[cutover.TriggerName]*alarm
+	tripped map[cutover.TriggerName]bool // in this epoch
+	trip    *proxy.Trip                  // the breaker's, not followed yet
+	patient time.Time                    // until when it may wait for news of old
+}
+
+// triggerLimits are the configuration's.
+type triggerLimits struct {
+	errors  cutover.ErrorRateLimit
+	clients cutover.ClientErrorsLimit
+	latency cutover.LatencyTriggerLimit
+	parity  cutover.ParityLimit
+	checks  cutover.ChecksLimit
+	manual  bool
+}
+
+func triggerLimitsOf(r config.Rollback) triggerLimits {
+	e := r.ErrorRate
+	m := cutover.Minimum{Requests: e.MinRequests, Failures: e.MinFailures, Distinct: e.MinDistinct}
+	return triggerLimits{
+		errors:  cutover.ErrorRateLimit{Threshold: e.Threshold, Window: e.Window, Minimum: m},
+		clients: cutover.ClientErrorsLimit{Ratio: r.ClientErrors.Ratio, Threshold: r.ClientErrors.Threshold, Window: r.ClientErrors.Window, Minimum: m},
+		latency: cutover.LatencyTriggerLimit{
+			Quantile: r.Latency.Quantile, Ratio: r.Latency.Ratio, Floor: r.Latency.Floor, Window: r.Latency.Window, Minimum: m,
+		},
+		parity: cutover.ParityLimit{Threshold: r.Parity.Threshold, Window: r.Parity.Window, MinRequests: r.Parity.MinRequests},
+		checks: cutover.ChecksLimit{Failures: r.Checks.Failures},
+		manual: r.Writes == config.WritesManual,
+	}
+}
+
+// window is how long a trigger looks back; 0 for checks, which have their own times.
+func (l triggerLimits) window(name cutover.TriggerName) time.Duration {
+	return map[cutover.TriggerName]time.Duration{
+		cutover.ErrorRate: l.errors.Window, cutover.ClientErrors: l.clients.Window, cutover.Latency: l.latency.Window, cutover.Parity: l.parity.Window,
+	}[name]
+}
+
+// every is how often the triggers are looked at: often enough for the shortest window.
+func (l triggerLimits) every() time.Duration {
+	shortest := min(l.errors.Window, l.clients.Window, l.latency.Window, l.parity.Window)
+	return min(max(shortest/rollingSteps, 50*time.Millisecond), time.Second)
+}
+
+func newTriggers(p *Program, r config.Rollback) *triggers {
+	gauge := func(name, help string) *prometheus.GaugeVec {
+		g := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "paritygate_" + name, Help: help}, []string{"trigger"})
+		for _, t := range cutover.Triggers {
+			g.WithLabelValues(string(t))
+		}
+		p.registry.MustRegister(g)
+		return g
+	}
+	t := &triggers{
+		program: p, limits: triggerLimitsOf(r), urgent: make(chan proxy.Trip, 1), wake: make(chan struct{}, 1), lines: make(chan evidence.Event, 64),
+		firing:  gauge("trigger_firing", "1 while a trigger's condition holds."),
+		missing: gauge("trigger_missing_data", "1 while a trigger is armed and has nothing to judge by."),
+	}
+	t.figures = newFigures(t.limits)
+	t.shown.Store(&shownTriggers{})
+	return t
+}
+
+// run looks until ctx ends. The audit log has a goroutine of its own: a disk that hangs must not hold up a rollback.
+func (t *triggers) run(ctx context.Context) error {
+	written := make(chan struct{})
+	go func() { defer close(written); t.write(ctx) }()
+	defer func() { <-written }()
+	tick := time.NewTicker(t.limits.every())
+	defer tick.Stop()
+	for {
+		var soon <-chan time.Time
+		if t.trip != nil {
+			soon = time.After(probeEach)
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		case <-t.wake:
+		case <-soon:
+		case trip := <-t.urgent:
+			t.trip, t.patient = &trip, time.Now().Add(probePatience)
+		}
+		t.look(ctx, time.Now())
+	}
+}
+
+// The breaker's trip waits so long, at most, for the first answers of old to what new failed, asked for so often: if old fails alike it
+// must not be followed, and where reads are not mirrored nobody has asked old before.
+const (
+	probePatience = 100 * time.Millisecond
+	probeEach     = 2 * time.Millisecond
+)
+
+// tripNow hands in what the breaker of new found. It does not wait.
+func (t *triggers) tripNow(trip proxy.Trip) {
+	select {
+	case t.urgent <- trip:
+	default: // one is there, of this epoch or of one that is over
+	}
+}
+
+// epochChanged has the triggers forget, soon, what they have seen.
+func (t *triggers) epochChanged() {
+	select {
+	case t.wake <- struct{}{}:
+	default:
+	}
+}
+
+// look measures, judges and acts, once.
+func (t *triggers) look(ctx context.Context, now time.Time) {
+	plan := *t.program.machine.Plan()
+	if plan.Epoch != t.epoch || t.alerts == nil {
+		t.begin(plan, now)
+	}
+	t.noteRoutes(plan)
+	arming := plan.Arming(t.limits.manual)
+	if arming == cutover.Rests {
+		t.trip = nil
+		t.program.proxy.Inspect(0, 0)
+		t.figures.rest(t.program.proxy, now)
+		t.keepBefore(now)
+		t.shown.Store(&shownTriggers{})
+		return
+	}
+	t.figures.measure(t.program.proxy, now, plan.Phase == cutover.Live)
+	t.keepBefore(now)
+	shown := make([]admin.Trigger, 0, len(cutover.Triggers))
+	for _, name := range cutover.Triggers {
+		found := t.judge(name, plan, now)
+		t.act(ctx, name, plan, arming, found, now)
+		shown = append(shown, t.view(name, arming, found, now))
+	}
+	t.show(shown)
+}
+
+// begin forgets what was seen in another epoch.
+func (t *triggers) begin(plan cutover.Plan, now time.Time) {
+	t.epoch, t.since = plan.Epoch, now
+	t.alerts, t.tripped = map[cutover.TriggerName]*alarm{}, map[cutover.TriggerName]bool{}
+	if t.trip != nil && t.trip.Epoch < plan.Epoch {
+		t.trip = nil
+	}
+	state := t.program.machine.State()
+	t.program.proxy.BeginFigures(plan.Epoch)
+	t.figures.begin(t.program.proxy, now)
+	if state.Phase == cutover.Live {
+		if err := t.figures.remember(state.Baseline); err != nil {
+			t.program.log.Error("what old answered before the flip cannot be read", zap.Error(err))
+		}
+	}
+	t.parity.begin(plan.Epoch)
+	t.rows.begin(state.Since)
+}
+
+// judge is what one trigger finds in the figures.
+func (t *triggers) judge(name cutover.TriggerName, plan cutover.Plan, now time.Time) cutover.TriggerFinding {
+	live := plan.Phase == cutover.Live
+	standsStill := cutover.TriggerFinding{State: cutover.Rests, Reason: "old stands still since the flip"}
+	switch name {
+	case cutover.ErrorRate:
+		return t.judgeErrors()
+	case cutover.ClientErrors:
+		return t.limits.clients.Judge(live, t.figures.answers(live)...)
+	case cutover.Latency:
+		return t.limits.latency.Judge(live, t.figures.latencies(live)...)
+	case cutover.Parity:
+		if plan.Stale {
+			return standsStill
+		}
+		if plan.Shadow == cutover.Nobody {
+			return cutover.TriggerFinding{State: cutover.NoData, Missing: true, Reason: "nothing is mirrored"}
+		}
+		seen := t.figures.parity.within(now, t.parity.read())
+		return t.limits.parity.Judge(seen.compared, seen.against)
+	case cutover.Checks:
+		if plan.Stale {
+			return standsStill
+		}
+		return t.limits.checks.Judge(now, t.since, t.rows.list(t.program.current.Load().checks))
+	}
+	return cutover.TriggerFinding{State: cutover.Rests}
+}
+
+// judgeErrors believes the breaker, which sees every answer, where it has tripped; the figures say the rest.
+func (t *triggers) judgeErrors() cutover.TriggerFinding {
+	fresh, old := t.figures.outcomes(t.program.proxy)
+	found := t.limits.errors.Judge(fresh, old)
+	if t.trip == nil || found.State == cutover.Firing {
+		return found
+	}
+	return t.limits.errors.Tripped(t.trip.Rate, t.trip.Requests, t.trip.Reason, old)
+}
+
+// act rolls back, or alerts.
+func (t *triggers) act(ctx context.Context, name cutover.TriggerName, plan cutover.Plan, arming cutover.TriggerState, found cutover.TriggerFinding, now time.Time) {
+	t.firing.WithLabelValues(string(name)).Set(truth(found.State == cutover.Firing))
+	t.missing.WithLabelValues(string(name)).Set(truth(found.State == cutover.NoData && found.Missing))
+	if found.State == cutover.Firing && !found.Alike && arming == cutover.Armed {
+		if name == cutover.ErrorRate && t.awaitsOld(now) {
+			return
+		}
+		t.rollBack(ctx, name, plan, found)
+	} else {
+		t.alert(name, plan, arming, found, now)
+	}
+	if name == cutover.ErrorRate {
+		t.trip = nil
+	}
+}
+
+// awaitsOld reports whether old is just being asked for what new failed, and has not said enough yet.
+func (t *triggers) awaitsOld(now time.Time) bool {
+	if t.trip == nil || now.After(t.patient) || t.program.proxy.Probing() == 0 {
+		return false
+	}
+	_, old := t.figures.outcomes(t.program.proxy)
+	return old.Succeeded+old.Failed < probesWanted
+}
+
+// probesWanted is how many answers of old tell whether it fails alike.
+const probesWanted = 3
+
+func (t *triggers) rollBack(ctx context.Context, name cutover.TriggerName, plan cutover.Plan, found cutover.TriggerFinding) {
+	if t.tripped[name] {
+		return
+	}
+	t.tripped[name] = true
+	t.program.log.Error("rolling back", zap.String("trigger", string(name)), zap.String("reason", found.Reason), zap.Uint64("epoch", plan.Epoch))
+	t.program.machine.Trip(ctx, plan.Epoch, string(name), found.Reason)
+}
+
+// keepBefore has what old answered lately at hand, for a flip that commits.
+func (t *triggers) keepBefore(now time.Time) {
+	text, err := t.figures.before(now)
+	if err != nil {
+		t.program.log.Error("what old answers cannot be kept", zap.Error(err))
+		return
+	}
+	t.before.Store(&text)
+}
+
+// baseline is what a flip stores. It does not wait.
+func (t *triggers) baseline() json.RawMessage {
+	if text := t.before.Load(); text != nil {
+		return *text
+	}
+	return nil
+}
+
+// parityCounter adds up what exchanges say of new, in one epoch.
+type parityCounter struct {
+	epoch             atomic.Uint64
+	compared, against atomic.Int64
+}
+
+type paritySeen struct{ compared, against int64 }
+
+// Minus is what was added since before.
+func (s paritySeen) Minus(before paritySeen) paritySeen {
+	return paritySeen{s.compared - before.compared, s.against - before.against}
+}
+
+func (c *parityCounter) begin(epoch uint64) { c.epoch.Store(epoch) }
+
+func (c *parityCounter) read() paritySeen {
+	return paritySeen{compared: c.compared.Load(), against: c.against.Load()}
+}
+
+func (c *parityCounter) enter(epoch uint64, against bool) {
+	if epoch < c.epoch.Load() {
+		return
+	}
+	c.compared.Add(1)
+	if against {
+		c.against.Add(1)
+	}
+}
+
+// checkRows remembers how often each check failed in a row, in this phase.
+type checkRows struct {
+	mu    sync.Mutex
+	since time.Time
+	rows  map[string]cutover.CheckRow
+}
+
+func (c *checkRows) begin(since time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.since, c.rows = since, map[string]cutover.CheckRow{}
+}
+
+// enter takes a result of the schedule or of an operator's run. One that was asked for before the phase began counts for nothing.
+func (c *checkRows) enter(r aggregate.Result) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.rows == nil || r.At.Before(c.since) || r.Verdict == aggregate.Inconclusive {
+		return
+	}
+	row := c.rows[r.Name]
+	row.Told = r.At
+	if r.Verdict == aggregate.Pass {
+		row.Failures = 0
+	} else {
+		row.Failures++
+		row.Reason = r.Reason
+	}
+	c.rows[r.Name] = row
+}
+
+// list has a row for every configured check.
+func (c *checkRows) list(checks []aggregate.Check) []cutover.CheckRow {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	out := make([]cutover.CheckRow, 0, len(checks))
+	for _, k := range checks {
+		row := c.rows[k.Name]
+		row.Name, row.MaxAge = k.Name, k.MaxAge
+		out = append(out, row)
+	}
+	return out
+}
+
+// compared enters what an exchange says of new. Where new answered the client a shadow that failed is old's, and says nothing of it.
+// Where old did, in the canary, it says as much, but on a route that new does not answer it harms nobody.
+func (t *triggers) compared(x *proxy.Exchange) {
+	v := x.Result.Verdict
+	switch {
+	case v == compare.Skipped, x.Authority == proxy.New && v == compare.Failed, x.Authority == proxy.Old && !t.inCanary(x.Route):
+		return
+	}
+	t.parity.enter(x.Epoch, v == compare.Mismatch || v == compare.Failed)
+}
+
+// inCanary reports whether new answers reads of the route, in a canary.
+func (t *triggers) inCanary(route string) bool {
+	withheld := t.withheld.Load()
+	return withheld != nil && !(*withheld)[route]
+}
+
+// noteRoutes takes the routes of the configuration in force; in other phases than the canary none is needed.
+func (t *triggers) noteRoutes(plan cutover.Plan) {
+	if plan.Canary == 0 {
+		t.withheld.Store(nil)
+		return
+	}
+	withheld := map[string]bool{}
+	for _, r := range routesOf(t.program.current.Load()) {
+		withheld[r.name] = r.withheld
+	}
+	t.withheld.Store(&withheld)
+}
