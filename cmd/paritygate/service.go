@@ -76,7 +76,7 @@ func rollbackSafety(state cutover.State) admin.Rollback {
 func (s *service) warnings(state cutover.State) []string {
 	c := s.current.Load()
 	warnings := []string{}
-	if ahead := state.Phase == cutover.Shadow || state.Phase == cutover.Canary; ahead {
+	if state.Phase != cutover.Complete {
 		warnings = append(warnings, unguarded(c)...)
 	}
 	if state.Phase == cutover.Live {
@@ -99,10 +99,10 @@ func (s *service) warnings(state cutover.State) []string {
 func unguarded(c *compiled) []string {
 	var warnings []string
 	if strictChecks(c) == 0 {
-		warnings = append(warnings, "no check is strict_at_cutover: the flip will not compare the data while writes are held")
+		warnings = append(warnings, "no check is strict_at_cutover: a flip does not compare the data while writes are held")
 	}
 	if c.config.Cutover.Fence == nil {
-		warnings = append(warnings, "cutover.fence is not configured: after the flip nothing keeps jobs, people and other services from writing to old, and such writes are lost to new")
+		warnings = append(warnings, "cutover.fence is not configured: once new has the writes nothing keeps jobs, people and other services from writing to old, and what they write there is lost to new")
 	}
 	return warnings
 }

@@ -49,7 +49,7 @@ func printStatus(p *printer, s admin.Status) {
 			rows = append(rows, []string{name, text})
 		}
 	}
-	row("forced", forcedText(s))
+	row("forced", visible(s.Forced))
 	row("step", underWay(s.Cutover))
 	row("held", heldWrites(s.HeldWrites))
 	row("mirror", percent(s.Mirror.Fraction)+" of the reads")
@@ -77,13 +77,6 @@ func printStatus(p *printer, s admin.Status) {
 	for _, w := range s.Warnings {
 		p.linef("warning: %s", w)
 	}
-}
-
-func forcedText(s admin.Status) string {
-	if s.Forced == "" {
-		return ""
-	}
-	return "past a gate that did not pass: " + visible(s.Forced)
 }
 
 // underWay is the step that a flip or rollback is at; empty if none is.

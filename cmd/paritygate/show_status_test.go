@@ -13,7 +13,7 @@ import (
 // What is nothing at the moment has no line; what a person must know at night has one, and all of it is one screen.
 func TestStatusIsOneScreen(t *testing.T) {
 	full := admin.Status{
-		Run: "shop", Phase: cutover.Cutover, Epoch: 4, Reason: "go", Actor: "alice", Forced: "the difference is known", HeldWrites: 12,
+		Run: "shop", Phase: cutover.Cutover, Epoch: 4, Reason: "go", Actor: "alice", Forced: "past the gate: the difference is known", HeldWrites: 12,
 		Canary: admin.Fraction{Fraction: .05}, Fence: admin.Fence{Configured: true, Standing: true},
 		Cutover: admin.Flip{Steps: []cutover.Step{{Name: cutover.StepChecks, Began: time.Unix(1, 0), Seconds: 1.5, Limit: 9.5, Outcome: cutover.UnderWay}}},
 		Rollback: admin.Rollback{Safe: true, Armed: true, Triggers: []admin.Trigger{
@@ -31,7 +31,7 @@ func TestStatusIsOneScreen(t *testing.T) {
 	}
 	got := text(full)
 	for _, want := range []string{
-		"forced    past a gate that did not pass: the difference is known\n", "step      checks 1.50s of 9.5s under way\n", "held      12 writes wait\n",
+		"forced    past the gate: the difference is known\n", "step      checks 1.50s of 9.5s under way\n", "held      12 writes wait\n",
 		"canary    5% of the reads are answered by new\n", "triggers  firing: client_errors; armed: error_rate; no data: latency\n",
 		"fence     up: old refuses the application's writes\n", "firing: client_errors: both backends fail alike: 40 % of 60\n",
 		"unwell: backends.new: cannot be reached\n", "warning: no check is strict\n",

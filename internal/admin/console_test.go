@@ -101,7 +101,7 @@ func TestFlipIsShownLive(t *testing.T) {
 	body := call(t, serve(t, r), "GET", "/", "").Body
 	for _, want := range []string{
 		" data-moving ", "Step: checks.", "Under way", "12 writes wait.", `<span class="verdict under_way">under way</span>`, "0.12\u00a0s of 5\u00a0s",
-		"<strong>Forced past the gate:</strong> the difference is known", "old refuses the application&#39;s writes",
+		"<strong>Forced.</strong> The difference is known.", "old refuses the application&#39;s writes",
 	} {
 		if !strings.Contains(body, want) && !strings.Contains(body, strings.ReplaceAll(want, "&#39;", "'")) {
 			t.Errorf("no %q in\n%s", want, body)
@@ -113,10 +113,13 @@ func TestFlipIsShownLive(t *testing.T) {
 	r.status.Rollback.Triggers = []admin.Trigger{
 		{Name: "error_rate", State: cutover.Armed, Observed: "0.2 %", Limit: "5 %"}, {Name: "client_errors", State: cutover.Firing, Reason: "both backends fail alike"},
 	}
+	r.status.Soak = &admin.Soak{Seconds: 3600, RequiredSeconds: 14 * 86400, Report: cutover.Report{
+		Verdict: cutover.Inconclusive, Unmeasured: []string{"checks: not measured"}, Criteria: []cutover.Criterion{{Name: "soak", Verdict: cutover.Inconclusive, Reason: "13 days are missing"}},
+	}}
 	r.status.Cutover.Steps[2].Outcome = cutover.Done
 	if body := call(t, serve(t, r), "GET", "/", "").Body; strings.Contains(body, "data-moving") || !strings.Contains(body, "The last flip or rollback") {
 		t.Error("a flip that is over is shown as one under way")
-	} else if !strings.Contains(body, `<span class="verdict firing">firing</span>`) || !strings.Contains(body, "both backends fail alike") {
+	} else if !strings.Contains(body, `<span class="verdict firing">firing</span>`) || !strings.Contains(body, "13 days are missing") || !strings.Contains(body, "Checks: not measured.") || !strings.Contains(body, "both backends fail alike") {
 		t.Errorf("no trigger in\n%s", body)
 	}
 }

@@ -69,6 +69,17 @@ func (r *Report) page() page {
 	return page{r, admin.HidingRules(r.Routes), admin.IdleRules(r.Routes), admin.NoisyPlaces(r.Routes)}
 }
 
+// Fence says what keeps others from writing to old.
+func (p page) Fence() string {
+	switch f := p.Status.Fence; {
+	case f.Standing:
+		return "up: old refuses the application's writes"
+	case f.Configured:
+		return "configured; the flip puts it up"
+	}
+	return "none is configured: nothing keeps others from writing to old after the flip"
+}
+
 // differing is a check with the places where it differs.
 type differing struct {
 	Name string

@@ -154,6 +154,9 @@ func (r *Report) judge() {
 	default:
 		r.Verdict, r.Headline = Inconclusive, "Not yet: nothing fails, but the evidence does not suffice for "+r.number(cutover.Inconclusive)+"."
 	}
+	if r.Status.Forced != "" {
+		r.Headline += " The run was once flipped past a gate that did not pass."
+	}
 }
 
 // number says how many criteria have a verdict.

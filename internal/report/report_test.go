@@ -99,6 +99,42 @@ func TestVerdict(t *testing.T) {
 	}
 }
 
+// That the gate was skipped is said in every phase and format, and so is what a flip does without.
+func TestForcedIsSaidForEver(t *testing.T) {
+	for _, phase := range cutover.Phases {
+		s := shop()
+		s.status.Phase, s.status.Forced = phase, "the difference is known"
+		r := gather(t, s)
+		for _, f := range report.Formats {
+			for _, want := range []string{"flipped past a gate that did not pass", "the difference is known", "strict_at_cutover"} {
+				if text := strings.ReplaceAll(write(t, r, f), `\_`, "_"); !strings.Contains(text, want) {
+					t.Errorf("%s: no %q in the %s", phase, want, f)
+				}
+			}
+		}
+	}
+}
+
+// What is missing until `complete`, and how the flip went, stand in the report of a run that is live.
+func TestLive(t *testing.T) {
+	s := shop()
+	s.status.Phase, s.status.Canary.Fraction, s.status.Fence = cutover.Live, .05, admin.Fence{Configured: true, Standing: true}
+	s.status.Cutover.Steps = []cutover.Step{{Name: cutover.StepDrain, Began: noon, Seconds: .124, Limit: 5, Outcome: cutover.Done, Detail: "3 writes ran out"}}
+	s.status.Soak = &admin.Soak{Seconds: 3600, RequiredSeconds: 14 * 86400, Report: cutover.Report{
+		Verdict: cutover.Inconclusive, Unmeasured: []string{"checks: not measured"},
+		Criteria: []cutover.Criterion{{Name: "soak", Verdict: cutover.Inconclusive, Observed: "1h", Required: "14d", Reason: "13d 23h are missing"}},
+	}}
+	r := gather(t, s)
+	for _, f := range []report.Format{report.HTML, report.Markdown} {
+		text := strings.ReplaceAll(write(t, r, f), "\u00a0", " ")
+		for _, want := range []string{"13d 23h are missing", "not measured", "refused", "3 writes ran out", "0.12 s of 5 s", "old refuses the application", "5 % of the reads are answered by new"} {
+			if !strings.Contains(text, want) {
+				t.Errorf("no %q in the %s:\n%s", want, f, text)
+			}
+		}
+	}
+}
+
 // A report that mixed two epochs would be of no moment at all.
 func TestGatherIsOfOneMoment(t *testing.T) {
 	s := shop()
@@ -130,6 +166,7 @@ func TestEverythingIsEscaped(t *testing.T) {
 	s.status.Run, s.status.Reason, s.status.Actor, s.status.Config.Checksum = evil, evil, evil, evil
 	s.status.Warnings, s.status.Unwell = []string{evil}, []admin.Unwell{{Part: evil, Message: evil}}
 	s.gate.Criteria[0].Reason, s.gate.Criteria[0].Observed = evil, evil
+	s.status.Forced = evil
 	s.routes[0].Route = evil
 	s.routes[0].Rules[0].Rule, s.routes[0].Rules[0].Place, s.routes[0].Rules[2].Rule = evil, evil, evil
 	s.routes[0].Noise[1].Path = evil
@@ -153,7 +190,9 @@ func TestEverythingIsEscaped(t *testing.T) {
 			t.Errorf("Markdown lets it through: %s", line)
 		}
 	}
-	if got, want := columns(text), columns(write(t, gather(t, shop()), report.Markdown)); !cmp.Equal(got, want) {
+	calm := shop()
+	calm.status.Forced = "once"
+	if got, want := columns(text), columns(write(t, gather(t, calm), report.Markdown)); !cmp.Equal(got, want) {
 		t.Errorf("the tables have %v columns, want %v", got, want)
 	}
 }

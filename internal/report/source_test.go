@@ -68,7 +68,7 @@ func shop() *source {
 			Parity:  admin.Parity{Eligible: 1_284_903, Compared: 1_271_120, MismatchRate: .00312, UpperBound: .00327, Tolerance: .01},
 			Unwell:  []admin.Unwell{},
 			Version: "0.1.0", UptimeSeconds: 190_000,
-			Warnings: []string{"no check is strict_at_cutover: the flip will not compare the data while writes are held"},
+			Warnings: []string{"no check is strict_at_cutover: a flip does not compare the data while writes are held"},
 		},
 		gate: cutover.Report{Verdict: cutover.Fail, At: began.Add(31 * time.Hour), Criteria: []cutover.Criterion{
 			{Name: "window", Verdict: cutover.Inconclusive, Observed: "31h12m0s", Required: "48h0m0s", Reason: "31h12m0s of 48h0m0s have passed"},
