@@ -25,8 +25,8 @@ type Bound struct {
 
 // Judge says whether bad of n units are proof of a rate below (Pass) or above (Fail) the tolerance, a ratio.
 func (b Bound) Judge(n, bad int64, tolerance float64) Verdict {
-	if n <= 0 {
-		return Inconclusive
+	if n <= 0 || bad < 0 || bad > n || !(b.Confidence > 0 && b.Confidence < 1) || math.IsNaN(tolerance) {
+		return Inconclusive // nothing, or nothing that could be
 	}
 	if tolerance >= 1 {
 		return Pass
@@ -49,7 +49,7 @@ func (b Bound) Judge(n, bad int64, tolerance float64) Verdict {
 
 // Upper returns the smallest rate, a ratio, that bad of n units rule out at the confidence; 1 if nothing was seen.
 func (b Bound) Upper(n, bad int64) float64 {
-	if n <= 0 || bad >= n {
+	if n <= 0 || bad < 0 || bad >= n || !(b.Confidence > 0 && b.Confidence < 1) {
 		return 1
 	}
 	limit := -math.Log(1 - b.Confidence)

@@ -1,6 +1,7 @@
 package cutover
 
 import (
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -32,66 +33,80 @@ func facts() Facts {
 	}
 }
 
+// gateRows are the facts that the gate is judged on, by what is not as it should be.
+var gateRows = []struct {
+	name      string
+	change    func(*GateOptions, *Facts)
+	criterion string // whose verdict is Verdict, and whose reason contains Reason; empty: the whole
+	verdict   Verdict
+	reason    string
+}{
+	{"all is well", func(*GateOptions, *Facts) {}, "", Pass, ""},
+	{"nothing seen", func(_ *GateOptions, f *Facts) { *f = Facts{Now: noon} }, "", Inconclusive, ""},
+	{"the window is young", func(_ *GateOptions, f *Facts) { f.WindowStart = noon.Add(-47 * time.Hour) }, "window", Inconclusive, "1d23h of 2d have passed since 2026-01-01T13:00:00Z, when the evidence began (the run began)"},
+	{"a clock that jumped back", func(_ *GateOptions, f *Facts) { f.WindowStart = noon.Add(time.Hour) }, "window", Inconclusive, "begins in the future, at 2026-01-03T13:00:00Z"},
+	{"a clock that jumped back after evidence", func(_ *GateOptions, f *Facts) { f.Gathered = noon.Add(time.Hour) }, "window", Inconclusive, "last gathered at 2026-01-03T13:00:00Z, which is in the future"},
+	{"clocks that are not quite the same", func(_ *GateOptions, f *Facts) {
+		f.Gathered, f.Checks[0].At = noon.Add(time.Second), noon.Add(time.Second)
+	}, "", Pass, ""},
+	{"evidence stopped and the clock went on", func(_ *GateOptions, f *Facts) { f.Gathered = noon.Add(-6 * time.Minute) }, "window", Inconclusive, "no evidence could be gathered for 6m, and the window breaks after 5m:"},
+	{"evidence was never gathered", func(_ *GateOptions, f *Facts) { f.Gathered = time.Time{} }, "window", Inconclusive, "for 2d1h"},
+	{"a pause that is short enough", func(_ *GateOptions, f *Facts) { f.Gathered = noon.Add(-5 * time.Minute) }, "", Pass, ""},
+	{"a check from the future", func(_ *GateOptions, f *Facts) { f.Checks[0].At = noon.Add(time.Hour) }, "checks", Inconclusive, "1h ahead"},
+	{"the sentences of several checks", func(_ *GateOptions, f *Facts) {
+		f.Checks = []CheckFacts{{Name: "a", Verdict: Fail, At: noon, MaxAge: time.Hour, Reason: "They differ."}, {Name: "b", Verdict: Fail, At: noon, MaxAge: time.Hour, Reason: "These too."}}
+	}, "checks", Fail, "a: They differ; b: These too"},
+	{"too many mismatches", func(_ *GateOptions, f *Facts) { f.Total.BadUnits = 100 }, "responses", Fail, "100 of 2000"},
+	{"a rare route hides in the average", func(_ *GateOptions, f *Facts) { f.Routes[1].Units, f.Routes[1].BadUnits = 200, 60 }, "responses", Fail, "route search"},
+	{"a few mismatches prove nothing yet", func(_ *GateOptions, f *Facts) { f.Routes[1].BadUnits = 18 }, "responses", Inconclusive, "route search"},
+	{"an optional route is not waited for", func(_ *GateOptions, f *Facts) {
+		f.Routes = append(f.Routes, RouteFacts{Route: "rare", Declared: true, Optional: true, Tolerance: 0.01})
+	}, "", Pass, ""},
+	{"an optional route still fails", func(_ *GateOptions, f *Facts) {
+		f.Routes = append(f.Routes, RouteFacts{Route: "rare", Declared: true, Optional: true, Tolerance: 0.01, Eligible: 50, Units: 50, BadUnits: 50})
+	}, "responses", Fail, "route rare"},
+	{"a declared route without traffic", func(_ *GateOptions, f *Facts) {
+		f.Routes = append(f.Routes, RouteFacts{Route: "rare", Declared: true, Tolerance: 0.01})
+	}, "coverage", Inconclusive, "route rare: 0 of 400"},
+	{"the built-in route without traffic is left out", func(_ *GateOptions, f *Facts) {
+		f.Routes = append(f.Routes, RouteFacts{Route: "read", Tolerance: 0.01})
+	}, "", Pass, ""},
+	{"few distinct requests", func(_ *GateOptions, f *Facts) { f.Routes[0].Distinct = 12 }, "coverage", Inconclusive, "12 of 400 different requests"},
+	{"too much skipped", func(_ *GateOptions, f *Facts) { f.Routes[0].Skipped = 500 }, "coverage", Fail, "500 of 2000"},
+	{"conditional answers are no gap", func(_ *GateOptions, f *Facts) { f.Routes[0].Conditional = 900 }, "", Pass, ""},
+	{"lag is no excuse", func(_ *GateOptions, f *Facts) { f.Routes[0].LaggedUnits = 400 }, "lagged", Fail, "route product"},
+	{"a check fails", func(_ *GateOptions, f *Facts) { f.Checks[0].Verdict, f.Checks[0].Reason = Fail, "5 and 6" }, "checks", Fail, "5 and 6"},
+	{"a check is stale", func(_ *GateOptions, f *Facts) { f.Checks[0].At = noon.Add(-16 * time.Minute) }, "checks", Inconclusive, "16m old, more than 15m"},
+	{"a check has not run", func(_ *GateOptions, f *Facts) { f.Checks[0].At = time.Time{} }, "checks", Inconclusive, "not run"},
+	{"a check could not be measured", func(_ *GateOptions, f *Facts) { f.Checks[0].Verdict = Inconclusive }, "checks", Inconclusive, "datasets"},
+	{"fail outweighs inconclusive", func(_ *GateOptions, f *Facts) { f.Checks[0].Verdict = Fail; f.WindowStart = noon }, "", Fail, ""},
+	{"new errs", func(_ *GateOptions, f *Facts) { f.Total.NewErrors = 21 }, "errors", Fail, "21 of 2000"},
+	{"new was hardly asked", func(_ *GateOptions, f *Facts) { f.Total.NewAsked = 10 }, "errors", Inconclusive, "10 of the 1000"},
+	{"new is slow", func(_ *GateOptions, f *Facts) { f.Total.NewLatency = 0.151 }, "latency", Fail, "all routes"},
+	{"one route of new is slow", func(_ *GateOptions, f *Facts) { f.Routes[1].NewLatency = 0.9 }, "latency", Fail, "route search"},
+	{"old's latency is no number", func(_ *GateOptions, f *Facts) { f.Total.OldLatency = math.NaN() }, "latency", Inconclusive, "could not be measured"},
+	{"new's latency is no number", func(_ *GateOptions, f *Facts) { f.Routes[0].NewLatency = math.NaN() }, "latency", Inconclusive, "route product: the latencies could not"},
+	{"more failed than were compared", func(_ *GateOptions, f *Facts) { f.Total.BadUnits = 2001 }, "responses", Inconclusive, "2001 of 2000"},
+	{"less than none failed", func(_ *GateOptions, f *Facts) { f.Total.BadUnits = -1 }, "responses", Inconclusive, "-1 of 2000"},
+	{"errors of nothing", func(_ *GateOptions, f *Facts) { f.Total.NewAsked, f.Total.NewErrors = 0, 1 }, "errors", Fail, "1 of 0"},
+	{"no tolerance at all", func(o *GateOptions, _ *Facts) { o.Tolerance = 0 }, "responses", Inconclusive, "is proven by no number"},
+	{"a confidence of nothing", func(o *GateOptions, _ *Facts) { o.Confidence = 0 }, "responses", Inconclusive, ""},
+	{"slower, but under the floor", func(_ *GateOptions, f *Facts) { f.Total.OldLatency, f.Total.NewLatency = 0.001, 0.049 }, "", Pass, ""},
+	{"clients will see another shape", func(o *GateOptions, _ *Facts) { o.Reshaping = []string{"$..name → label"} }, "attestations", Inconclusive, "$..name → label; paritygate attest clients-ready"},
+	{"the clients are ready", func(o *GateOptions, f *Facts) {
+		o.Reshaping, f.Attested = []string{"$..name → label"}, map[string]bool{"backup-1": true, ClientsReady: true}
+	}, "", Pass, ""},
+	{"another shape, and nothing else to attest", func(o *GateOptions, _ *Facts) {
+		o.Reshaping, o.Attestations = []string{"$..name → label"}, nil
+	}, "attestations", Inconclusive, "clients-ready"},
+	{"clients-ready is asked for once", func(o *GateOptions, f *Facts) {
+		o.Reshaping, o.Attestations, f.Attested = []string{"$.a"}, []string{ClientsReady}, map[string]bool{}
+	}, "attestations", Inconclusive, "nobody has attested clients-ready since"},
+	{"nobody vouches for the backup", func(_ *GateOptions, f *Facts) { f.Attested = nil }, "attestations", Inconclusive, "paritygate attest backup-1"},
+}
+
 func TestTheGate(t *testing.T) {
-	for _, row := range []struct {
-		name      string
-		change    func(*GateOptions, *Facts)
-		criterion string // whose verdict is Verdict, and whose reason contains Reason; empty: the whole
-		verdict   Verdict
-		reason    string
-	}{
-		{"all is well", func(*GateOptions, *Facts) {}, "", Pass, ""},
-		{"nothing seen", func(_ *GateOptions, f *Facts) { *f = Facts{Now: noon} }, "", Inconclusive, ""},
-		{"the window is young", func(_ *GateOptions, f *Facts) { f.WindowStart = noon.Add(-47 * time.Hour) }, "window", Inconclusive, "47h0m0s of 48h0m0s"},
-		{"a clock that jumped back", func(_ *GateOptions, f *Facts) { f.WindowStart = noon.Add(time.Hour) }, "window", Inconclusive, "0s of"},
-		{"evidence stopped and the clock went on", func(_ *GateOptions, f *Facts) { f.Gathered = noon.Add(-6 * time.Minute) }, "window", Inconclusive, "no evidence could be gathered for 6m0s"},
-		{"evidence was never gathered", func(_ *GateOptions, f *Facts) { f.Gathered = time.Time{} }, "window", Inconclusive, "for 49h0m0s"},
-		{"a pause that is short enough", func(_ *GateOptions, f *Facts) { f.Gathered = noon.Add(-5 * time.Minute) }, "", Pass, ""},
-		{"a check from the future", func(_ *GateOptions, f *Facts) { f.Checks[0].At = noon.Add(time.Hour) }, "checks", Inconclusive, "1h0m0s ahead"},
-		{"the sentences of several checks", func(_ *GateOptions, f *Facts) {
-			f.Checks = []CheckFacts{{Name: "a", Verdict: Fail, At: noon, MaxAge: time.Hour, Reason: "They differ."}, {Name: "b", Verdict: Fail, At: noon, MaxAge: time.Hour, Reason: "These too."}}
-		}, "checks", Fail, "a: They differ; b: These too"},
-		{"too many mismatches", func(_ *GateOptions, f *Facts) { f.Total.BadUnits = 100 }, "responses", Fail, "100 of 2000"},
-		{"a rare route hides in the average", func(_ *GateOptions, f *Facts) { f.Routes[1].Units, f.Routes[1].BadUnits = 200, 60 }, "responses", Fail, "route search"},
-		{"a few mismatches prove nothing yet", func(_ *GateOptions, f *Facts) { f.Routes[1].BadUnits = 18 }, "responses", Inconclusive, "route search"},
-		{"an optional route is not waited for", func(_ *GateOptions, f *Facts) {
-			f.Routes = append(f.Routes, RouteFacts{Route: "rare", Declared: true, Optional: true, Tolerance: 0.01})
-		}, "", Pass, ""},
-		{"an optional route still fails", func(_ *GateOptions, f *Facts) {
-			f.Routes = append(f.Routes, RouteFacts{Route: "rare", Declared: true, Optional: true, Tolerance: 0.01, Eligible: 50, Units: 50, BadUnits: 50})
-		}, "responses", Fail, "route rare"},
-		{"a declared route without traffic", func(_ *GateOptions, f *Facts) {
-			f.Routes = append(f.Routes, RouteFacts{Route: "rare", Declared: true, Tolerance: 0.01})
-		}, "coverage", Inconclusive, "route rare: 0 of 400"},
-		{"the built-in route without traffic is left out", func(_ *GateOptions, f *Facts) {
-			f.Routes = append(f.Routes, RouteFacts{Route: "read", Tolerance: 0.01})
-		}, "", Pass, ""},
-		{"few distinct requests", func(_ *GateOptions, f *Facts) { f.Routes[0].Distinct = 12 }, "coverage", Inconclusive, "12 of 400 distinct"},
-		{"too much skipped", func(_ *GateOptions, f *Facts) { f.Routes[0].Skipped = 500 }, "coverage", Fail, "500 of 2000"},
-		{"conditional answers are no gap", func(_ *GateOptions, f *Facts) { f.Routes[0].Conditional = 900 }, "", Pass, ""},
-		{"lag is no excuse", func(_ *GateOptions, f *Facts) { f.Routes[0].LaggedUnits = 400 }, "lagged", Fail, "route product"},
-		{"a check fails", func(_ *GateOptions, f *Facts) { f.Checks[0].Verdict, f.Checks[0].Reason = Fail, "5 and 6" }, "checks", Fail, "5 and 6"},
-		{"a check is stale", func(_ *GateOptions, f *Facts) { f.Checks[0].At = noon.Add(-16 * time.Minute) }, "checks", Inconclusive, "16m0s old"},
-		{"a check has not run", func(_ *GateOptions, f *Facts) { f.Checks[0].At = time.Time{} }, "checks", Inconclusive, "not run"},
-		{"a check could not be measured", func(_ *GateOptions, f *Facts) { f.Checks[0].Verdict = Inconclusive }, "checks", Inconclusive, "datasets"},
-		{"fail outweighs inconclusive", func(_ *GateOptions, f *Facts) { f.Checks[0].Verdict = Fail; f.WindowStart = noon }, "", Fail, ""},
-		{"new errs", func(_ *GateOptions, f *Facts) { f.Total.NewErrors = 21 }, "errors", Fail, "21 of 2000"},
-		{"new was hardly asked", func(_ *GateOptions, f *Facts) { f.Total.NewAsked = 10 }, "errors", Inconclusive, "10 of 1000"},
-		{"new is slow", func(_ *GateOptions, f *Facts) { f.Total.NewLatency = 0.151 }, "latency", Fail, "all routes"},
-		{"one route of new is slow", func(_ *GateOptions, f *Facts) { f.Routes[1].NewLatency = 0.9 }, "latency", Fail, "route search"},
-		{"slower, but under the floor", func(_ *GateOptions, f *Facts) { f.Total.OldLatency, f.Total.NewLatency = 0.001, 0.049 }, "", Pass, ""},
-		{"clients will see another shape", func(o *GateOptions, _ *Facts) { o.Reshaping = []string{"$..name → label"} }, "attestations", Inconclusive, "$..name → label; paritygate attest clients-ready"},
-		{"the clients are ready", func(o *GateOptions, f *Facts) {
-			o.Reshaping, f.Attested = []string{"$..name → label"}, map[string]bool{"backup-1": true, ClientsReady: true}
-		}, "", Pass, ""},
-		{"another shape, and nothing else to attest", func(o *GateOptions, _ *Facts) {
-			o.Reshaping, o.Attestations = []string{"$..name → label"}, nil
-		}, "attestations", Inconclusive, "clients-ready"},
-		{"clients-ready is asked for once", func(o *GateOptions, f *Facts) {
-			o.Reshaping, o.Attestations, f.Attested = []string{"$.a"}, []string{ClientsReady}, map[string]bool{}
-		}, "attestations", Inconclusive, "nobody has attested clients-ready since"},
-		{"nobody vouches for the backup", func(_ *GateOptions, f *Facts) { f.Attested = nil }, "attestations", Inconclusive, "paritygate attest backup-1"},
-	} {
+	for _, row := range gateRows {
 		t.Run(row.name, func(t *testing.T) {
 			o, f := options(), facts()
 			row.change(&o, &f)

@@ -36,7 +36,7 @@ func TestSoak(t *testing.T) {
 		{"old follows, and agrees", func(f *SoakFacts) { f.Follows = true }, "", Pass, ""},
 		{"old follows, and does not agree", func(f *SoakFacts) { f.Follows, f.Gate.Total.BadUnits = true, 500 }, "reverse_parity", Fail, "all routes"},
 		{"old follows, and nothing was compared", func(f *SoakFacts) { f.Follows, f.Gate.Total, f.Gate.Routes = true, RouteFacts{}, nil }, "reverse_parity", Inconclusive, ""},
-		{"old follows, and a check is stale", func(f *SoakFacts) { f.Follows, f.Gate.Checks[0].At = true, noon.Add(-time.Hour) }, "checks", Inconclusive, "1h0m0s old"},
+		{"old follows, and a check is stale", func(f *SoakFacts) { f.Follows, f.Gate.Checks[0].At = true, noon.Add(-time.Hour) }, "checks", Inconclusive, "1h old"},
 		{"old stands still: what differs is no surprise", func(f *SoakFacts) { f.Gate.Checks[0].Verdict, f.Gate.Total.BadUnits = Fail, 500 }, "", Pass, ""},
 	} {
 		t.Run(row.name, func(t *testing.T) {
