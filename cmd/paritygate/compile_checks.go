@@ -7,6 +7,7 @@ import (
 
 	"paritygate/compare/aggregate"
 	"paritygate/config"
+	"paritygate/internal/postgres"
 )
 
 func (b *compiler) checks() []aggregate.Check {
@@ -86,6 +87,13 @@ func sideOf(s config.CheckSide) aggregate.Side {
 
 // databases reports what is wrong with them and is no matter of the file's form.
 func (b *compiler) databases() {
+	if f := b.c.Cutover.Fence; f != nil {
+		for at, dsn := range map[string]config.Secret{"cutover.fence": f.DSN, "cutover.fence.verify": f.Verify.DSN} {
+			if _, err := postgres.ParseDSN(dsn.Reveal()); err != nil {
+				b.refused(at, err)
+			}
+		}
+	}
 	d := b.c.Databases
 	if d == nil {
 		return

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 
 	"go.uber.org/zap"
@@ -32,4 +33,14 @@ func newDatabases(c *config.Config, log *zap.Logger) (*fence.Databases, error) {
 		return nil, fmt.Errorf("what the flip does to the databases: %w", err)
 	}
 	return d, nil
+}
+
+// probeFence connects as the fence would be put up, and does the write that is to prove it, which has to work as long as there is
+// no fence.
+func probeFence(ctx context.Context, c *compiled) (admin, verify error) {
+	d, err := newDatabases(c.config, zap.NewNop())
+	if err != nil {
+		return err, err
+	}
+	return d.Probe(ctx)
 }

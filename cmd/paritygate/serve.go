@@ -129,6 +129,10 @@ func probeAll(ctx context.Context, o *options, c *compiled) error {
 			}
 		}
 	}
+	if c.config.Cutover.Fence != nil {
+		admin, verify := probeFence(ctx, c)
+		found = append(found, finding{"cutover.fence.dsn", admin}, finding{"cutover.fence.verify", verify})
+	}
 	var failed []error
 	for _, f := range found {
 		if f.err != nil {

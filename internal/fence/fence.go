@@ -82,16 +82,18 @@ func (f *fence) worksBefore(ctx context.Context, warn func(string)) error {
 
 // sameServer holds that the fence is put up where the application writes.
 func (f *fence) sameServer(ctx context.Context, l *line) error {
-	return l.do(ctx, again, func(x *session) error {
-		started, err := x.list(ctx, "SELECT pg_postmaster_start_time()::text")
-		switch {
-		case err != nil:
-			return fmt.Errorf("cutover.fence.dsn: %w", err)
-		case f.who.started != "" && started[0] != f.who.started:
-			return errors.New("cutover.fence.dsn and cutover.fence.verify.dsn reach two servers: a fence on the one proves nothing of the other")
-		}
-		return nil
+	var started []string
+	err := l.do(ctx, again, func(x *session) (err error) {
+		started, err = x.list(ctx, "SELECT pg_postmaster_start_time()::text")
+		return err
 	})
+	switch {
+	case err != nil:
+		return fmt.Errorf("cutover.fence.dsn: %w", err)
+	case f.who.started != "" && started[0] != f.who.started:
+		return errors.New("cutover.fence.dsn and cutover.fence.verify.dsn reach two servers: a fence on the one proves nothing of the other")
+	}
+	return nil
 }
 
 // stragglers is how long sessions that began under the fence get to end.

@@ -126,7 +126,7 @@ func (f *Finding) permitted(at, sql string, r rights) {
 	}
 	if !terminate.MatchString(sql) {
 		if parsed.MatchString(sql) && !alterRole.MatchString(sql) && !alterDatabase.MatchString(sql) && !r.all {
-			f.Open = append(f.Open, at+" is well-formed; whether "+r.self+" may run it is seen at the flip alone")
+			f.Open = append(f.Open, at+" is well-formed, and whether "+r.self+" may run it shows at the flip alone")
 		}
 		return
 	}
