@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -16,6 +17,7 @@ import (
 type walk struct {
 	name        string
 	before, way func(s *site) error // the way to it, and itself
+	from        string              // the first point that is not another walk's; empty: the first
 	// points that must be among those that are passed, or nothing would be proven.
 	points []string
 }
@@ -24,102 +26,164 @@ var walks = []walk{
 	{
 		name: "flip", before: func(*site) error { return nil }, way: (*site).flip,
 		points: []string{
-			"before storing the cutover", "after storing the cutover", "before draining old", "after draining old", "before the checks",
-			"before closing streams of old", "before storing the commit", "after storing the commit", "before the release",
+			"before storing the cutover", "after storing the cutover", "before draining old", "after draining old", "before preparing",
+			"after preparing", "before the checks", "before fencing", "after fencing", "before closing streams of old",
+			"before storing the commit", "after storing the commit", "before the release",
 		},
 	},
 	{
-		name: "rollback", before: (*site).flip, way: (*site).back,
+		name: "rollback", before: func(s *site) error {
+			err := s.flip()
+			s.passed()
+			return err
+		}, way: (*site).back,
 		points: []string{
 			"before closing streams of new", "before draining new", "after draining new", "before storing the rollback",
-			"after storing the rollback", "before the release",
+			"after storing the rollback", "before unfencing", "after unfencing", "before the release",
+		},
+	},
+	{
+		name: "flip that is abandoned", before: func(*site) error { return nil }, way: (*site).abandoned, from: "after fencing",
+		points: []string{
+			"before undoing", "after undoing", "before unfencing", "after unfencing", "before storing the abort", "after storing the abort",
+			"before the release",
 		},
 	},
 }
 
-// lastPoint ends every walk: held writes have been let go.
-const lastPoint = "after the release"
+// abandoned is a flip whose last statement of the fence fails.
+func (s *site) abandoned() error {
+	s.server.Run(s.t, s.name+"_old", "UPDATE willing SET yes = 0")
+	defer s.server.Run(s.t, s.name+"_old", "UPDATE willing SET yes = 1")
+	if s.flip() == nil {
+		return errors.New("it was not abandoned")
+	}
+	return nil
+}
 
-// points takes a walk to its end, and returns what is passed on it.
-func (w walk) passes(s *site, file string) []string {
+// passes takes a walk to its end, and returns what is passed on it.
+func (w walk) passes(s *site) []string {
 	s.t.Helper()
 	if err := w.before(s); err != nil {
 		s.t.Fatal(err)
 	}
-	before := s.passed(file, w.name == "rollback")
 	if err := w.way(s); err != nil {
 		s.t.Fatal(err)
 	}
-	points := s.passed(file, true)
-	for _, p := range append(w.points, lastPoint) {
+	points := s.passed()
+	for _, p := range w.points {
 		if !slices.Contains(points, p) {
-			s.t.Errorf("nobody passes %q; there are %q, and before them %q", p, points, before)
+			s.t.Errorf("nobody passes %q; there are %q", p, points)
 		}
 	}
 	s.home()
-	return points
+	return points[max(slices.Index(points, w.from), 0):]
 }
 
-// passed returns the points that were passed since it was last asked, after the release if there is one.
-func (s *site) passed(file string, released bool) (points []string) {
-	s.t.Helper()
-	s.eventually("held writes were let go", func() bool {
-		points = passed(s.t, file)
-		return !released || slices.Contains(points, lastPoint)
-	})
-	_ = os.Remove(file)
-	return points
-}
-
-// kill -9 at every step of a flip and of a rollback, under writes: the restarted program is where the store says, and so
-// is the fence; no write was lost, doubled, or sent to the side without authority.
+// kill -9 at every step of a flip, of a rollback and of an abort, under writes: the restarted program is where the store says, and
+// so is the fence; no write was lost, doubled, or sent to the side without authority.
 func TestKilledAtEveryStep(t *testing.T) {
 	t.Parallel()
 	server := testkit.Postgres(t)
 	for i, w := range walks {
 		t.Run(w.name, func(t *testing.T) {
 			t.Parallel()
-			s := newSite(t, server, fmt.Sprintf("site%d", i), "")
-			dieAt, file := s.fated()
-			s.start()
-			stop := s.writers(150)
-			points := w.passes(s, file)
+			s, end := mortalSite(t, server, i)
+			points := w.passes(s)
 			for _, point := range points {
-				before := s.ledger.Arrived()
-				if err := w.before(s); err != nil {
-					t.Fatalf("%s: %v", point, err)
-				}
-				dieAt(point)
-				walked := make(chan struct{})
-				go func() { defer close(walked); _ = w.way(s) }()
-				select {
-				case <-s.ended:
-				case <-time.After(20 * time.Second):
-					t.Fatalf("%s: the program lives on", point)
-				}
-				<-walked
-				dieAt("")
-				s.afterTheKill(point, file)
-				s.home()
-				s.authority("home again after being killed "+point, "old")
-				if turns := s.ledger.Turns(before); !straight(turns) {
-					t.Errorf("killed %s: writes went to %q", point, turns)
-				}
+				s.killedAt(w, point)
 			}
-			stop()
-			if code := s.signal(syscall.SIGTERM); code != exitDone {
-				t.Errorf("the program ends in %d", code)
-			}
-			s.settle()
+			end()
 			t.Logf("killed at %d points: %q", len(points), points)
 		})
 	}
+	t.Run("starts after a kill", func(t *testing.T) {
+		t.Parallel()
+		s, end := mortalSite(t, server, len(walks))
+		points := s.startsAfterAKill()
+		end()
+		t.Logf("killed at %d points: %q", len(points), points)
+	})
 }
 
-// afterTheKill starts the program again, and holds what it makes of the store.
-func (s *site) afterTheKill(point, points string) {
+// mortalSite runs a site, and writes to it until the end.
+func mortalSite(t *testing.T, server *testkit.PostgresServer, i int) (s *site, end func()) {
+	t.Helper()
+	s = newSite(t, server, fmt.Sprintf("site%d", i), "")
+	s.dieAt("")
+	s.start()
+	s.passed()
+	stop := s.writers(100)
+	return s, func() {
+		t.Helper()
+		stop()
+		if code := s.signal(syscall.SIGTERM); code != exitDone {
+			t.Errorf("the program ends in %d", code)
+		}
+		s.settle()
+	}
+}
+
+// startsAfterAKill kills the program in a flip, when the fence is up, and then at every point that the next start passes, each
+// time one further: what one start leaves to the next must be enough for it. It returns the points.
+func (s *site) startsAfterAKill() []string {
 	s.t.Helper()
-	_ = os.Remove(points) // what the start passes is of no interest
+	s.dieAt("before storing the commit")
+	_ = s.flip() // the program dies
+	<-s.ended
+	arrived := s.ledger.Arrived()
+	s.dieAt("")
+	_ = os.Remove(s.points)
+	s.start()
+	passed := s.passed()
+	points := []string{"before storing the abort", "after storing the abort", "before undoing", "after undoing", "before unfencing", "after unfencing"}
+	if len(passed) < len(points) || !slices.Equal(passed[:len(points)], points) {
+		s.t.Fatalf("a start passes %q, not %q first", passed, points)
+	}
+	s.dieAt("before storing the commit")
+	_ = s.flip()
+	<-s.ended
+	for _, point := range points {
+		s.dieAt(point)
+		s.launch()
+		s.dead(point)
+	}
+	s.dieAt("")
+	s.start()
+	s.authority("after all these kills", "old")
+	if phase := s.status().Phase; phase != cutover.Shadow {
+		s.t.Errorf("after all these kills: %s", phase)
+	}
+	if turns := s.ledger.Turns(arrived); !straight(turns) || len(turns) != 1 {
+		s.t.Errorf("writes went to %q", turns)
+	}
+	return points
+}
+
+// dead waits until the program is.
+func (s *site) dead(point string) {
+	s.t.Helper()
+	select {
+	case <-s.ended:
+	case <-time.After(20 * time.Second):
+		s.t.Fatalf("the program lives on %s", point)
+	}
+}
+
+// killedAt has the program die at a point of a walk, and holds what it makes of the store when it is started again.
+func (s *site) killedAt(w walk, point string) {
+	s.t.Helper()
+	arrived := s.ledger.Arrived()
+	if err := w.before(s); err != nil {
+		s.t.Fatalf("%s: %v", point, err)
+	}
+	s.dieAt(point)
+	walked := make(chan struct{})
+	go func() { defer close(walked); _ = w.way(s) }() // it ends with the program
+	s.dead(point)
+	<-walked
+	s.dieAt("")
+	_ = os.Remove(s.points)
 	want := s.storedPhase()
 	if want == cutover.Cutover {
 		want = cutover.Shadow
@@ -128,13 +192,19 @@ func (s *site) afterTheKill(point, points string) {
 		want = cutover.RolledBack
 	}
 	s.start()
-	when := "killed " + point
+	when, side := "killed "+point, "old"
+	if want == cutover.Live {
+		side = "new"
+	}
+	s.authority(when, side)
 	if got := s.status().Phase; got != want {
 		s.t.Errorf("%s: the store says %s, the program %s", when, want, got)
 	}
-	if want == cutover.Live {
-		s.authority(when, "new")
-	} else {
-		s.authority(when, "old")
+	s.passed()
+	s.home()
+	s.authority("home again after being "+when, "old")
+	_ = os.Remove(s.points)
+	if turns := s.ledger.Turns(arrived); !straight(turns) {
+		s.t.Errorf("%s: writes went to %q", when, turns)
 	}
 }

@@ -39,9 +39,9 @@ cutover:
   fence:
     dsn: "DSN_OLD"
     sql:
-      - SELECT yes FROM willing
       - ALTER ROLE APPLICATION IN DATABASE DATABASE_OLD SET default_transaction_read_only = on
       - SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'APPLICATION' AND datname = 'DATABASE_OLD'
+      - SELECT 1 / yes FROM willing
     verify: {dsn: "APP_OLD", sql: "INSERT INTO entries (attempt, id) VALUES ('probe', 'probe')"}
     unfence:
       - ALTER ROLE APPLICATION IN DATABASE DATABASE_OLD RESET default_transaction_read_only
@@ -56,8 +56,9 @@ type site struct {
 	server   *testkit.PostgresServer
 	name     string
 	// instead, if not nil, may answer a request in the place of an application, and then returns true. It is set before the start.
-	instead func(side string, w http.ResponseWriter, r *http.Request) bool
-	written atomic.Int64 // by write
+	instead      func(side string, w http.ResponseWriter, r *http.Request) bool
+	written      atomic.Int64 // by write
+	fate, points string       // files of a mortal program
 	// during, if it holds a function, is called whenever the check asks old: while writes are held, in a flip.
 	during atomic.Pointer[func()]
 }
@@ -227,8 +228,8 @@ func (s *site) settle() {
 		if err != nil {
 			s.t.Fatal(err)
 		}
-		if diff := cmp.Diff(s.ledger.IDs(side), ids); diff != "" {
-			s.t.Errorf("the table of %s is not what its application took: %s", side, diff)
+		if took := s.ledger.IDs(side); !slices.Equal(took, ids) {
+			s.t.Errorf("the table of %s is not what its application took: %s", side, cmp.Diff(took, ids))
 		}
 	}
 }
@@ -238,16 +239,29 @@ func straight(turns []string) bool {
 	return slices.Contains([]string{"", "old", "new", "old new", "new old", "old new old"}, strings.Join(turns, " "))
 }
 
-// fated makes the program a mortal one; it dies at the point that is told to the function returned, or nowhere if that is
-// empty, and adds each point that it passes to a file.
-func (s *site) fated() (dieAt func(point string), points string) {
+// dieAt has the program, which becomes a mortal one with the next start, die at a point, or nowhere if it is empty.
+func (s *site) dieAt(point string) {
+	s.t.Helper()
 	dir := filepath.Dir(s.config)
-	file, points := filepath.Join(dir, "fate"), filepath.Join(dir, "points")
-	s.mortal = []string{fateVariable + "=" + file, pointsVariable + "=" + points, "GORACE=atexit_sleep_ms=0"}
-	return func(point string) {
-		s.t.Helper()
-		if err := os.WriteFile(file, []byte(point), 0o600); err != nil {
-			s.t.Fatal(err)
-		}
-	}, points
+	s.fate, s.points = filepath.Join(dir, "fate"), filepath.Join(dir, "points")
+	s.mortal = []string{fateVariable + "=" + s.fate, pointsVariable + "=" + s.points, "GORACE=atexit_sleep_ms=0"}
+	if err := os.WriteFile(s.fate, []byte(point), 0o600); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// lastPoint ends every way through the machine: held writes have been let go.
+const lastPoint = "after the release"
+
+// passed returns the points that were passed since it was last asked, once the last one was.
+func (s *site) passed() (points []string) {
+	s.t.Helper()
+	s.eventually("held writes were let go", func() bool {
+		points = passed(s.t, s.points)
+		return slices.Contains(points, lastPoint)
+	})
+	if err := os.Remove(s.points); err != nil {
+		s.t.Fatal(err)
+	}
+	return points
 }
