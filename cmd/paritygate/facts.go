@@ -188,7 +188,7 @@ func (p *Program) attested(ctx context.Context) (map[string]bool, error) {
 	if err != nil {
 		return nil, err
 	}
-	edited, err := p.store.LastEvent(ctx, "drift")
+	edited, err := p.store.LastEvent(ctx, time.Time{}, nil, string(cutover.Drift))
 	names := map[string]bool{}
 	for _, a := range list {
 		if a.Name != cutover.ClientsReady || a.Time.After(edited.Time) {

@@ -139,7 +139,7 @@ func (p *Program) openMachine(ctx context.Context, c *compiled) error {
 		HoldMax: c.config.Cutover.Hold.Max, DrainMax: c.config.Cutover.Drain, RollbackDrain: c.config.Rollback.Drain,
 		Logger: p.log, RolledBack: p.rolledBack, WritesOnNew: p.store.WritesOnNew(),
 	}
-	o.Progress, o.Recover = p.step, p.options.recovery
+	o.Snapshot, o.Progress, o.Recover = p.gateAsItStood, p.step, p.options.recovery
 	o.Baseline = func() json.RawMessage { return p.triggers.baseline() }
 	o.Strict = p.strictChecks // a reload may make a check strict
 	databases, err := newDatabases(c.config, p.log)

@@ -2,15 +2,23 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"time"
 
 	"paritygate/internal/admin"
 	"paritygate/internal/cutover"
+	"paritygate/internal/evidence"
 	"paritygate/proxy"
 )
 
-// alertKind is what the audit log calls a trigger that fired and did not roll back: an operator decides, or both backends fail alike.
-const alertKind = "alert"
+// fired reports whether an alert is of a trigger whose condition held, and not of one that had nothing to judge by: a night without
+// traffic is no reason to go back.
+func fired(e evidence.Event) bool {
+	var basis struct {
+		State heldBy `json:"state"`
+	}
+	return json.Unmarshal(e.Evidence, &basis) != nil || basis.State != heldByNothing
+}
 
 // soakFacts collects what says for how long new was green. The window begins with the flip, and anew after a gap, a restart or an
 // edit that was allowed; a trigger that fired since ends what was green as well.
@@ -28,11 +36,11 @@ func (p *Program) soakFacts(ctx context.Context) (cutover.SoakFacts, error) {
 	if state.WindowStart.After(f.Green) {
 		f.Green, f.GreenReason = state.WindowStart, state.WindowReason
 	}
-	alert, err := p.store.LastEvent(ctx, alertKind)
+	alert, err := p.store.LastEvent(ctx, f.Green, fired, "alert", "alert_ended")
 	if err != nil {
 		return f, err
 	}
-	if alert.Time.After(f.Green) {
+	if alert.Seq != 0 {
 		f.Green, f.GreenReason = alert.Time, alert.Reason
 	}
 	f.Firing = p.triggers.held()

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
 	"net/http"
 	"strings"
@@ -27,7 +28,11 @@ func TestComplete(t *testing.T) {
 	r.ask(http.MethodPost, "/items", "x")
 	green := func() bool { return r.status().Soak.Verdict == cutover.Pass }
 	r.eventually("the soak is green", green)
-	r.audit(t.Context(), evidence.Event{Actor: "trigger:latency", Kind: alertKind, Reason: "new is slow, and an operator is to decide"})
+	r.audit(t.Context(), evidence.Event{Actor: "trigger:latency", Kind: "alert", Reason: "nothing to judge by", Evidence: json.RawMessage(`{"state":"no_data"}`)})
+	if !green() {
+		t.Error("a trigger that has nothing to judge by ends the soak")
+	}
+	r.audit(t.Context(), evidence.Event{Actor: "trigger:latency", Kind: "alert", Reason: "new is slow, and an operator is to decide", Evidence: json.RawMessage(`{"state":"manual"}`)})
 	code, out, _ = r.cli("complete", "--yes")
 	if code != exitInconclusive || !strings.Contains(out, "new is slow, and an operator is to decide") {
 		t.Errorf("after an alert: exit %d\n%s", code, out)

@@ -151,6 +151,9 @@ func TestAnEditOfTheRulesBeginsTheWindowAnew(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if d := admin.DetailOf(events[0]); d.Gate == nil || d.Gate.Verdict != cutover.Pass || d.Diff == "" {
+		t.Errorf("the event keeps neither what was edited nor the gate as it stood: %s", events[0].Evidence)
+	}
 	if _, out, _ := r.cli("events", "--seq", fmt.Sprint(events[0].Seq)); !strings.Contains(out, "-  min_samples: 400\n") || !strings.Contains(out, "+  min_samples: 10\n") {
 		t.Errorf("`events` does not show what was edited:\n%s", out)
 	}

@@ -85,24 +85,42 @@ func (s *Store) Events(ctx context.Context, after int64, limit int) ([]Event, er
 	return events, nil
 }
 
-// LastEvent returns the run's newest event of a kind, without its evidence; zero if there is none.
-func (s *Store) LastEvent(ctx context.Context, kind string) (Event, error) {
-	var ev Event
-	var nanos int64
-	err := s.read.QueryRowContext(ctx, "SELECT seq, time, actor, kind, from_, to_, epoch, reason, hash FROM events WHERE kind = ? AND seq > ? ORDER BY seq DESC LIMIT 1", kind, s.origin.event).
-		Scan(&ev.Seq, &nanos, &ev.Actor, &ev.Kind, &ev.From, &ev.To, &ev.Epoch, &ev.Reason, &ev.Hash)
-	switch {
-	case errors.Is(err, sql.ErrNoRows):
-		return Event{}, nil
-	case err != nil:
+// LastEvent returns the newest event of the run that is of one of the kinds, later than since, and accepted by match, which may be nil;
+// zero if there is none.
+func (s *Store) LastEvent(ctx context.Context, since time.Time, match func(Event) bool, kinds ...string) (Event, error) {
+	names, err := json.Marshal(kinds)
+	if err != nil {
+		return Event{}, err
+	}
+	after := int64(0)
+	if !since.IsZero() {
+		after = since.UnixNano()
+	}
+	var last Event
+	err = scanEvents(ctx, s.read, func(ev Event) error {
+		if match == nil || match(ev) {
+			last = ev
+			return errEnough
+		}
+		return nil
+	}, "WHERE kind IN (SELECT value FROM json_each(?)) AND seq > ? AND time > ? ORDER BY seq DESC", string(names), s.origin.event, after)
+	if err != nil && !errors.Is(err, errEnough) {
 		return Event{}, s.failed("read the audit log", err)
 	}
-	ev.Time = time.Unix(0, nanos).UTC()
-	return ev, nil
+	return last, nil
 }
 
-func eachEvent(ctx context.Context, q querier, after int64, limit int, f func(Event) error) (err error) {
-	rows, err := q.QueryContext(ctx, "SELECT "+eventColumns+" FROM events WHERE seq > ? ORDER BY seq LIMIT ?", after, limit)
+// errEnough ends a scan.
+var errEnough = errors.New("enough")
+
+// eachEvent calls f with the events after a number, in order.
+func eachEvent(ctx context.Context, q querier, after int64, limit int, f func(Event) error) error {
+	return scanEvents(ctx, q, f, "WHERE seq > ? ORDER BY seq LIMIT ?", after, limit)
+}
+
+// scanEvents calls f with the events that the end of the query selects.
+func scanEvents(ctx context.Context, q querier, f func(Event) error, which string, args ...any) (err error) {
+	rows, err := q.QueryContext(ctx, "SELECT "+eventColumns+" FROM events "+which, args...)
 	if err != nil {
 		return err
 	}

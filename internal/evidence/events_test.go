@@ -32,9 +32,23 @@ func appendEvents(t *testing.T, s *Store, n int) []Event {
 func TestLastEvent(t *testing.T) {
 	s := mustOpen(t, options(t, newClock()))
 	events := appendEvents(t, s, 3)
-	for kind, want := range map[string]time.Time{"phase": events[2].Time, "drift": {}} {
-		if got, err := s.LastEvent(t.Context(), kind); err != nil || !got.Time.Equal(want) {
-			t.Errorf("last %s: %v, %v; want %v", kind, got, err, want)
+	second := func(ev Event) bool { return ev.Seq == 2 }
+	for _, row := range []struct {
+		name  string
+		since time.Time
+		match func(Event) bool
+		kinds []string
+		want  int64 // its number
+	}{
+		{"the newest", time.Time{}, nil, []string{"drift", "phase"}, 3},
+		{"one of another kind", time.Time{}, nil, []string{"drift"}, 0},
+		{"one that matches", time.Time{}, second, []string{"phase"}, 2},
+		{"one that is later", events[1].Time, second, []string{"phase"}, 0},
+		{"one that is just later", events[1].Time.Add(-1), second, []string{"phase"}, 2},
+		{"of no kind", time.Time{}, nil, nil, 0},
+	} {
+		if got, err := s.LastEvent(t.Context(), row.since, row.match, row.kinds...); err != nil || got.Seq != row.want {
+			t.Errorf("%s: %v, %v; want number %d", row.name, got, err, row.want)
 		}
 	}
 }

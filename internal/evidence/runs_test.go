@@ -52,7 +52,7 @@ func TestTheNextRunBeginsWithNothing(t *testing.T) {
 		history, err2 := s.CheckHistory(t.Context(), "datasets", 10)
 		progress, err3 := s.CheckProgress(t.Context(), "rows")
 		given, err4 := s.Attestations(t.Context())
-		drift, err5 := s.LastEvent(t.Context(), "drift")
+		drift, err5 := s.LastEvent(t.Context(), time.Time{}, nil, "drift")
 		all, err6 := s.RoutesAll(t.Context())
 		groups, samples, err7 := s.Mismatches(t.Context(), Filter{AllWindows: true})
 		if err := errors.Join(err, err1, err2, err3, err4, err5, err6, err7); err != nil {
