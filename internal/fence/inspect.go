@@ -33,10 +33,11 @@ func (d *Databases) InspectFence(ctx context.Context) (found Finding) {
 	began := time.Now()
 	s := f.look(ctx)
 	found.Took = time.Since(began)
+	found.Seen = fmt.Sprintf("the write of %s works in %s", f.who.role, found.Took.Round(time.Millisecond))
 	if !s.works {
+		found.Seen = fmt.Sprintf("the write of %s does not work", f.who.role)
 		found.problem(fmt.Errorf("the write that is to prove the fence does not work now, and has to: %w", s.err))
 	}
-	found.Seen = fmt.Sprintf("the write of %s works in %s", f.who.role, found.Took.Round(time.Millisecond))
 	l := line{server: f.admin}
 	defer l.close()
 	if err := f.sameServer(ctx, &l); err != nil {
