@@ -97,10 +97,11 @@ func (p *process) start(flags ...string) {
 
 func (p *process) launch(flags ...string) {
 	p.t.Helper()
-	path, err := binaryPath()
+	built := binaryPath
 	if p.mortal != nil {
-		path, err = os.Executable()
+		built = mortalPath
 	}
+	path, err := built()
 	if err != nil {
 		p.t.Fatal(err)
 	}
@@ -111,10 +112,7 @@ func (p *process) launch(flags ...string) {
 	defer func() { _ = out.Close() }()
 	cmd, ended := exec.Command(path, append([]string{"serve", "--config", p.config}, flags...)...), make(chan struct{})
 	cmd.Stdout, cmd.Stderr = out, out
-	if p.mortal != nil {
-		cmd.Args[0] = mortalName
-		cmd.Env = append(os.Environ(), p.mortal...)
-	}
+	cmd.Env = append(os.Environ(), p.mortal...)
 	if err := cmd.Start(); err != nil {
 		p.t.Fatal(err)
 	}

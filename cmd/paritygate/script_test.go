@@ -24,7 +24,7 @@ import (
 
 // TestMain lets scripts execute this binary as the program itself.
 func TestMain(m *testing.M) {
-	testscript.Main(tidy{m}, map[string]func(){"paritygate": main, mortalName: mortal})
+	testscript.Main(tidy{m}, map[string]func(){"paritygate": main})
 }
 
 // tidy leaves no binary behind: each would stay with its 30 MB.
