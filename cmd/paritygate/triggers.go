@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -31,7 +30,7 @@ type triggers struct {
 	parity   parityCounter
 	rows     checkRows
 	withheld atomic.Pointer[map[string]bool] // routes that new does not answer in the canary; nil: there is none
-	before   atomic.Pointer[json.RawMessage] // what old answered lately: what live is measured against
+	lately   lately
 	shown    atomic.Pointer[shownTriggers]
 
 	firing, missing *prometheus.GaugeVec
@@ -163,12 +162,15 @@ func (t *triggers) look(ctx context.Context, now time.Time) {
 		t.trip = nil
 		t.program.proxy.Inspect(0, 0)
 		t.figures.rest(t.program.proxy, now)
-		t.keepBefore(now)
+		t.lately.take(t.program.proxy, now)
 		t.shown.Store(&shownTriggers{})
 		return
 	}
-	t.figures.measure(t.program.proxy, now, plan.Phase == cutover.Live)
-	t.keepBefore(now)
+	live := plan.Phase == cutover.Live
+	if seen := t.lately.take(t.program.proxy, now); !live {
+		t.figures.before = seen
+	}
+	t.figures.measure(t.program.proxy, now, live)
 	shown := make([]admin.Trigger, 0, len(cutover.Triggers))
 	for _, name := range cutover.Triggers {
 		found := t.judge(name, plan, now)
@@ -189,7 +191,8 @@ func (t *triggers) begin(plan cutover.Plan, now time.Time) {
 	t.program.proxy.BeginFigures(plan.Epoch)
 	t.figures.begin(t.program.proxy, now)
 	if state.Phase == cutover.Live {
-		if err := t.figures.remember(state.Baseline); err != nil {
+		var err error
+		if t.figures.before, err = recall(state.Baseline); err != nil {
 			t.program.log.Error("what old answered before the flip cannot be read", zap.Error(err))
 		}
 	}
@@ -205,9 +208,9 @@ func (t *triggers) judge(name cutover.TriggerName, plan cutover.Plan, now time.T
 	case cutover.ErrorRate:
 		return t.judgeErrors()
 	case cutover.ClientErrors:
-		return t.limits.clients.Judge(live, t.figures.answers(live)...)
+		return t.limits.clients.Judge(live, t.figures.answers()...)
 	case cutover.Latency:
-		return t.limits.latency.Judge(live, t.figures.latencies(live)...)
+		return t.limits.latency.Judge(live, t.figures.latencies()...)
 	case cutover.Parity:
 		if plan.Stale {
 			return standsStill
@@ -272,24 +275,6 @@ func (t *triggers) rollBack(ctx context.Context, name cutover.TriggerName, plan 
 	t.tripped[name] = true
 	t.program.log.Error("rolling back", zap.String("trigger", string(name)), zap.String("reason", found.Reason), zap.Uint64("epoch", plan.Epoch))
 	t.program.machine.Trip(ctx, plan.Epoch, string(name), found.Reason)
-}
-
-// keepBefore has what old answered lately at hand, for a flip that commits.
-func (t *triggers) keepBefore(now time.Time) {
-	text, err := t.figures.before(now)
-	if err != nil {
-		t.program.log.Error("what old answers cannot be kept", zap.Error(err))
-		return
-	}
-	t.before.Store(&text)
-}
-
-// baseline is what a flip stores. It does not wait.
-func (t *triggers) baseline() json.RawMessage {
-	if text := t.before.Load(); text != nil {
-		return *text
-	}
-	return nil
 }
 
 // parityCounter adds up what exchanges say of new, in one epoch.

@@ -1,15 +1,11 @@
 package main
 
 import (
-	"encoding/json"
 	"time"
 
 	"paritygate/internal/cutover"
 	"paritygate/proxy"
 )
-
-// beforeWindow is how far back goes what is known of old from before the flip, or from before its present window.
-const beforeWindow = 10 * time.Minute
 
 // The sources of figures.
 const (
@@ -42,7 +38,7 @@ type figures struct {
 	windows [len(sources)]sourceWindows
 	seen    [len(sources)]sourceSeen
 	parity  rolling[paritySeen]
-	flip    [len(requestKinds)]*seenAnswers // in live: old before the flip
+	before  [len(requestKinds)]*seenAnswers // old before the flip or, until then, lately; nil: not known
 
 	different proxy.Different
 }
@@ -51,21 +47,12 @@ type figures struct {
 type sourceWindows struct {
 	errors, clients rolling[proxy.Answers]
 	latency         rolling[proxy.Latencies]
-	answersLately   rolling[proxy.Answers]
-	tookLately      rolling[proxy.Latencies]
 }
 
 // sourceSeen is what one source did.
 type sourceSeen struct {
 	errors, clients proxy.Answers
 	latency         proxy.Latencies
-	lately          seenAnswers
-}
-
-// seenAnswers is what old answered to one kind of request before something.
-type seenAnswers struct {
-	answers proxy.Answers
-	took    proxy.Latencies
 }
 
 func newFigures(l triggerLimits) figures {
@@ -73,7 +60,6 @@ func newFigures(l triggerLimits) figures {
 	for i := range f.windows {
 		w := &f.windows[i]
 		w.errors.length, w.clients.length, w.latency.length = l.errors.Window, l.clients.Window, l.latency.Window
-		w.answersLately.length, w.tookLately.length = beforeWindow, beforeWindow
 	}
 	return f
 }
@@ -88,7 +74,7 @@ func (f *figures) begin(p *proxy.Proxy, now time.Time) {
 		w.latency.begin(now, took)
 	}
 	f.parity.marks = nil
-	f.flip = [len(requestKinds)]*seenAnswers{}
+	f.before = [len(requestKinds)]*seenAnswers{}
 }
 
 func read(p *proxy.Proxy, source int) (proxy.Answers, proxy.Latencies) {
@@ -107,16 +93,13 @@ func (f *figures) take(p *proxy.Proxy, now time.Time, source int) {
 	w, seen := &f.windows[source], &f.seen[source]
 	seen.errors, seen.clients = w.errors.within(now, answers), w.clients.within(now, answers)
 	seen.latency = w.latency.within(now, took)
-	if source == oldReads || source == oldWrites {
-		seen.lately = seenAnswers{w.answersLately.within(now, answers), w.tookLately.within(now, took)}
-	}
 }
 
 // measure takes old first, since its figures say which of new's requests in flight are late.
 func (f *figures) measure(p *proxy.Proxy, now time.Time, live bool) {
 	f.rest(p, now)
 	f.take(p, now, oldShadows)
-	facts := f.latencies(live)
+	facts := f.latencies()
 	p.Inspect(f.limits.latency.Slow(live, facts[0]), f.limits.latency.Slow(live, facts[1]))
 	f.take(p, now, newReads)
 	f.take(p, now, newWrites)
@@ -141,14 +124,14 @@ func (f *figures) outcomes(p *proxy.Proxy) (fresh, old cutover.Outcomes) {
 }
 
 // answers is what is known of 4xx, by kind.
-func (f *figures) answers(live bool) []cutover.AnswerFacts {
+func (f *figures) answers() []cutover.AnswerFacts {
 	of := func(a proxy.Answers) cutover.Answers {
 		return cutover.Answers{Answered: int64(a.Answered), ClientErrors: int64(a.ClientErrors)}
 	}
 	var out []cutover.AnswerFacts
 	for i, k := range requestKinds {
 		facts := cutover.AnswerFacts{
-			Kind: k.name, New: of(f.seen[k.fresh].clients), Distinct: f.different.ClientErrors, Now: of(f.seen[k.old].clients), Before: of(f.seen[k.old].lately.answers),
+			Kind: k.name, New: of(f.seen[k.fresh].clients), Distinct: f.different.ClientErrors, Now: of(f.seen[k.old].clients),
 		}
 		if k.old == oldReads {
 			shadows := f.seen[oldShadows].clients
@@ -157,11 +140,8 @@ func (f *figures) answers(live bool) []cutover.AnswerFacts {
 				facts.Now = of(shadows)
 			}
 		}
-		if live {
-			facts.Before = cutover.Answers{}
-			if b := f.flip[i]; b != nil {
-				facts.Before = of(b.answers)
-			}
+		if b := f.before[i]; b != nil {
+			facts.Before = of(b.answers)
 		}
 		out = append(out, facts)
 	}
@@ -169,66 +149,19 @@ func (f *figures) answers(live bool) []cutover.AnswerFacts {
 }
 
 // latencies is what is known of how long answers take, by kind.
-func (f *figures) latencies(live bool) []cutover.LatencyFacts {
+func (f *figures) latencies() []cutover.LatencyFacts {
 	var out []cutover.LatencyFacts
 	for i, k := range requestKinds {
 		facts := cutover.LatencyFacts{
-			Kind: k.name, New: &f.seen[k.fresh].latency, Distinct: f.different.Slow, Now: &f.seen[k.old].latency, Before: &f.seen[k.old].lately.took,
+			Kind: k.name, New: &f.seen[k.fresh].latency, Distinct: f.different.Slow, Now: &f.seen[k.old].latency,
 		}
 		if k.old == oldReads && facts.Now.Timed() < int64(f.limits.latency.Minimum.Requests) {
 			facts.Now = &f.seen[oldShadows].latency
 		}
-		if live {
-			facts.Before = nil
-			if b := f.flip[i]; b != nil {
-				facts.Before = &b.took
-			}
+		if b := f.before[i]; b != nil {
+			facts.Before = &b.took
 		}
 		out = append(out, facts)
 	}
 	return out
-}
-
-// baseline is what old answered before the flip, as the run's state keeps it.
-type baseline struct {
-	At     time.Time     `json:"at"`
-	Reads  *keptBaseline `json:"reads"`
-	Writes *keptBaseline `json:"writes"`
-}
-
-type keptBaseline struct {
-	Answered     uint32               `json:"answered"`
-	ClientErrors uint32               `json:"client_errors"`
-	Latencies    []proxy.LatencyCount `json:"latencies"`
-}
-
-func (s *seenAnswers) keep() *keptBaseline {
-	return &keptBaseline{s.answers.Answered, s.answers.ClientErrors, s.took.List()}
-}
-
-func (k *keptBaseline) recall() *seenAnswers {
-	if k == nil {
-		return nil
-	}
-	s := &seenAnswers{answers: proxy.Answers{Answered: k.Answered, ClientErrors: k.ClientErrors}}
-	s.took.Add(k.Latencies)
-	return s
-}
-
-// keepBefore makes what a flip at this moment would store.
-func (f *figures) before(now time.Time) (json.RawMessage, error) {
-	return json.Marshal(baseline{now.UTC(), f.seen[oldReads].lately.keep(), f.seen[oldWrites].lately.keep()})
-}
-
-// remember takes what the flip stored; without it nothing is known of old.
-func (f *figures) remember(text json.RawMessage) error {
-	var b baseline
-	if len(text) == 0 {
-		return nil
-	}
-	if err := json.Unmarshal(text, &b); err != nil {
-		return err
-	}
-	f.flip = [len(requestKinds)]*seenAnswers{b.Reads.recall(), b.Writes.recall()}
-	return nil
 }

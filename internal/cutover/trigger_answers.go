@@ -138,7 +138,8 @@ func (l ClientErrorsLimit) judge(live bool, k AnswerFacts) TriggerFinding {
 }
 
 func (l ClientErrorsLimit) surge(at float64, old Answers) bool {
-	return at >= l.Threshold && at >= l.Ratio*old.share()
+	const exact = 1e-9 // three times a tenth is a little more than three tenths
+	return at >= l.Threshold && at >= l.Ratio*old.share()-exact
 }
 
 // reference is what new is held against, and when that was.

@@ -78,24 +78,23 @@ func (l LatencyTriggerLimit) judge(live bool, k LatencyFacts) TriggerFinding {
 	f.Reason = fmt.Sprintf("%s of new's %s took up to %s within %s, old's %s %s; %g times that, and more than %s, is the limit",
 		percent(l.Quantile), k.Kind, rounded(at), l.Window, rounded(old.Quantile(l.Quantile)), when, l.Ratio, l.Floor)
 	slow := k.New.Over(limit)
-	many := slow >= int64(m.Failures) && k.Distinct >= m.Distinct
 	switch {
-	case many && l.exceeds(slow, n):
+	case k.Distinct >= m.Distinct && l.exceeds(slow, n):
 		f.State = Firing
 		if live && k.Now != nil && alike(k.Now.Over(limit), k.Now.Timed(), share(slow, n)) {
 			f.Alike = true
 			f.Reason += fmt.Sprintf("; %d of old's %d answers in that time took longer as well", k.Now.Over(limit), k.Now.Timed())
 		}
-	case many && !live && enough(k.Before, m) && l.exceeds(k.New.Over(l.limit(k.Before)), n):
+	case !live && enough(k.Before, m) && l.exceeds(k.New.Over(l.limit(k.Before)), n):
 		f.State, f.Alike = Firing, true
 		f.Reason += fmt.Sprintf("; before that it was %s of old: both have become slow", rounded(k.Before.Quantile(l.Quantile)))
 	}
 	return f
 }
 
-// exceeds reports whether more requests are slow than the quantile leaves out.
+// exceeds reports whether more requests are slow than the quantile leaves out, and not just a few.
 func (l LatencyTriggerLimit) exceeds(slow, n int64) bool {
-	return float64(slow) > (1-l.Quantile)*float64(n)
+	return slow >= int64(l.Minimum.Failures) && float64(slow) > (1-l.Quantile)*float64(n)
 }
 
 func enough(of Latencies, m Minimum) bool { return of != nil && of.Timed() >= int64(m.Requests) }
