@@ -91,6 +91,9 @@ func (g *figures) time(f *flight, n *counter, id Backend, answered bool, took ti
 	if !late && !answered || !f.timed.CompareAndSwap(false, true) {
 		return
 	}
+	if late {
+		took = max(took, above(limit)) // so that Over counts it
+	}
 	n.took(took)
 	if late && id == New {
 		g.late.see(f.fingerprint())

@@ -92,11 +92,16 @@ func (l *Latencies) Quantile(q float64) time.Duration {
 	return latencyFrom(latencyBuckets - 1)
 }
 
+// above is the least latency of which its bucket shows that it is at least d.
+func above(d time.Duration) time.Duration {
+	return latencyFrom(min(latencyBucket(d-1)+1, latencyBuckets-1))
+}
+
 // Over counts the requests that took at least d. Of those that are in d's bucket none is counted.
 func (l *Latencies) Over(d time.Duration) int64 {
 	var n int64
-	for i := latencyBucket(d-1) + 1; i < latencyBuckets; i++ {
-		n += int64(l[i])
+	for _, k := range l[latencyBucket(above(d)):] {
+		n += int64(k)
 	}
 	return n
 }
