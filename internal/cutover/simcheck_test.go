@@ -11,6 +11,12 @@ func authorised(p *Plan, stored State) bool {
 		p.Phase == Live && stored.Phase == Complete && stored.Epoch == p.Epoch+1
 }
 
+// markedAt reports whether a marker stands for what is in force in the epoch.
+func (s *sim) markedAt(epoch uint64) bool {
+	marked, found, _ := s.now.marker.read()
+	return found && marked.Epoch == epoch
+}
+
 // check looks at everything that must hold between two steps; all goroutines rest.
 func (s *sim) check() {
 	m := s.now.m
@@ -24,6 +30,8 @@ func (s *sim) check() {
 		s.wrong("%s became %s within epoch %d", s.lastPhase, p.Phase, p.Epoch)
 	case (p.Reads == New || p.Writes == New) && !authorised(p, stored):
 		s.wrong("new is in authority in phase %s, epoch %d; the store says %s in %d", p.Phase, p.Epoch, stored.Phase, stored.Epoch)
+	case p.Phase != RolledBack && p.Epoch > stored.Epoch && !s.markedAt(p.Epoch):
+		s.wrong("%s is in force in epoch %d, and the store does not know of it: it says %s in %d", p.Phase, p.Epoch, stored.Phase, stored.Epoch)
 	case s.leave.Epoch == p.Epoch && s.leave.Phase == p.Phase && (p.Phase == Live || p.Phase == Cutover || p.Phase == Canary):
 		s.wrong("a rollback was asked for, and the run is still %s in epoch %d", p.Phase, p.Epoch)
 	case s.lastPhase == RolledBack && p.Phase != RolledBack && !s.resumed:
