@@ -29,12 +29,6 @@ func (b *bases) set(mode string) {
 	b.mode = mode
 }
 
-func (b *bases) broken() bool {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.mode != ""
-}
-
 // committed sees that nothing was left out before the commit.
 func (b *bases) committed(s *sim) {
 	b.mu.Lock()

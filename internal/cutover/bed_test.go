@@ -51,9 +51,11 @@ func (b *bed) Undo(ctx context.Context) error    { return b.call(ctx, "undo") }
 func (b *bed) Fence(ctx context.Context) error {
 	return b.now(true, b.call(ctx, "fence"))
 }
+
 func (b *bed) Unfence(ctx context.Context) error {
 	return b.now(false, b.call(ctx, "unfence"))
 }
+
 func (b *bed) Standing(ctx context.Context) (bool, error) {
 	err := b.call(ctx, "standing")
 	return b.stands(), err
