@@ -57,10 +57,7 @@ func compareLines(a, b []string) []line {
 		tail, a, b = append(tail, line{' ', a[len(a)-1]}), a[:len(a)-1], b[:len(b)-1]
 	}
 	slices.Reverse(tail)
-	for _, l := range append(middle(a, b), tail...) {
-		script = append(script, l)
-	}
-	return script
+	return append(append(script, middle(a, b)...), tail...)
 }
 
 // middle aligns what is left between the first and the last edit. Where there is a choice, what was removed comes first.

@@ -112,7 +112,7 @@ func Spell(d time.Duration) string {
 	}{{day, "d"}, {time.Hour, "h"}, {time.Minute, "m"}} {
 		if n := d / unit.of; n > 0 {
 			text += fmt.Sprintf("%d%s", n, unit.name)
-			d -= n * unit.of
+			d %= unit.of
 		}
 	}
 	if d > 0 {
