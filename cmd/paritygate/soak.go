@@ -44,8 +44,9 @@ func (p *Program) soakFacts(ctx context.Context) (cutover.SoakFacts, error) {
 		f.Green, f.GreenReason = alert.Time, alert.Reason
 	}
 	f.Firing = p.triggers.held()
+	broken := p.store.ChainErr() // it stays so for ever, and is shown for as long: ending the run makes nothing worse
 	for _, u := range p.health.unwell() {
-		if u.Part != "backends.old" && u.Part != "databases.old" { // it is new that must be well
+		if u.Part != "backends.old" && u.Part != "databases.old" && (broken == nil || u.Message != broken.Error()) { // it is new that must be well
 			f.Unwell = append(f.Unwell, u.Part+": "+u.Message)
 		}
 	}

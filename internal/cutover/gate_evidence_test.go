@@ -118,7 +118,7 @@ var withdrawals = map[string]func(*rand.Rand, *Facts){
 func TestLessEvidenceNeverOpensTheGate(t *testing.T) {
 	random := rand.New(rand.NewPCG(6, 7))
 	passes := 0
-	for n := range 100 {
+	for n := range 60 {
 		before := edge(random)
 		verdict := Evaluate(options(), before).Verdict
 		if verdict == Pass {
@@ -143,7 +143,7 @@ func TestLessEvidenceNeverOpensTheGate(t *testing.T) {
 			}
 		}
 	}
-	if passes < 15 || passes > 85 {
-		t.Errorf("%d of 100 draws pass: the test says little", passes)
+	if passes < 9 || passes > 51 {
+		t.Errorf("%d of 60 draws pass: the test says little", passes)
 	}
 }

@@ -58,7 +58,8 @@ func constant(values []float64) bool {
 	return most-least <= structuralSpread*sum/float64(len(values))
 }
 
-// number reads a side's value where it is one number, or the ratio behind the two that it is made of; nil where it is neither.
+// number reads a side's value where it is one number, the ratio behind the two that it is made of, the sum of a distribution's buckets or
+// a count of rows; nil where it is none of these.
 func number(side *string) *float64 {
 	if side == nil {
 		return nil
@@ -67,7 +68,13 @@ func number(side *string) *float64 {
 	if at := strings.LastIndex(text, " = "); at >= 0 {
 		text = text[at+len(" = "):]
 	}
-	n, err := strconv.ParseFloat(text, 64)
+	for _, unit := range []string{" in all", " rows", " row"} {
+		if rest, ok := strings.CutSuffix(text, unit); ok {
+			text = strings.ReplaceAll(rest[strings.LastIndex(rest, ", ")+1:], ",", "")
+			break
+		}
+	}
+	n, err := strconv.ParseFloat(strings.TrimSpace(text), 64)
 	if err != nil || math.IsNaN(n) || math.IsInf(n, 0) {
 		return nil
 	}

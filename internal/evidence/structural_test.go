@@ -58,16 +58,16 @@ func TestStructural(t *testing.T) {
 func TestTheNumbersOfARunAreKept(t *testing.T) {
 	s := mustOpen(t, options(t, newClock()))
 	text := func(s string) *string { return &s }
-	for _, pair := range [][2]*string{{text("1204511"), text("980/1000 = 0.98")}, {text("4 buckets, 4,000 in all"), nil}, {text("NaN"), text("-1.5e3")}} {
+	for _, pair := range [][2]*string{{text("1204511"), text("980/1000 = 0.98")}, {text("4 buckets, 1,204,000 in all"), text("12,345 rows")}, {text("3 buckets, not all of them numbers"), nil}, {text("NaN"), text("-1.5e3")}} {
 		if err := s.SaveCheck(t.Context(), CheckResult{Name: "a", Verdict: "pass", Old: pair[0], New: pair[1]}); err != nil {
 			t.Fatal(err)
 		}
 	}
 	runs, err := s.CheckHistory(t.Context(), "a", 5)
-	if err != nil || len(runs) != 3 {
+	if err != nil || len(runs) != 4 {
 		t.Fatal(runs, err)
 	}
-	if *runs[0].Old != 1204511 || *runs[0].New != 0.98 || runs[1].Old != nil || runs[1].New != nil || runs[2].Old != nil || *runs[2].New != -1500 {
+	if *runs[0].Old != 1204511 || *runs[0].New != 0.98 || *runs[1].Old != 1204000 || *runs[1].New != 12345 || runs[2].Old != nil || runs[2].New != nil || runs[3].Old != nil || *runs[3].New != -1500 {
 		t.Errorf("%+v", runs)
 	}
 }
