@@ -1,7 +1,6 @@
 package main
 
 import (
-	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -122,18 +121,4 @@ func (p *process) unwell(text string) bool {
 		}
 	}
 	return false
-}
-
-// reads checks that clients can read.
-func (p *process) reads(when string) {
-	p.t.Helper()
-	response, err := httpClient.Get(p.proxy + "/items/1")
-	if err != nil {
-		p.t.Errorf("%s: %v", when, err)
-		return
-	}
-	_ = response.Body.Close()
-	if response.StatusCode != http.StatusOK {
-		p.t.Errorf("%s: a read ends in %d", when, response.StatusCode)
-	}
 }
