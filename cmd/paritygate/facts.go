@@ -4,8 +4,6 @@ import (
 	"context"
 	"time"
 
-	"go.uber.org/zap"
-
 	"paritygate/compare"
 	"paritygate/config"
 	"paritygate/internal/cutover"
@@ -69,54 +67,6 @@ func (p *Program) gate(ctx context.Context) (cutover.Report, error) {
 	report := cutover.Evaluate(gateOptions(c.config), facts)
 	p.judged.Store(&judgement{report: report.Bounded(), structural: structuralGaps(facts)})
 	return report, nil
-}
-
-// judgement is what the gate said last.
-type judgement struct {
-	report     cutover.Report // bounded
-	structural []string       // a sentence for each check that passes with a gap that stays the same
-}
-
-func structuralGaps(f cutover.Facts) []string {
-	var out []string
-	for _, c := range f.Checks {
-		if c.Structural != "" {
-			out = append(out, "check "+c.Name+": "+c.Structural)
-		}
-	}
-	return out
-}
-
-// gateAsItStood is the gate's report of the last second, for the audit log; nil before the first. It waits for nothing.
-func (p *Program) gateAsItStood() *cutover.Report {
-	if j := p.judged.Load(); j != nil {
-		return &j.report
-	}
-	return nil
-}
-
-const (
-	judgeEvery = time.Second
-	judgeFor   = 5 * time.Second
-)
-
-// judge keeps what the gate says at hand until ctx ends, so that nobody who must not wait has to ask the store.
-func (p *Program) judge(ctx context.Context) {
-	tick := time.NewTicker(judgeEvery)
-	defer tick.Stop()
-	for {
-		within, cancel := context.WithTimeout(ctx, judgeFor)
-		_, err := p.gate(within)
-		cancel()
-		if err != nil && ctx.Err() == nil {
-			p.log.Debug("the gate cannot be judged", zap.Error(err)) // the store says itself what is wrong with it
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-	}
 }
 
 func gateOptions(c *config.Config) cutover.GateOptions {

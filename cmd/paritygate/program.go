@@ -37,6 +37,7 @@ type Program struct {
 	wrote        chan struct{} // new took its first write since the flip
 	fresh        sync.Map      // the latest result of each check, by name, for where the store did not take it
 	judged       atomic.Pointer[judgement]
+	soaked       atomic.Pointer[soaked]
 	explanations explanations // of the groups of mismatches
 
 	store     *evidence.Store

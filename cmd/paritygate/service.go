@@ -17,7 +17,7 @@ import (
 // service is the run behind the admin API.
 type service struct{ *Program }
 
-func (s *service) Status(ctx context.Context) (admin.Status, error) {
+func (s *service) Status(context.Context) (admin.Status, error) {
 	state, c := s.machine.State(), s.current.Load().config
 	plan := s.machine.Plan()
 	total := s.store.Total()
@@ -43,8 +43,7 @@ func (s *service) Status(ctx context.Context) (admin.Status, error) {
 		Warnings: s.warnings(state), UptimeSeconds: now.Sub(s.started).Seconds(),
 	}
 	if state.Phase == cutover.Live {
-		soak := s.soak(ctx)
-		status.Soak = &soak
+		status.Soak = s.soakAsItStood(state.Epoch)
 	}
 	return status, nil
 }

@@ -53,19 +53,29 @@ func (p *Program) soakFacts(ctx context.Context) (cutover.SoakFacts, error) {
 	return f, nil
 }
 
-// soak judges whether the run, which is live, may be completed. A store that cannot be read makes it inconclusive, and nothing worse:
-// the status must be there when everything else is broken.
+// soak judges whether the run, which is live, may be completed. A store that cannot be read makes it inconclusive.
 func (p *Program) soak(ctx context.Context) admin.Soak {
+	epoch := p.machine.State().Epoch
+	soak := p.judgeSoak(ctx)
+	p.soaked.Store(&soaked{epoch, soak})
+	return soak
+}
+
+func (p *Program) judgeSoak(ctx context.Context) admin.Soak {
 	c := p.current.Load().config
 	f, err := p.soakFacts(ctx)
 	if err != nil {
-		unread := cutover.Criterion{Name: "soak", Verdict: cutover.Inconclusive, Observed: "unknown", Required: cutover.Spell(c.Run.Soak), Reason: "the evidence cannot be read: " + err.Error()}
-		return admin.Soak{
-			Report:          cutover.Report{Verdict: cutover.Inconclusive, Criteria: []cutover.Criterion{unread}, At: time.Now().UTC()},
-			RequiredSeconds: c.Run.Soak.Seconds(),
-		}
+		return unknownSoak(c.Run.Soak, "the evidence cannot be read: "+err.Error())
 	}
 	return admin.Soak{Report: cutover.Soak(gateOptions(c), f), Seconds: f.GreenFor().Seconds(), RequiredSeconds: f.Soak.Seconds()}
+}
+
+func unknownSoak(required time.Duration, why string) admin.Soak {
+	unknown := cutover.Criterion{Name: "soak", Verdict: cutover.Inconclusive, Observed: "unknown", Required: cutover.Spell(required), Reason: why}
+	return admin.Soak{
+		Report:          cutover.Report{Verdict: cutover.Inconclusive, Criteria: []cutover.Criterion{unknown}, At: time.Now().UTC()},
+		RequiredSeconds: required.Seconds(),
+	}
 }
 
 // Complete ends the run, if new was green for the whole of run.soak.

@@ -22,7 +22,7 @@ const aliveEvery = time.Second
 func (p *Program) watch(ctx context.Context) error {
 	var beside sync.WaitGroup
 	beside.Go(func() { p.health.run(ctx) })
-	beside.Go(func() { p.judge(ctx) })
+	beside.Go(func() { p.judging(ctx) })
 	defer beside.Wait()
 	window, _ := p.store.Window()
 	tick := time.NewTicker(aliveEvery)
