@@ -51,6 +51,8 @@ func (b *bases) final() {
 // touching is what one process does to them.
 type touching struct{ *life }
 
+func (t touching) Prepares() bool { return true }
+
 func (t touching) Fences() bool { return t.sim.bases.fences }
 
 func (t touching) Prepare(ctx context.Context) error {

@@ -45,6 +45,7 @@ func (b *bed) now(up bool, err error) error {
 	return err
 }
 
+func (b *bed) Prepares() bool                    { return !b.noMore }
 func (b *bed) Fences() bool                      { return !b.noMore }
 func (b *bed) Prepare(ctx context.Context) error { return b.call(ctx, "prepare") }
 func (b *bed) Undo(ctx context.Context) error    { return b.call(ctx, "undo") }

@@ -56,7 +56,7 @@ func (m *Machine) declared(ctx context.Context, stored State, ok bool, marked St
 	next.WindowStart, next.WindowReason, next.Recovered = now, "the run was recovered", name
 	next.Fenced = m.o.Data != nil && m.o.Data.Fences()
 	next.Unsecured = next.Fenced && r.Phase == Live
-	next.Prepared = next.Prepared && r.Phase != Live
+	next.Prepared = next.Prepared && r.Phase != Live && m.o.Data != nil && m.o.Data.Prepares()
 	if r.Phase == Live && ok && stored.Phase != Live && next.Forced == "" {
 		next.Forced = "declared live at a start: " + r.Reason
 	}

@@ -11,6 +11,8 @@ import (
 // slowFence takes a while to say that it does not stand.
 type slowFence struct{ Data }
 
+func (slowFence) Prepares() bool { return false }
+
 func (slowFence) Fences() bool { return true }
 
 func (slowFence) Standing(ctx context.Context) (bool, error) {

@@ -14,7 +14,7 @@ func (m *model) beginFlip(e event) []effect {
 		return m.answer(e.waiter, fmt.Errorf("%w: what the last flip had prepared is not undone yet (%w)", ErrBusy, m.notUndone))
 	}
 	next := m.moved(e.now, Cutover, e.command)
-	next.Before, next.Fenced, next.Prepared = m.state.Phase, m.fences, m.hasData
+	next.Before, next.Fenced, next.Prepared = m.state.Phase, m.fences, m.prepares
 	m.stage, m.next, m.waiting, m.flip = intending, next, e.waiter, e.command
 	m.steps, m.tried, m.marked, m.rolling, m.hitch, m.outcome = slices.Clone(e.command.Done), false, false, false, nil, nil
 	effects := []effect{m.begin(e.now, StepIntent, m.holdMax)}
@@ -74,7 +74,7 @@ func (m *model) onFlipDrained(e event) []effect {
 		detail = e.err.Error() + "; the fence ends the sessions that may still be at work on it"
 	}
 	effects := m.end(e.now, StepDrain, nil, detail)
-	if !m.hasData {
+	if !m.prepares {
 		return append(append(effects, m.skip(e.now, StepPrepare)), m.check(e)...)
 	}
 	return append(effects, m.stepTo(e, StepPrepare, preparing, prepare)...)
@@ -147,7 +147,7 @@ const (
 // holdLeft is the time that a step may take which begins now.
 func (m *model) holdLeft(now time.Time) time.Duration {
 	reserve := commitReserve
-	if m.hasData {
+	if m.prepares || m.fences {
 		reserve += dataReserve
 	}
 	return max(m.holdMax-max(now.Sub(m.heldFrom), 0)-min(reserve, m.holdMax/2), 0)

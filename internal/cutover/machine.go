@@ -38,7 +38,8 @@ type Traffic interface {
 // Data prepares the databases for the flip and fences old. Every method is idempotent, gives up when ctx ends, and may be asked
 // again after an error.
 type Data interface {
-	// Fences reports whether a fence is configured.
+	// Prepares and Fences report whether there is something to prepare, and a fence.
+	Prepares() bool
 	Fences() bool
 	// Prepare does what is configured to be done after the drain. After an error Undo is called.
 	Prepare(ctx context.Context) error
@@ -146,7 +147,7 @@ func Open(ctx context.Context, o Options) (*Machine, error) {
 	}
 	m.model = model{
 		state: state, fallback: o.Fallback, holdMax: o.HoldMax, drainMax: o.DrainMax,
-		rollbackDrain: o.RollbackDrain, hasStrict: o.Strict != nil, hasData: o.Data != nil, fences: o.Data != nil && o.Data.Fences(),
+		rollbackDrain: o.RollbackDrain, hasStrict: o.Strict != nil, prepares: o.Data != nil && o.Data.Prepares(), fences: o.Data != nil && o.Data.Fences(),
 		fenced: state.Fenced, prepared: state.Prepared,
 	}
 	m.model.keep(state)

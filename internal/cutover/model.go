@@ -27,7 +27,7 @@ type model struct {
 	holdMax, drainMax time.Duration // of the flip
 	rollbackDrain     time.Duration
 	hasStrict         bool
-	hasData, fences   bool // prepare and fence may be configured; the fence is
+	prepares, fences  bool // something is configured to be prepared; a fence is
 
 	// What the store is known to hold, and what it is being given.
 	saved   uint64      // its epoch

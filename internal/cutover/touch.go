@@ -65,7 +65,7 @@ var errNoData = errors.New("the configuration has neither cutover.prepare nor cu
 // ask calls Data. Only askStanding has something to say besides the error.
 func (m *Machine) ask(ctx context.Context, kind effectKind) (standing bool, err error) {
 	d := m.o.Data
-	if d == nil || (kind == fence || kind == unfence) && !d.Fences() {
+	if d == nil || (kind == fence || kind == unfence) && !d.Fences() || (kind == undo || kind == lateUndo) && !d.Prepares() {
 		return false, errNoData
 	}
 	switch kind { //nolint:exhaustive // those that touch sends

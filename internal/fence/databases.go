@@ -82,6 +82,9 @@ func New(o Options) (*Databases, error) {
 	return d, nil
 }
 
+// Prepares reports whether there is something to prepare.
+func (d *Databases) Prepares() bool { return len(d.entries) > 0 }
+
 // Fences reports whether a fence is configured.
 func (d *Databases) Fences() bool { return d.fence != nil }
 
