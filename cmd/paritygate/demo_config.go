@@ -12,12 +12,13 @@ import (
 )
 
 // demoWindow is how long parity must hold in the demo: a 48 hours' window on a stage.
-const demoWindow = 20 * time.Second
+const demoWindow = 16 * time.Second
 
 // demoConfig is a configuration as anybody would write it for these two shops; only the times are those of a demo.
 var demoConfig = template.Must(template.New("paritygate.yaml").Parse(`run:
   name: demo
   window: {{.Window}}
+  soak: 14d
 listen: {address: "127.0.0.1:0"}
 admin: {address: "127.0.0.1:0"}
 backends:
@@ -119,9 +120,27 @@ gate:
   min_samples_per_route: 400
   latency: {quantile: 99%, ratio: 1.5, floor: 100ms}
 
+canary:
+  key: "header:X-Client"                                                        # a client stays with one backend
+  after_write: 2s                                                               # the sync job is a moment behind
+
 rollback:
   error_rate: {threshold: 5%, window: 10s, min_requests: 20, min_failures: 10, min_distinct: 3}
+  latency: {quantile: 99%, ratio: 3, floor: 1s, window: 10s}
+  parity: {threshold: 5%, window: 10s, min_requests: 100}
+  checks: {failures: 3}
   fallback: always
+{{if .Postgres}}
+cutover:
+  prepare:                                                                      # new's numbers begin beyond all of old's
+    - on: new
+      sql: ["SELECT setval('sale_sale_id_seq', greatest((SELECT max(sale_id) FROM sale), (SELECT last_value FROM sale_sale_id_seq)) + 1000)"]
+  fence:                                                                        # the shop's role may not write to old any more
+    dsn: "${DEMO_OLD_OWNER_DSN}"
+    sql: ["REVOKE INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public FROM shop_app"]
+    verify: {dsn: "${DEMO_OLD_DSN}", sql: "INSERT INTO fence_probe VALUES (1)"}
+    unfence: ["GRANT INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO shop_app"]
+{{end}}
 store: {path: "{{.Store}}"}
 `))
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -17,6 +18,9 @@ import (
 // cutOver flips the writes under load, and holds what clients were told against what lies in the databases.
 func (d *demonstration) cutOver(ctx context.Context) error {
 	d.screen.heading("Cutover under load: the writes move to new")
+	if err := d.rightCanary(ctx); err != nil {
+		return err
+	}
 	if err := d.rehearse(ctx); err != nil {
 		return err
 	}
@@ -28,6 +32,9 @@ func (d *demonstration) cutOver(ctx context.Context) error {
 	}
 	end := time.Now()
 	d.flippedAt = end
+	if err := d.tellSteps(ctx); err != nil {
+		return err
+	}
 	d.screen.step("paritygate cutover: phase %s, epoch %d, after %s", result.Phase, result.Epoch, span(end.Sub(begin)))
 	if err := d.shops.StopSync(ctx); err != nil {
 		return err
@@ -37,7 +44,7 @@ func (d *demonstration) cutOver(ctx context.Context) error {
 	}); err != nil {
 		return err
 	}
-	if err := pause(ctx, 2*time.Second); err != nil {
+	if err := pause(ctx, time.Second); err != nil {
 		return err
 	}
 	held, longest := heldDuring(d.traffic.Sent(), begin, end)
@@ -50,7 +57,45 @@ func (d *demonstration) cutOver(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return d.tellAccount(account)
+	if err := d.tellAccount(account); err != nil {
+		return err
+	}
+	if err := d.tellFence(ctx); err != nil {
+		return err
+	}
+	return d.tellSoak(ctx)
+}
+
+// tellFence tries what a forgotten job would do: a write to old past paritygate, which the fence must refuse.
+func (d *demonstration) tellFence(ctx context.Context) error {
+	if !d.shops.Postgres() {
+		return nil
+	}
+	status, err := d.shops.WriteToOld(ctx)
+	switch {
+	case err != nil:
+		return err
+	case status < http.StatusInternalServerError:
+		return fmt.Errorf("a write to old past paritygate must be refused while new has the writes; it was answered %d", status)
+	}
+	d.screen.good("a job that still writes to old, past paritygate, is refused: the fence stands")
+	return nil
+}
+
+// tellSoak tries to complete the run, which must wait for the soak.
+func (d *demonstration) tellSoak(ctx context.Context) error {
+	_, err := d.client.Complete(ctx, admin.Change{Reason: "the demo tries its luck"})
+	refused, ok := errors.AsType[*admin.Error](err)
+	if !ok || refused.Report == nil {
+		return fmt.Errorf("the run must not be completed before its soak is over; it answered: %w", err)
+	}
+	d.screen.step("paritygate complete: refused, %s", refused.Report.Verdict)
+	for _, c := range refused.Report.Criteria {
+		if c.Verdict != cutover.Pass {
+			d.screen.detail("%s", c.Reason)
+		}
+	}
+	return nil
 }
 
 // rehearse is the dry run. The strict checks may not agree in it: writes go on, and the sync job is a moment behind. The
@@ -150,7 +195,10 @@ func (d *demonstration) killNew(ctx context.Context) error {
 	d.backAt = time.Now()
 	d.screen.step("phase %s, epoch %d, by %s", status.Phase, status.Epoch, status.Actor)
 	d.screen.detail("%s", status.Reason)
-	if err := pause(ctx, 3*time.Second); err != nil {
+	if err := d.tellSteps(ctx); err != nil {
+		return err
+	}
+	if err := pause(ctx, 2*time.Second); err != nil {
 		return err
 	}
 	after, seen := d.shops.New.Visits(), d.traffic.Tally().Since(before)
@@ -161,6 +209,26 @@ func (d *demonstration) killNew(ctx context.Context) error {
 	d.screen.good("%s writes; failed: %s", number(seen.Writes), kindsText(seen.FailedWrites))
 	if n := seen.FailedReads["status 404"]; n > 0 {
 		d.screen.bad("reads that asked for orders that only new has: %d; old says 404", n)
+	}
+	return nil
+}
+
+// tellSteps waits until the flip or the rollback has taken its last step, and writes the steps as the command line does.
+func (d *demonstration) tellSteps(ctx context.Context) error {
+	var status admin.Status
+	err := until(ctx, "the last step is taken", 10*time.Second, 10*time.Millisecond, func() (bool, error) {
+		var err error
+		status, err = d.client.Status(ctx)
+		return err == nil && status.Cutover.Current() == nil, err
+	})
+	if err != nil {
+		return err
+	}
+	for _, s := range status.Cutover.Steps {
+		d.screen.line(d.screen.paint(outcomeColour[s.Outcome], stepLine(s)))
+	}
+	if status.Fence.Standing != (status.Fence.Configured && status.Phase == cutover.Live) {
+		return fmt.Errorf("the fence must stand in live alone; in %s it is %v", status.Phase, status.Fence.Standing)
 	}
 	return nil
 }

@@ -65,6 +65,9 @@ func (s *screen) detail(format string, args ...any) {
 	s.wrapped("          ", "            ", fmt.Sprintf(format, args...))
 }
 
+// line writes a line as it is, where its columns are part of it.
+func (s *screen) line(text string) { fmt.Fprintln(s.out, "          "+text) }
+
 // facts writes names and what they stand for, aligned.
 func (s *screen) facts(pairs ...string) {
 	width := 0

@@ -79,6 +79,8 @@ func (d *demonstration) openProgram(ctx context.Context) error {
 		switch name {
 		case "DEMO_OLD_DSN":
 			return d.shops.Old.DSN(), true
+		case "DEMO_OLD_OWNER_DSN":
+			return d.shops.OldOwnerDSN(), true
 		case "DEMO_NEW_DSN":
 			return d.shops.New.DSN(), true
 		}

@@ -105,7 +105,7 @@ func TestE2EDemoTwoAtOnce(t *testing.T) {
 			t.Errorf("the demo ended in %d", code)
 		}
 		for _, want := range []string{
-			".price: old", "check products", "check prices", "check classes", "the gate says fail", "phase live", "phase rolled_back",
+			".price: old", "check products", "check prices", "check classes", "the gate says fail", "by trigger:parity", "fence ", "unfence ", "the fence stands", "paritygate complete: refused", "phase live", "phase rolled_back",
 			"0 lost, 0 doubled, 0 to old after the first to new", "What it came to",
 		} {
 			if !strings.Contains(strings.Join(strings.Fields(text), " "), want) {

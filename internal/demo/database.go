@@ -31,13 +31,40 @@ func openPostgres(ctx context.Context, server *throwaway.Server, name string) (*
 	if err != nil {
 		return nil, err
 	}
+	return connectPostgres(dsn)
+}
+
+func connectPostgres(dsn string) (*database, error) {
 	db, err := sql.Open("pgx", dsn)
 	if err != nil {
-		return nil, fmt.Errorf("open database %s: %w", name, err)
+		return nil, fmt.Errorf("open a database: %w", err)
 	}
 	db.SetMaxOpenConns(connections)
 	db.SetMaxIdleConns(connections)
 	return &database{DB: db, dsn: dsn, dollar: true}, nil
+}
+
+// role is the one by which a shop on PostgreSQL reaches its database, once everything is made.
+const role = "shop_app"
+
+// application makes the role, which may read and write every table and owns none, and connects by it. The secret is its password.
+func (d *database) application(ctx context.Context, secret string) (*database, error) {
+	for _, statement := range []string{
+		"CREATE TABLE fence_probe (n integer)",
+		"CREATE ROLE " + role + " LOGIN PASSWORD '" + strings.ReplaceAll(secret, "'", "''") + "'",
+		"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO " + role,
+		"GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO " + role,
+	} {
+		if _, err := d.ExecContext(ctx, statement); err != nil {
+			return nil, fmt.Errorf("make the role %s: %w", role, err)
+		}
+	}
+	u, err := url.Parse(d.dsn)
+	if err != nil {
+		return nil, fmt.Errorf("the database's address: %w", err)
+	}
+	u.User = url.UserPassword(role, secret)
+	return connectPostgres(u.String())
 }
 
 // openSQLite makes a database file in dir.

@@ -5,7 +5,9 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
+	"strings"
 
 	"golang.org/x/sync/errgroup"
 
@@ -29,6 +31,7 @@ type Shops struct {
 	Database string
 
 	server *throwaway.Server // nil with SQLite
+	owner  *database         // old's, by its owner's role; nil with SQLite
 	dir    string
 	job    *job
 	sizes  Sizes
@@ -73,7 +76,16 @@ func Open(ctx context.Context, o Options) (_ *Shops, err error) {
 	if err := s.job.copyAll(ctx); err != nil {
 		return nil, err
 	}
-	return s, s.analyze(ctx)
+	if err := s.analyze(ctx); err != nil || s.server == nil {
+		return s, err
+	}
+	// Old's application has a role of its own from here on, so that it can be fenced; the sync job keeps the owner's.
+	s.owner = from
+	application, err := from.application(ctx, s.server.Password())
+	if err == nil {
+		s.Old.db = application
+	}
+	return s, err
 }
 
 // openDatabases starts PostgreSQL if it is there, and makes two databases on it; else two SQLite files.
@@ -126,6 +138,30 @@ func (s *Shops) analyze(ctx context.Context) error {
 
 // Postgres reports whether the databases are PostgreSQL's, which aggregate checks need.
 func (s *Shops) Postgres() bool { return s.server != nil }
+
+// WriteToOld orders something at old itself, past whatever stands in front of it, and returns the status of the answer.
+func (s *Shops) WriteToOld(ctx context.Context) (status int, err error) {
+	body := strings.NewReader(`{"customer": 1, "reference": "past the proxy", "items": [{"product": 1, "quantity": 1}]}`)
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, s.Old.URL()+"/api/orders", body)
+	if err != nil {
+		return 0, err
+	}
+	request.Header.Set("Content-Type", "application/json")
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return 0, fmt.Errorf("order at old: %w", err)
+	}
+	return response.StatusCode, response.Body.Close()
+}
+
+// OldOwnerDSN is the connection URL of old's PostgreSQL database by the role that owns it; Old.DSN is its application's. It is
+// empty with SQLite.
+func (s *Shops) OldOwnerDSN() string {
+	if s.owner == nil {
+		return ""
+	}
+	return s.owner.dsn
+}
 
 // Sizes are how much the shops held at the start.
 func (s *Shops) Sizes() Sizes { return s.sizes }
@@ -201,6 +237,9 @@ func (s *Shops) Close() error {
 			shop.listener.Close() //nolint:errcheck // closed already if the shop has run
 			errs = append(errs, shop.db.Close())
 		}
+	}
+	if s.owner != nil {
+		errs = append(errs, s.owner.Close())
 	}
 	if s.server != nil {
 		errs = append(errs, s.server.Close())

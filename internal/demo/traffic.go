@@ -87,7 +87,7 @@ func (t *Traffic) Run(ctx context.Context) error {
 	for n := range t.o.Clients {
 		c := &shopper{
 			http: &http.Client{Transport: t.transport, Timeout: t.o.Timeout, CheckRedirect: noRedirect},
-			base: t.o.URL, sizes: t.o.Sizes, made: made,
+			name: fmt.Sprintf("client-%d", n), base: t.o.URL, sizes: t.o.Sizes, made: made,
 			r: mathrand.New(mathrand.NewPCG(uint64(n), 97)), //nolint:gosec // traffic needs no secrets
 		}
 		c.popular = mathrand.NewZipf(c.r, 1.1, 30, uint64(t.o.Sizes.Products-1))
@@ -154,6 +154,7 @@ type answer struct {
 // shopper is one client. It is used by one goroutine.
 type shopper struct {
 	http    *http.Client
+	name    string // in every request's X-Client, as a session would be
 	base    string
 	r       *mathrand.Rand
 	popular *mathrand.Zipf
@@ -176,6 +177,7 @@ func (c *shopper) do(ctx context.Context, method, target string, body any) answe
 		if err != nil {
 			return err
 		}
+		request.Header.Set("X-Client", c.name)
 		if body != nil {
 			request.Header.Set("Content-Type", "application/json")
 		}
