@@ -40,9 +40,7 @@ func (c *change) do(ctx context.Context, what string, act func(context.Context, 
 		return err
 	}
 	if c.warns {
-		for _, w := range before.Warnings {
-			fmt.Fprintln(c.o.sys.err, "warning: "+w)
-		}
+		c.warn(before)
 	}
 	if err := c.confirm(fmt.Sprintf("run %s, phase %s, epoch %d: %s", before.Run, before.Phase, before.Epoch, what)); err != nil {
 		return err
@@ -52,6 +50,13 @@ func (c *change) do(ctx context.Context, what string, act func(context.Context, 
 		return err
 	}
 	return c.o.print(after, func(p *printer) { printStatus(p, after) })
+}
+
+// warn says what a person should know before deciding.
+func (c *change) warn(s admin.Status) {
+	for _, w := range s.Warnings {
+		fmt.Fprintln(c.o.sys.err, "warning: "+w)
+	}
 }
 
 // in is the change, in the epoch that was shown.
@@ -163,8 +168,9 @@ func newCutover(o *options) *cobra.Command {
 	var dryRun, force bool
 	cmd := &cobra.Command{
 		Use: "cutover", Short: "Flip the writes to new, if the gate passes", Args: none,
-		Long: "Holds the writes, lets those in flight at old run out, runs the strict checks, commits, and releases the writes to new.\n" +
-			"Any failure before the commit gives the held writes to old. Refused unless the gate passes; --force skips the gate alone.",
+		Long: "Holds the writes, lets those in flight at old run out, prepares the databases, runs the strict checks, fences old, commits, and\n" +
+			"releases the writes to new, telling each step. Any failure before the commit is undone, and gives the held writes to old. Refused\n" +
+			"unless the gate passes; --force skips the gate alone, and is shown for ever after. Ctrl-C does not stop a flip: `rollback` does.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if force {
 				if err := c.needReason(); err != nil {
@@ -198,6 +204,9 @@ func (c *change) dryRun(ctx context.Context, force bool) error {
 	result, err := client.Cutover(ctx, admin.Change{Reason: c.reason}, true, force)
 	if err != nil {
 		c.explain(err)
+		if s, unknown := client.Status(ctx); unknown == nil {
+			c.warn(s)
+		}
 		return err
 	}
 	return c.o.print(result, func(p *printer) {

@@ -22,6 +22,9 @@ const (
 	holdCriterion      = "hold"
 )
 
+// preconditions are all of them.
+var preconditions = []string{storeCriterion, fenceCriterion, prepareCriterion, sequencesCriterion, strictCriterion, holdCriterion}
+
 // inspectFor bounds how long a dry run looks at the databases.
 const inspectFor = 10 * time.Second
 
