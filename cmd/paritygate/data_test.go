@@ -190,6 +190,13 @@ func rehearsalRefuses(t *testing.T, server *testkit.PostgresServer, databases []
 			t.Errorf("there is no %q in\n%s", want, out)
 		}
 	}
+	before := r.status()
+	if code, _, refused := r.cli("cutover", "--force", "--reason", "test", "--yes"); code == exitDone || !strings.Contains(refused, `relation "fence_prob" does not exist`) {
+		t.Errorf("the flip itself: %d: %s", code, refused)
+	}
+	if s := r.status(); s.Epoch != before.Epoch {
+		t.Errorf("a flip that must fail was begun: epoch %d became %d", before.Epoch, s.Epoch)
+	}
 	file := filepath.Join(t.TempDir(), "paritygate.yaml")
 	if err := os.WriteFile(file, []byte(strings.NewReplacer(replace...).Replace(text)), 0o600); err != nil {
 		t.Fatal(err)

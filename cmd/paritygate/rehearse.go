@@ -33,20 +33,8 @@ const inspectFor = 10 * time.Second
 func (s *service) rehearse(ctx context.Context, report cutover.Report) (cutover.Report, error) {
 	c := s.current.Load()
 	lines := []cutover.Criterion{s.storeLine(ctx)}
-	var spent time.Duration // of the hold, as far as it can be measured
-	if s.databases != nil {
-		looking, cancel := context.WithTimeout(ctx, inspectFor)
-		defer cancel()
-		if c.config.Cutover.Fence != nil {
-			found := s.databases.InspectFence(looking)
-			spent += found.Took * time.Duration(len(c.config.Cutover.Fence.SQL)+1)
-			lines = append(lines, findingLine(fenceCriterion, found, "old can be fenced, and a write that works now proves it"))
-		}
-		if len(c.config.Cutover.Prepare) > 0 {
-			found := s.databases.InspectPrepare(looking)
-			lines = append(lines, findingLine(prepareCriterion, found, "the statements can be run while writes are held"))
-		}
-	}
+	found, spent := s.databaseLines(ctx, c) // spent of the hold, as far as it can be measured
+	lines = append(lines, found...)
 	if line, ok := sequencesLine(c); ok {
 		lines = append(lines, line)
 	}
@@ -60,6 +48,25 @@ func (s *service) rehearse(ctx context.Context, report cutover.Report) (cutover.
 	}
 	report.Criteria = append(report.Criteria, lines...)
 	return report, unready(report, lines)
+}
+
+// databaseLines looks at what is to be fenced and prepared, and returns how long the fence will take as well.
+func (s *service) databaseLines(ctx context.Context, c *compiled) (lines []cutover.Criterion, spent time.Duration) {
+	if s.databases == nil {
+		return nil, 0
+	}
+	ctx, cancel := context.WithTimeout(ctx, inspectFor)
+	defer cancel()
+	if c.config.Cutover.Fence != nil {
+		found := s.databases.InspectFence(ctx)
+		spent = found.Took * time.Duration(len(c.config.Cutover.Fence.SQL)+1)
+		lines = append(lines, findingLine(fenceCriterion, found, "old can be fenced, and a write that works now proves it"))
+	}
+	if len(c.config.Cutover.Prepare) > 0 {
+		found := s.databases.InspectPrepare(ctx)
+		lines = append(lines, findingLine(prepareCriterion, found, "the statements can be run while writes are held"))
+	}
+	return lines, spent
 }
 
 // unready refuses for the lines that fail.

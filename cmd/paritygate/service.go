@@ -222,6 +222,11 @@ func (s *service) Cutover(ctx context.Context, change admin.Change, dryRun, forc
 	if dryRun {
 		return s.rehearse(ctx, report)
 	}
+	// What would abandon the flip for certain is found before a write is held for it.
+	lines, _ := s.databaseLines(ctx, s.current.Load())
+	if err := unready(cutover.Report{Verdict: report.Verdict, Criteria: slices.Concat(report.Criteria, lines), At: report.At}, lines); err != nil {
+		return report, err
+	}
 	reason := change.Reason
 	if force {
 		reason = "forced past the gate (" + string(report.Verdict) + "): " + reason

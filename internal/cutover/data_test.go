@@ -78,11 +78,18 @@ func TestTheFlipTakesEveryStepInOrder(t *testing.T) {
 	})
 }
 
+// before is an error of Fence that came before anything was done.
+type before struct{ error }
+
+func (before) Untouched() bool { return true }
+
+// The fence is taken down unless it is known that nothing was done to old: a write that never works would keep it up for ever.
 func TestWhatAFlipThatFailsUndoes(t *testing.T) {
 	bad := errors.New("no")
 	for _, row := range []struct {
 		name   string
 		fails  string
+		with   error // what it fails with, if not bad
 		store  func(State) error
 		strict error
 		did    []string
@@ -91,6 +98,7 @@ func TestWhatAFlipThatFailsUndoes(t *testing.T) {
 		{name: "prepare", fails: "prepare", did: []string{"prepare", "undo"}, says: "cutover.prepare: no"},
 		{name: "checks", strict: bad, did: []string{"prepare", "undo"}, says: "strict checks"},
 		{name: "fence", fails: "fence", did: []string{"prepare", "fence", "undo", "unfence"}, says: "could not be fenced: no"},
+		{name: "fence, before anything was done", fails: "fence", with: before{bad}, did: []string{"prepare", "fence", "undo"}, says: "could not be fenced: no"},
 		{
 			name: "commit", did: []string{"prepare", "fence", "undo", "unfence"}, says: "did not take the commit",
 			store: func(s State) error {
@@ -105,6 +113,9 @@ func TestWhatAFlipThatFailsUndoes(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				data := newBed()
 				data.fails[row.fails] = bad
+				if row.with != nil {
+					data.fails[row.fails] = row.with
+				}
 				b := withBed(t, &memory{}, data, func(o *Options) { o.Strict = func(context.Context) error { return row.strict } })
 				defer b.end(t)
 				synctest.Wait()

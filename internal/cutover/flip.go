@@ -133,6 +133,8 @@ func (m *model) raiseFence(e event) []effect {
 
 func (m *model) onFenced(e event) []effect {
 	if e.err != nil {
+		var touched interface{ Untouched() bool }
+		m.fenced = !errors.As(e.err, &touched) || !touched.Untouched()
 		return m.abort(e, fmt.Errorf("old could not be fenced: %w", e.err))
 	}
 	return append(m.end(e.now, StepFence, nil, ""), m.commit(e)...)

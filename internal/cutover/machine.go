@@ -45,7 +45,8 @@ type Data interface {
 	Prepare(ctx context.Context) error
 	// Undo takes back what Prepare did, or may have done, in the opposite order.
 	Undo(ctx context.Context) error
-	// Fence puts the fence up, and returns nil once a write that works without it was seen to fail.
+	// Fence puts the fence up, and returns nil once a write that works without it was seen to fail. An error that has a method
+	// Untouched, which says true, came before anything was done to old: there is nothing to take down.
 	Fence(ctx context.Context) error
 	// Unfence takes it down, and returns nil once that write was seen to work.
 	Unfence(ctx context.Context) error

@@ -20,7 +20,8 @@ type fence struct {
 }
 
 // Fence puts the fence up. It returns nil once the write of Verify, which has to work before, is refused on a fresh connection,
-// and nothing of the application's that began before is left that could still write.
+// and nothing of the application's that began before is left that could still write. An error with a method Untouched, which says
+// true, came before anything was done to old.
 func (d *Databases) Fence(ctx context.Context) error {
 	if d.fence == nil {
 		return nil
@@ -34,10 +35,10 @@ func (d *Databases) Fence(ctx context.Context) error {
 	defer l.close()
 	if !f.up {
 		if err := f.worksBefore(ctx, d.warn); err != nil {
-			return err
+			return untouched{err}
 		}
 		if err := f.sameServer(ctx, &l); err != nil {
-			return err
+			return untouched{err}
 		}
 		f.put = change{fence: f, to: true}
 		f.up = true
@@ -60,6 +61,14 @@ func (d *Databases) Fence(ctx context.Context) error {
 	f.put.done = err == nil
 	return err
 }
+
+// untouched is why Fence did nothing to old.
+type untouched struct{ error }
+
+// Untouched reports that there is nothing to take down.
+func (untouched) Untouched() bool { return true }
+
+func (u untouched) Unwrap() error { return u.error }
 
 // worksBefore holds that the write works before the fence: one that never does would prove any fence. A session that may only read
 // is fenced already, whoever did it. So is a write that this process has never seen work and that is refused as by a fence: it was

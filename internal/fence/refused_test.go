@@ -2,7 +2,9 @@ package fence_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -18,6 +20,7 @@ func TestNoFence(t *testing.T) {
 	s := newShop(t, "unfenced")
 	s.run("CREATE ROLE unfenced_helper LOGIN PASSWORD 's3cret-helper'; CREATE TABLE taken (id int PRIMARY KEY); INSERT INTO taken VALUES (1); GRANT INSERT ON taken TO unfenced")
 	down := testkit.FreePort(t)
+	early := []string{"misspelled table", "a row in the way", "wrong password", "nobody there", "it ends its own try"}
 	tests := map[string]struct {
 		edit func(*fence.Fence)
 		want string
@@ -45,6 +48,10 @@ func TestNoFence(t *testing.T) {
 			err := d.Fence(briefly(t, 600*time.Millisecond))
 			if err == nil || !strings.Contains(err.Error(), test.want) || strings.Contains(err.Error(), "s3cret") {
 				t.Errorf("got %v, want %s", err, test.want)
+			}
+			var touched interface{ Untouched() bool }
+			if got := errors.As(err, &touched) && touched.Untouched(); got != slices.Contains(early, name) {
+				t.Errorf("that old was left untouched is %v", got)
 			}
 			if err := s.databases(s.readOnly()).Unfence(soon(t)); err != nil {
 				t.Fatal(err)
