@@ -113,9 +113,12 @@ func (o observer) WriteToNew(uint64) {
 func (o observer) Tripped(t proxy.Trip) { o.program.triggers.tripNow(t) }
 
 // stateStore lets the cutover machine keep its state in the evidence store.
-type stateStore struct{ store *evidence.Store }
+type stateStore struct {
+	store    *evidence.Store
+	followed time.Time // the start of the window that the evidence follows
+}
 
-func (s stateStore) Load(ctx context.Context) (cutover.State, bool, error) {
+func (s *stateStore) Load(ctx context.Context) (cutover.State, bool, error) {
 	var out cutover.State
 	stored, ok, err := s.store.State(ctx)
 	if err != nil || !ok {
@@ -129,7 +132,7 @@ func (s stateStore) Load(ctx context.Context) (cutover.State, bool, error) {
 }
 
 // Commit stores the state with its line of the audit log, and then moves the window of the evidence along.
-func (s stateStore) Commit(ctx context.Context, expect uint64, st cutover.State, t cutover.Transition) error {
+func (s *stateStore) Commit(ctx context.Context, expect uint64, st cutover.State, t cutover.Transition) error {
 	body, err := json.Marshal(st)
 	if err != nil {
 		return err
@@ -152,9 +155,13 @@ func (s stateStore) Commit(ctx context.Context, expect uint64, st cutover.State,
 }
 
 // follow moves the window of the evidence along with the state. Where the disk does not take it, the store holds it in
-// memory, says so itself, and tries again.
-func (s stateStore) follow(ctx context.Context, st cutover.State) {
-	if _, start := s.store.Window(); st.WindowStart.After(start) {
+// memory, says so itself, and tries again. A window that begins before the one that it follows, because the clock was set back, is
+// a new one all the same: what was seen before it must not count.
+func (s *stateStore) follow(ctx context.Context, st cutover.State) {
+	_, start := s.store.Window()
+	anew := !s.followed.IsZero() && !st.WindowStart.Equal(s.followed)
+	s.followed = st.WindowStart
+	if anew || st.WindowStart.After(start) {
 		_ = s.store.RestartWindow(ctx, st.WindowStart)
 	}
 }

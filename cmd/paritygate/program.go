@@ -134,7 +134,7 @@ var fallbacks = map[string]cutover.Fallback{
 
 func (p *Program) openMachine(ctx context.Context, c *compiled) error {
 	o := cutover.Options{
-		Run: c.config.Run.Name, Store: stateStore{p.store}, Traffic: traffic{p}, Marker: cutover.Marker(c.config.Store.Path + ".rollback"),
+		Run: c.config.Run.Name, Store: &stateStore{store: p.store}, Traffic: traffic{p}, Marker: cutover.Marker(c.config.Store.Path + ".rollback"),
 		MirrorFraction: c.config.Mirror.Fraction, ConfigChecksum: c.config.Checksum(), ConfigText: string(c.config.EvidenceYAML()), AllowDrift: p.options.allowDrift,
 		CanaryFraction: c.config.Canary.Fraction, Fallback: fallbacks[c.config.Rollback.Fallback],
 		HoldMax: c.config.Cutover.Hold.Max, DrainMax: c.config.Cutover.Drain, RollbackDrain: c.config.Rollback.Drain,

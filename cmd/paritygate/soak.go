@@ -44,6 +44,11 @@ func (p *Program) soakFacts(ctx context.Context) (cutover.SoakFacts, error) {
 		f.Green, f.GreenReason = alert.Time, alert.Reason
 	}
 	f.Firing = p.triggers.held()
+	for _, t := range p.triggers.on(admin.Rollback{}, *p.machine.Plan()).Triggers {
+		if t.State == cutover.NoData {
+			f.Unjudged = append(f.Unjudged, t.Name)
+		}
+	}
 	broken := p.store.ChainErr() // it stays so for ever, and is shown for as long: ending the run makes nothing worse
 	for _, u := range p.health.unwell() {
 		if u.Part != "backends.old" && u.Part != "databases.old" && (broken == nil || u.Message != broken.Error()) { // it is new that must be well

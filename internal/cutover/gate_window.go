@@ -14,7 +14,7 @@ func (g gate) window() Criterion {
 		held = 0
 		w.add(Inconclusive, "no window of evidence has begun yet")
 	case g.f.Now.Sub(g.f.WindowStart) < -ahead:
-		w.add(Inconclusive, "the evidence begins in the future, at %s: the clock was set back; `paritygate restart --reason TEXT` begins it now",
+		w.add(Inconclusive, "the evidence begins in the future, at %s: the clock was set back, and nothing counts until then",
 			g.f.WindowStart.UTC().Format(time.RFC3339))
 	case held < g.o.Window:
 		w.add(Inconclusive, "%s of %s have passed since %s, when the evidence began (%s)", Spell(held.Truncate(time.Second)), Spell(g.o.Window),

@@ -2,6 +2,7 @@ package cutover
 
 import (
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -16,6 +17,8 @@ type SoakFacts struct {
 	Answered int64
 	// Firing has a sentence for each trigger whose condition holds and that an operator, or both backends, keep from rolling back.
 	Firing []string
+	// Unjudged names the triggers that have too little traffic to judge new by.
+	Unjudged []string
 	// Unwell has a sentence for each part that does not work.
 	Unwell []string
 	// Follows says that old has all of new's writes, so that reverse comparisons and checks measure something. If it does not, nothing
@@ -45,6 +48,9 @@ func Soak(o GateOptions, f SoakFacts) Report {
 		if len(f.Gate.Checks) > 0 {
 			report.Unmeasured = append(report.Unmeasured, "checks: not measured, old stands still since the flip, so both databases differ rightly")
 		}
+	}
+	if len(f.Unjudged) > 0 {
+		report.Unmeasured = append(report.Unmeasured, "triggers: too little traffic at this moment for "+strings.Join(f.Unjudged, ", "))
 	}
 	report.Criteria = criteria
 	for _, c := range criteria {

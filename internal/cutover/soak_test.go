@@ -31,6 +31,7 @@ func TestSoak(t *testing.T) {
 		{"it begins in the future", func(f *SoakFacts) { f.Green = noon.Add(time.Hour) }, "soak", Inconclusive, "green for 0s"},
 		{"a soak of a moment", func(f *SoakFacts) { f.Soak, f.Green = 300*time.Millisecond, noon.Add(-300*time.Millisecond) }, "", Pass, ""},
 		{"a trigger fires", func(f *SoakFacts) { f.Firing = []string{"latency: 3 s"} }, "triggers", Fail, "latency: 3 s"},
+		{"triggers have too little traffic", func(f *SoakFacts) { f.Unjudged = []string{"latency"} }, "", Pass, ""},
 		{"new cannot be reached", func(f *SoakFacts) { f.Unwell = []string{"backends.new: refused"} }, "health", Inconclusive, "backends.new: refused"},
 		{"fail outweighs inconclusive", func(f *SoakFacts) { f.Firing, f.Unwell = []string{"x"}, []string{"y"} }, "", Fail, ""},
 		{"old follows, and agrees", func(f *SoakFacts) { f.Follows = true }, "", Pass, ""},
@@ -46,7 +47,7 @@ func TestSoak(t *testing.T) {
 			if report.Verdict != row.verdict {
 				t.Fatalf("%s, want %s: %+v", report.Verdict, row.verdict, report.Criteria)
 			}
-			if unmeasured := strings.Join(report.Unmeasured, "; "); strings.Contains(unmeasured, "reverse_parity: not measured") == f.Follows {
+			if unmeasured := strings.Join(report.Unmeasured, "; "); strings.Contains(unmeasured, "reverse_parity: not measured") == f.Follows || strings.Contains(unmeasured, "too little traffic") != (f.Unjudged != nil) {
 				t.Errorf("what is not measured: %q", unmeasured)
 			}
 			for _, c := range report.Criteria {
