@@ -20,8 +20,8 @@ const anyRoom = ^uint64(0)
 func (p *process) room(bytes uint64) {
 	p.t.Helper()
 	limit := struct{ soft, hard uint64 }{bytes, anyRoom}
-	_, _, errno := syscall.RawSyscall6(syscall.SYS_PRLIMIT64, uintptr(p.cmd.Process.Pid), syscall.RLIMIT_FSIZE, //nolint:gosec // a pid
-		uintptr(unsafe.Pointer(&limit)), 0, 0, 0) //nolint:gosec // the kernel wants one
+	_, _, errno := syscall.RawSyscall6(syscall.SYS_PRLIMIT64, uintptr(p.cmd.Process.Pid), syscall.RLIMIT_FSIZE,
+		uintptr(unsafe.Pointer(&limit)), 0, 0, 0)
 	if errno != 0 {
 		p.t.Fatal(errno)
 	}

@@ -163,6 +163,7 @@ func (s *site) startsAfterAKill() []string {
 	s.dieAt("")
 	s.start()
 	s.authority("after all these kills", "old")
+	s.undone("after all these kills")
 	if phase := s.status().Phase; phase != cutover.Shadow {
 		s.t.Errorf("after all these kills: %s", phase)
 	}
@@ -213,6 +214,9 @@ func (s *site) killedAt(w walk, point string) {
 		s.t.Errorf("%s: the store says %s, the program %s", when, want, got)
 	}
 	s.passed()
+	if want == cutover.Shadow {
+		s.undone(when)
+	}
 	s.home()
 	_ = os.Remove(s.points)
 	if turns := s.ledger.Turns(arrived); !straight(turns) {

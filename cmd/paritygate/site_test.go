@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/jackc/pgx/v5"
 
 	"paritygate/internal/admin"
 	"paritygate/internal/cutover"
@@ -32,6 +33,7 @@ databases:
 checks:
   - {name: same, type: scalar, old: {http: {path: /same}, value: $.n}, new: {sql: SELECT 1}, every: 1h, max_age: 2h, strict_at_cutover: true}
 cutover:
+  hold: {max: 4s}
   prepare:
     - on: new
       sql: ["INSERT INTO prepared VALUES (1) ON CONFLICT DO NOTHING", "SELECT 1 / yes FROM willing"]
@@ -166,6 +168,7 @@ func (s *site) home() {
 		if err := s.back(); err != nil {
 			s.t.Fatal(err)
 		}
+		s.server.Run(s.t, s.name+"_new", "DELETE FROM prepared") // a flip that was committed keeps it
 	}
 	if s.status().Phase == cutover.RolledBack {
 		if _, err := s.client.Resume(s.t.Context(), admin.Change{Reason: "test"}, true); err != nil {
@@ -212,6 +215,21 @@ func (s *site) fenced(when string, want bool) {
 	if code, err := s.old.Try(s.t.Context()); err != nil || code != refusal {
 		s.t.Errorf("%s: old's application is refused with %q (%v), want %q", when, code, err, refusal)
 	}
+}
+
+// undone checks that what the flip had prepared was taken back.
+func (s *site) undone(when string) {
+	s.t.Helper()
+	conn, err := pgx.Connect(s.t.Context(), s.server.DSN(s.name+"_new"))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer conn.Close(s.t.Context())
+	s.eventually(when+": what was prepared is undone", func() bool {
+		var n int
+		err := conn.QueryRow(s.t.Context(), "SELECT count(*) FROM prepared").Scan(&n)
+		return err == nil && n == 0
+	})
 }
 
 // settle holds, at the end and with the program stopped, what the clients were told against what the databases hold.
