@@ -5,6 +5,8 @@ import (
 	"math"
 	"math/rand/v2"
 	"testing"
+
+	"paritygate/internal/testkit"
 )
 
 func TestUpperBoundMatchesThePublishedTable(t *testing.T) {
@@ -62,6 +64,7 @@ func TestJudgeAtTheEdges(t *testing.T) {
 // At a true rate equal to the tolerance, looking after every sample may say "pass" in at most 5 % of runs; a fixed-sample
 // bound does so in about 30 %.
 func TestPassIsRareAtTheToleranceHoweverOftenItIsLookedAt(t *testing.T) {
+	testkit.WithoutRaceDetector(t)
 	const runs, samples, rate = 400, 2000, 0.01
 	random := rand.New(rand.NewPCG(1, 2))
 	bound := Bound{Confidence: 0.95}

@@ -78,6 +78,11 @@ func (s *sim) open(declare *Recovery) {
 	if s.data {
 		o.Data = touching{l}
 	}
+	if s.now != nil {
+		if err := os.RemoveAll(s.now.marker.spare()); err != nil {
+			s.t.Fatal(err)
+		}
+	}
 	m, err := Open(s.t.Context(), o)
 	if errors.Is(err, ErrNothingToRecover) {
 		o.Recover, declare = nil, nil
@@ -292,8 +297,22 @@ func simulate(t *testing.T, from, seeds uint64) map[string]int {
 	return total
 }
 
+// inMemory is a directory whose files cost no disk's time, where the system has one.
+func inMemory(t *testing.T) string {
+	dir, err := os.MkdirTemp("/dev/shm", "simulation-*")
+	if err != nil {
+		return t.TempDir()
+	}
+	t.Cleanup(func() {
+		if err := os.RemoveAll(dir); err != nil {
+			t.Error(err)
+		}
+	})
+	return dir
+}
+
 func simulateOne(t *testing.T, seed uint64, total map[string]int) {
-	s := &sim{t: t, rand: rand.New(rand.NewPCG(seed, 1)), dir: t.TempDir(), counts: total, asked: map[Phase]bool{}}
+	s := &sim{t: t, rand: rand.New(rand.NewPCG(seed, 1)), dir: inMemory(t), counts: total, asked: map[Phase]bool{}}
 	s.data, s.bases.fences = seed%4 != 0, seed%4 > 1
 	s.open(nil)
 	for i := 0; i < stepsPerSeed && s.violation == ""; i++ {
