@@ -11,6 +11,7 @@ import (
 	"go.uber.org/zap"
 
 	"paritygate/internal/admin"
+	"paritygate/internal/cutover"
 	"paritygate/proxy"
 )
 
@@ -47,6 +48,11 @@ func (h *health) probe(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
 	defer cancel()
 	c := h.program.current.Load()
+	if h.program.machine.State().Phase == cutover.Complete {
+		h.retire()
+		h.note(ctx, "backends.new", reach(ctx, c.new))
+		return
+	}
 	var wait sync.WaitGroup
 	wait.Go(func() { h.note(ctx, "backends.old", reach(ctx, c.old)) })
 	wait.Go(func() { h.note(ctx, "backends.new", reach(ctx, c.new)) })
@@ -59,6 +65,15 @@ func (h *health) probe(ctx context.Context) {
 		})
 	}
 	wait.Wait()
+}
+
+// retire forgets what nobody needs once the run is complete: old, which may be gone by then, and the databases, of which no check asks.
+func (h *health) retire() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, part := range []string{"backends.old", "databases.old", "databases.new"} {
+		delete(h.found, part)
+	}
 }
 
 // reach opens a connection to the backend, over TLS where its URL says so, and closes it again: no request is sent that

@@ -65,6 +65,13 @@ func TestComplete(t *testing.T) {
 		t.Errorf("new has %q, and old was asked %d times", got, older.Count()-before)
 	}
 	again.end()
+	text = strings.Replace(text, older.URL, "http://127.0.0.1:1", 1) // old is decommissioned
+	again = boot(t, text)
+	again.health.probe(t.Context())
+	if s := again.status(); s.Phase != cutover.Complete || len(s.Unwell) > 0 {
+		t.Errorf("without old: %+v", s)
+	}
+	again.end()
 	// Its store may hold another run now, for which nothing of this one counts.
 	next := boot(t, strings.Replace(text, "name: window", "name: next", 1))
 	if s := next.status(); s.Run != "next" || s.Phase != cutover.Shadow || s.Epoch != 1 || s.Config.Drift || s.Parity.Eligible != 0 || s.Rollback.UnreplayedWrites != 0 {
