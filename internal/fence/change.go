@@ -94,16 +94,14 @@ func (c *change) watch(ctx context.Context, l *line, listedAtFirst bool) error {
 // until tries the write until it is as it should be and enough is content with what is left of what began before.
 func (c *change) until(ctx context.Context, l *line, list []string, at string, enough func(left []string) error) error {
 	var waiting time.Time
-	var last error // that said more than that there was no time left
+	var p patience
 	repeated := false
 	for {
 		left, err := c.left(ctx, l)
 		if err == nil {
 			err = enough(left)
 		}
-		if last == nil || ctx.Err() == nil {
-			last = err
-		}
+		err = p.heard(err)
 		switch {
 		case len(left) == 0 || !c.bySession || repeated:
 		case waiting.IsZero():
@@ -116,8 +114,8 @@ func (c *change) until(ctx context.Context, l *line, list []string, at string, e
 				}
 			}
 		}
-		if err == nil || !pause(ctx, rest) {
-			return last
+		if err == nil || !p.again(ctx) {
+			return err
 		}
 	}
 }
@@ -168,19 +166,28 @@ func (c *change) listed(ctx context.Context, l *line) (yes bool, err error) {
 	return yes, err
 }
 
-// present lists the application's sessions on the server, or its transactions. Every role sees that much of others. With a time of
-// the server's it lists sessions that began before, as far as the role may see when they did.
+// The application's sessions; and its transactions, with those of others that have written or are about to, which the lock that every
+// write begins with tells. Every role sees that much of others.
+const (
+	sessions = `SELECT pid || ' ' || coalesce(backend_start::text, '') FROM pg_stat_activity WHERE usename = $1 AND datname = $2 AND pid <> pg_backend_pid()`
+
+	transactions = `SELECT l.pid || ' ' || l.virtualtransaction FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid
+		WHERE l.locktype = 'virtualxid' AND l.mode = 'ExclusiveLock' AND l.granted AND a.datname = $2 AND a.pid <> pg_backend_pid()
+		AND (a.usename = $1 OR EXISTS (SELECT FROM pg_locks w WHERE w.pid = l.pid AND w.locktype = 'relation' AND w.relation >= 16384
+			AND w.mode IN ('RowExclusiveLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')))`
+
+	prepared = ` UNION ALL SELECT 'prepared ' || gid FROM pg_prepared_xacts WHERE owner = $1 AND database = $2`
+)
+
+// present lists who is there. With a time of the server's it lists sessions that began before, as far as the role may see when
+// they did.
 func (c *change) present(ctx context.Context, x *session, before string) ([]string, error) {
 	arguments := []string{c.who.role, c.who.database}
-	sql := `SELECT pid || ' ' || coalesce(backend_start::text, '') FROM pg_stat_activity WHERE usename = $1 AND datname = $2 AND pid <> pg_backend_pid()`
 	switch {
 	case !c.bySession:
-		sql = `SELECT l.pid || ' ' || l.virtualtransaction FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid
-			WHERE l.locktype = 'virtualxid' AND l.mode = 'ExclusiveLock' AND l.granted AND a.usename = $1 AND a.datname = $2 AND a.pid <> pg_backend_pid()`
-	case before != "":
-		sql += " AND backend_start < $3::timestamptz"
-		arguments = append(arguments, before)
+		return x.list(ctx, transactions+prepared, arguments...)
+	case before == "":
+		return x.list(ctx, sessions+prepared, arguments...)
 	}
-	sql += ` UNION ALL SELECT 'prepared ' || gid FROM pg_prepared_xacts WHERE owner = $1 AND database = $2`
-	return x.list(ctx, sql, arguments...)
+	return x.list(ctx, sessions+" AND backend_start < $3::timestamptz"+prepared, append(arguments, before)...)
 }

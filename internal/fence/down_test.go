@@ -1,6 +1,7 @@
 package fence_test
 
 import (
+	"context"
 	"strings"
 	"testing"
 	"time"
@@ -45,9 +46,10 @@ func TestTheServerGoesAwayAndComesBack(t *testing.T) {
 				return s.ask("SELECT count(*)::text FROM pg_stat_activity WHERE datname = 'restarted' AND wait_event_type = 'Lock'") == "1"
 			}, "the step does not come to the lock")
 			server.Down(t)
-			if standing, err := s.databases(f).Standing(briefly(t, 50*time.Millisecond)); err == nil {
-				t.Errorf("of a server that is down it is said that the fence stands: %v", standing)
-			}
+			refused(t, "of a server that is down", func(ctx context.Context) error {
+				_, err := s.databases(f).Standing(ctx)
+				return err
+			}, "whether the fence stands is unknown")
 			server.Up(t)
 			err = <-ended
 			switch {

@@ -54,7 +54,7 @@ func (d *Databases) Fence(ctx context.Context) error {
 			return fmt.Errorf("%s of the role %s that began before the fence are still there, and may yet write: cutover.fence.sql must end them, "+
 				"with pg_terminate_backend, after what fences new ones", count(left, "session"), f.who.role)
 		case len(left) > 0:
-			return fmt.Errorf("%s of the role %s that began before the fence are still open, and may yet commit a write", count(left, "transaction"), f.who.role)
+			return fmt.Errorf("%s that began before the fence are still open, of the role %s or with a write of another, and may yet commit it", count(left, "transaction"), f.who.role)
 		}
 		return nil
 	})

@@ -10,6 +10,7 @@ import (
 // Under every kind of fence: once Fence returned, no write of an application that goes on trying is taken, on no connection, until
 // Unfence; and none that was acknowledged is gone.
 func TestNothingIsWrittenBehindAFence(t *testing.T) {
+	t.Parallel()
 	kinds := map[string]func(s *shop) *fence.Fence{
 		"read_only": (*shop).readOnly,
 		"sessions_ended_too_early": func(s *shop) *fence.Fence {
@@ -34,7 +35,7 @@ func TestNothingIsWrittenBehindAFence(t *testing.T) {
 			return f
 		},
 		"trigger": func(s *shop) *fence.Fence {
-			s.run(`CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN RAISE 'moved'; END$$`)
+			s.run(`CREATE OR REPLACE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN RAISE 'moved'; END$$`)
 			f := s.readOnly()
 			f.SQL = []string{
 				"CREATE OR REPLACE TRIGGER fence BEFORE INSERT ON orders EXECUTE FUNCTION refuse()",
@@ -44,9 +45,9 @@ func TestNothingIsWrittenBehindAFence(t *testing.T) {
 			return f
 		},
 	}
+	s := newShop(t, "kinds")
 	for name, make := range kinds {
 		t.Run(name, func(t *testing.T) {
-			s := newShop(t, "kind_"+name)
 			d := s.databases(make(s))
 			app := s.write(2)
 			tries(t, &app.acknowledged, 10)

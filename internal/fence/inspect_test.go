@@ -11,6 +11,7 @@ import (
 
 // What a rehearsal says is what the flip meets: statements are judged without being run.
 func TestInspectFence(t *testing.T) {
+	t.Parallel()
 	s := newShop(t, "rehearsed")
 	s.run(`CREATE ROLE keeper LOGIN PASSWORD 's3cret-keeper' CREATEROLE; GRANT rehearsed TO keeper WITH ADMIN OPTION;
 		CREATE ROLE stranger LOGIN PASSWORD 's3cret-stranger'`)
@@ -61,7 +62,9 @@ func TestInspectFence(t *testing.T) {
 			problems: `cutover.fence.dsn: connecting: password authentication failed`,
 		},
 	}
-	settings := func() string { return s.ask("SELECT count(*)::text FROM pg_db_role_setting") }
+	settings := func() string {
+		return s.ask("SELECT count(*)::text FROM pg_db_role_setting s JOIN pg_roles r ON r.oid = s.setrole WHERE r.rolname LIKE 'rehearsed%'")
+	}
 	before := settings()
 	session := s.connect(s.app)
 	for name, test := range tests {
@@ -112,6 +115,7 @@ func said(t *testing.T, what string, got []string, want string) {
 }
 
 func TestInspectPrepare(t *testing.T) {
+	t.Parallel()
 	s := newShop(t, "readied")
 	s.run("CREATE ROLE looker LOGIN PASSWORD 's3cret-looker'; GRANT SELECT ON orders TO looker; GRANT SELECT ON SEQUENCE orders_id_seq TO looker")
 	const advance = "SELECT setval('orders_id_seq', (SELECT coalesce(max(id), 0) FROM orders) + 1000)"

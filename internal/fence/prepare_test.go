@@ -9,6 +9,7 @@ import (
 )
 
 func TestPrepareAndUndo(t *testing.T) {
+	t.Parallel()
 	s, other := newShop(t, "prepare_new"), newShop(t, "prepare_old")
 	s.run("CREATE TABLE did (n serial, what text); INSERT INTO orders (note) SELECT 'x' FROM generate_series(1, 41)")
 	other.run("CREATE TABLE did (n serial, what text)")
@@ -49,6 +50,7 @@ func TestPrepareAndUndo(t *testing.T) {
 }
 
 func TestPrepareIsBounded(t *testing.T) {
+	t.Parallel()
 	s := newShop(t, "bounded")
 	d := s.databases(nil, fence.Entry{On: "new", DSN: s.dsn, SQL: []string{"SELECT pg_sleep(30)"}, Timeout: 300 * time.Millisecond})
 	began := time.Now()

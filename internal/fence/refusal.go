@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -39,14 +40,23 @@ func (s *server) refused(ctx context.Context, doing string, err error) error {
 	if doing != "" {
 		doing += ": "
 	}
+	if late(ctx, err) {
+		return &unreachable{doing + "no answer in time", context.DeadlineExceeded}
+	}
 	if ctx.Err() != nil {
-		return &unreachable{doing + "no answer in time", context.Cause(ctx)}
+		return &unreachable{doing + "no answer", ctx.Err()}
 	}
 	var server *pgconn.PgError
 	if errors.As(err, &server) {
 		return &refusal{server.Code, doing + s.redact.Clean(server.Message)}
 	}
 	return &unreachable{doing + s.redact.Clean(postgres.Message(err)), nil}
+}
+
+// late reports whether time was up. The driver's timers may be a moment ahead of the context's.
+func late(ctx context.Context, err error) bool {
+	var timeout net.Error
+	return errors.Is(ctx.Err(), context.DeadlineExceeded) || errors.As(err, &timeout) && timeout.Timeout()
 }
 
 // class is what a refusal of the application's write says of a fence.

@@ -14,8 +14,9 @@ import (
 const (
 	// lock is the key of the advisory lock that each statement takes: `parityga` in ASCII.
 	lock = 0x7061726974796761
-	// rest is how long a server rests before it is asked again.
-	rest = 50 * time.Millisecond
+	// firstRest is how long a server rests before it is asked again; each time twice as long, up to longestRest.
+	firstRest   = 20 * time.Millisecond
+	longestRest = 320 * time.Millisecond
 )
 
 // server is one database: how to reach it, and what must not be said of it.
@@ -180,27 +181,34 @@ func (l *line) run(ctx context.Context, sql string, retry bool) error {
 
 // retrying tries until it is done, or refused for another reason than that the server is out of reach or busy.
 func retrying(ctx context.Context, try func() error) error {
-	var last error // that said more than that there was no time left
+	var p patience
 	for {
-		err := try()
-		if err == nil || !transient(err) {
+		err := p.heard(try())
+		if err == nil || !transient(err) || !p.again(ctx) {
 			return err
-		}
-		if ctx.Err() == nil {
-			last = err
-		}
-		if !pause(ctx, rest) {
-			if last == nil {
-				last = err
-			}
-			return last
 		}
 	}
 }
 
-// pause reports whether ctx goes on after d.
-func pause(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
+// patience is what is between two tries.
+type patience struct {
+	rest time.Duration
+	told error // the last error that said more than that there was no time left
+}
+
+// heard is the error to report if nothing better follows: what was said last, with the news that time is up.
+func (p *patience) heard(err error) error {
+	if u, ok := errors.AsType[*unreachable](err); ok && u.cause != nil && p.told != nil {
+		return &unreachable{p.told.Error(), u.cause}
+	}
+	p.told = err
+	return err
+}
+
+// again reports whether ctx goes on after a rest.
+func (p *patience) again(ctx context.Context) bool {
+	p.rest = min(max(2*p.rest, firstRest), longestRest)
+	timer := time.NewTimer(p.rest)
 	defer timer.Stop()
 	select {
 	case <-timer.C:

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/url"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -21,6 +22,7 @@ type shop struct {
 	name     string
 	dsn      string // of the superuser
 	app      string // of the application
+	asking   *pgx.Conn
 	warnings []string
 }
 
@@ -48,11 +50,11 @@ func (s *shop) run(sql string) { s.t.Helper(); server.Run(s.t, s.name, sql) }
 
 func (s *shop) ask(sql string) (answer string) {
 	s.t.Helper()
-	conn := s.connect(s.dsn)
-	if err := conn.QueryRow(s.t.Context(), sql).Scan(&answer); err != nil {
-		s.t.Fatal(err)
+	if s.asking != nil && s.asking.QueryRow(s.t.Context(), sql).Scan(&answer) == nil {
+		return answer
 	}
-	if err := conn.Close(s.t.Context()); err != nil {
+	s.asking = s.connect(s.dsn) // for the first time, or because the server went away
+	if err := s.asking.QueryRow(s.t.Context(), sql).Scan(&answer); err != nil {
 		s.t.Fatal(err)
 	}
 	return answer
@@ -100,12 +102,26 @@ func soon(t *testing.T) context.Context {
 	return ctx
 }
 
-// briefly is the context of a call that is to fail at its end.
-func briefly(t *testing.T, d time.Duration) context.Context {
+// refused wants a call to fail with a text, as soon as it has had the time to come so far, and returns the error.
+func refused(t *testing.T, what string, call func(context.Context) error, want string) error {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), d)
-	t.Cleanup(cancel)
-	return ctx
+	for d := 300 * time.Millisecond; ; d *= 3 {
+		ctx, cancel := context.WithTimeout(t.Context(), d)
+		err := call(ctx)
+		cancel()
+		switch {
+		case err == nil:
+			t.Errorf("%s: no error, want %s", what, want)
+		case strings.Contains(err.Error(), "s3cret"):
+			t.Errorf("%s: a secret is shown: %v", what, err)
+		case strings.Contains(err.Error(), want):
+		case d > 10*time.Second:
+			t.Errorf("%s: got %v, want %s", what, err, want)
+		default:
+			continue
+		}
+		return err
+	}
 }
 
 // writers are an application that writes on connections that it keeps, and connects again whenever one ends.
@@ -134,6 +150,7 @@ func (s *shop) write(n int) *writers {
 					<-time.After(5 * time.Millisecond) // as a client that was told no
 				} else {
 					w.acknowledged.Add(1)
+					<-time.After(time.Millisecond)
 				}
 			}
 			if conn != nil {

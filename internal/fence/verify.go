@@ -52,14 +52,15 @@ func (f *fence) write(ctx context.Context) (began bool, err error) {
 		return false, err
 	}
 	defer x.close()
-	if err := x.exec(ctx, fmt.Sprintf("BEGIN; SET LOCAL statement_timeout = %d", f.app.limit(ctx))); err != nil {
-		return true, err
-	}
 	who, err := x.list(ctx, "SELECT unnest(ARRAY[session_user::text, current_database()::text, pg_postmaster_start_time()::text])")
 	if err != nil {
 		return true, err
 	}
 	f.who = identity{who[0], who[1], who[2]}
+	// Nothing may be asked in the transaction before the write: it may say first that it is to be READ WRITE.
+	if err := x.exec(ctx, fmt.Sprintf("BEGIN; SET LOCAL statement_timeout = %d", f.app.limit(ctx))); err != nil {
+		return true, err
+	}
 	if err := x.exec(ctx, f.Verify.SQL); err != nil {
 		return true, err
 	}
@@ -71,17 +72,12 @@ func (f *fence) write(ctx context.Context) (began bool, err error) {
 
 // look tries the write until it is refused or works, and returns what was seen last.
 func (f *fence) look(ctx context.Context) sight {
-	var last sight
+	var p patience
 	for {
 		s := f.try(ctx)
-		if s.works || s.refused() {
+		s.err = p.heard(s.err)
+		if s.works || s.refused() || !p.again(ctx) {
 			return s
-		}
-		if last.err == nil || ctx.Err() == nil {
-			last = s
-		}
-		if !pause(ctx, rest) {
-			return last
 		}
 	}
 }
