@@ -60,7 +60,9 @@ func (d *Databases) InspectFence(ctx context.Context) (found Finding) {
 				if err := x.inspect(ctx, at, sql, &round); err != nil {
 					return err
 				}
-				round.permitted(at, sql, rights)
+				if err := x.permitted(ctx, at, sql, rights, &round); err != nil {
+					return err
+				}
 			}
 		}
 		found.Problems, found.Doubts, found.Open = append(found.Problems, round.Problems...), round.Doubts, round.Open

@@ -24,7 +24,7 @@ func TestInspectFence(t *testing.T) {
 		"who may":     {edit: func(f *fence.Fence) { f.DSN = s.as("keeper", "s3cret-keeper") }},
 		"who may not": {
 			edit:     func(f *fence.Fence) { f.DSN = s.as("stranger", "s3cret-stranger") },
-			problems: "cutover.fence.sql[0]: stranger may not alter the role rehearsed: it needs CREATEROLE, and ADMIN OPTION; cutover.fence.sql[1]: stranger may not end the sessions of rehearsed; cutover.fence.unfence[0]; cutover.fence.unfence[1]",
+			problems: "cutover.fence.sql[0]: permission denied; cutover.fence.sql[1]: stranger may not end the sessions of rehearsed; cutover.fence.unfence[0]; cutover.fence.unfence[1]",
 		},
 		"the application itself": {
 			edit:     func(f *fence.Fence) { f.DSN = s.app },

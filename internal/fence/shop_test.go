@@ -2,6 +2,7 @@ package fence_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/url"
 	"strings"
@@ -102,8 +103,9 @@ func soon(t *testing.T) context.Context {
 	return ctx
 }
 
-// refused wants a call to fail with a text, as soon as it has had the time to come so far, and returns the error.
-func refused(t *testing.T, what string, call func(context.Context) error, want string) error {
+// refused wants a call to fail with a text, as soon as it has had the time to come so far, and reports whether the
+// error says that old was left untouched.
+func refused(t *testing.T, what string, call func(context.Context) error, want string) bool {
 	t.Helper()
 	for d := 300 * time.Millisecond; ; d *= 3 {
 		ctx, cancel := context.WithTimeout(t.Context(), d)
@@ -120,7 +122,8 @@ func refused(t *testing.T, what string, call func(context.Context) error, want s
 		default:
 			continue
 		}
-		return err
+		var touched interface{ Untouched() bool }
+		return errors.As(err, &touched) && touched.Untouched()
 	}
 }
 
