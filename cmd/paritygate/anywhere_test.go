@@ -1,6 +1,7 @@
 package main
 
 import (
+	"net/http"
 	"strings"
 	"sync"
 	"syscall"
@@ -11,13 +12,12 @@ import (
 
 	"paritygate/internal/admin"
 	"paritygate/internal/cutover"
-	"paritygate/internal/testkit"
 )
 
 // `rollback` on the command line, wherever the run is: it is never too early and never too late, and afterwards all is at old.
 func TestARollbackFromAnywhere(t *testing.T) {
 	t.Parallel()
-	s := newSite(t, testkit.Postgres(t), "anywhere", "rollback: {fallback: always}\n")
+	s := newSite(t, "anywhere", "rollback: {fallback: always}\n")
 	s.start()
 	stop := s.writers(50)
 	for _, from := range []struct {
@@ -81,21 +81,37 @@ func TestARollbackFromAnywhere(t *testing.T) {
 	}
 }
 
-// flipStuckAt begins a flip that waits for a lock in a side's database: prepare looks at the table in new's, the fence in old's.
+// flipStuckAt begins a flip that waits for a lock in a side's database: prepare looks at the table in new's, the fence in old's. The
+// lock is taken while the flip drains, since what comes before a flip looks at the tables as well.
 func (s *site) flipStuckAt(side string) func() {
 	s.t.Helper()
-	conn, err := pgx.Connect(s.t.Context(), s.server.DSN(s.name+"_"+side))
-	if err == nil {
-		_, err = conn.Exec(s.t.Context(), "BEGIN; LOCK TABLE willing")
-	}
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	ended := s.flipInHold(map[string]string{"new": "prepare", "old": "fence"}[side])
+	slow := make(chan struct{})
+	s.slow.Store(&slow)
+	var conn *pgx.Conn
+	ended := s.flipInHold(map[string]string{"new": "prepare", "old": "fence"}[side], func() {
+		s.eventually("it drains", func() bool { return s.step() == "drain" })
+		var err error
+		if conn, err = pgx.Connect(s.t.Context(), s.server.DSN(s.name+"_"+side)); err == nil {
+			_, err = conn.Exec(s.t.Context(), "BEGIN; LOCK TABLE willing")
+		}
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		close(slow)
+	})
 	return func() {
 		_ = conn.Close(s.t.Context()) // which gives up the lock
 		ended()
 	}
+}
+
+// step is the one of a flip that began last.
+func (s *site) step() string {
+	steps := s.status().Cutover.Steps
+	if len(steps) == 0 {
+		return ""
+	}
+	return string(steps[len(steps)-1].Name)
 }
 
 // flipStuckAtTheChecks begins a flip whose strict check waits for its answer.
@@ -103,24 +119,30 @@ func (s *site) flipStuckAtTheChecks() func() {
 	s.t.Helper()
 	gate := make(chan struct{})
 	s.atTheChecks(func() { <-gate })
-	ended := s.flipInHold("checks")
+	ended := s.flipInHold("checks", func() {})
 	return func() { close(gate); ended() }
 }
 
-// flipInHold begins a flip, and returns when it is at a step and a write is held; ended waits for the end of both.
-func (s *site) flipInHold(step string) (ended func()) {
+// flipInHold begins a flip, does something meanwhile, and returns when it is at a step and a write is held; ended waits for the end
+// of both.
+func (s *site) flipInHold(step string, meanwhile func()) (ended func()) {
 	s.t.Helper()
 	var both sync.WaitGroup
+	if s.slow.Load() != nil {
+		both.Go(func() {
+			if response, err := http.Post(s.process.proxy+"/slow", "text/plain", nil); err != nil || response.StatusCode != http.StatusOK {
+				s.t.Errorf("the slow write ends in %+v %v", response, err)
+			}
+		})
+		s.eventually("a slow write is under way", s.slowly.Load)
+	}
 	both.Go(func() {
 		if s.flip() == nil {
 			s.t.Errorf("the flip that was stuck at %s was committed", step)
 		}
 	})
-	s.eventually("the flip is at "+step+" and writes are held", func() bool {
-		status := s.status()
-		steps := status.Cutover.Steps
-		return status.HeldWrites > 0 && len(steps) > 0 && string(steps[len(steps)-1].Name) == step
-	})
+	meanwhile()
+	s.eventually("the flip is at "+step+" and writes are held", func() bool { return s.step() == step && s.status().HeldWrites > 0 })
 	both.Go(func() {
 		if at := s.write(); at != "old" {
 			s.t.Errorf("a write held at %s is taken by %s", step, at)

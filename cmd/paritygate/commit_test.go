@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"paritygate/internal/cutover"
-	"paritygate/internal/testkit"
 )
 
 // alter changes the store's database from outside, while the program runs.
@@ -36,7 +35,7 @@ func (s *site) atTheChecks(f func()) {
 // operator has given up. No write is taken by a side that may not have the authority.
 func TestAStoreThatFailsAtTheCommit(t *testing.T) {
 	t.Parallel()
-	s := newSite(t, testkit.Postgres(t), "uncommitted", "")
+	s := newSite(t, "uncommitted", "")
 	s.start()
 	stop := s.writers(50)
 	refuse := func() { s.alter("ALTER TABLE state RENAME TO hidden") }

@@ -7,14 +7,13 @@ import (
 	"testing"
 
 	"paritygate/internal/cutover"
-	"paritygate/internal/testkit"
 )
 
 // A store that was emptied, and one that was put back from an older copy: the fence is the witness. Writes get 503, reads are
 // served, and an operator says what is true.
 func TestAStoreThatTheFenceContradicts(t *testing.T) {
 	t.Parallel()
-	s := newSite(t, testkit.Postgres(t), "contradicted", "")
+	s := newSite(t, "contradicted", "")
 	store := s.store()
 	s.start()
 	s.signal(syscall.SIGTERM)

@@ -9,7 +9,6 @@ import (
 	"unsafe"
 
 	"paritygate/internal/cutover"
-	"paritygate/internal/testkit"
 )
 
 // anyRoom is the limit of a disk that has room.
@@ -30,7 +29,7 @@ func (p *process) room(bytes uint64) {
 // The disk is full, and then gone: a rollback is in force all the same, and what is durable is said of it.
 func TestARollbackWithoutADisk(t *testing.T) {
 	t.Parallel()
-	s := newSite(t, testkit.Postgres(t), "diskless", "rollback: {fallback: always}\n")
+	s := newSite(t, "diskless", "rollback: {fallback: always}\n")
 	s.start()
 	flip := func() {
 		t.Helper()

@@ -2,7 +2,6 @@ package main
 
 import (
 	"errors"
-	"fmt"
 	"os"
 	"slices"
 	"strings"
@@ -11,7 +10,6 @@ import (
 	"time"
 
 	"paritygate/internal/cutover"
-	"paritygate/internal/testkit"
 )
 
 // walk is a way through the machine on which the program is killed at every point in turn.
@@ -96,11 +94,10 @@ func between(points []string) (one []string) {
 // so is the fence; no write was lost, doubled, or sent to the side without authority.
 func TestKilledAtEveryStep(t *testing.T) {
 	t.Parallel()
-	server := testkit.Postgres(t)
-	for i, w := range walks {
+	for _, w := range walks {
 		t.Run(w.name, func(t *testing.T) {
 			t.Parallel()
-			s, end := mortalSite(t, server, i)
+			s, end := mortalSite(t)
 			points := w.passes(s)
 			for _, point := range points {
 				s.killedAt(w, point)
@@ -111,7 +108,7 @@ func TestKilledAtEveryStep(t *testing.T) {
 	}
 	t.Run("starts after a kill", func(t *testing.T) {
 		t.Parallel()
-		s, end := mortalSite(t, server, len(walks))
+		s, end := mortalSite(t)
 		points := s.startsAfterAKill()
 		end()
 		t.Logf("killed at %d points: %q", len(points), points)
@@ -119,9 +116,9 @@ func TestKilledAtEveryStep(t *testing.T) {
 }
 
 // mortalSite runs a site, and writes to it until the end.
-func mortalSite(t *testing.T, server *testkit.PostgresServer, i int) (s *site, end func()) {
+func mortalSite(t *testing.T) (s *site, end func()) {
 	t.Helper()
-	s = newSite(t, server, fmt.Sprintf("site%d", i), "")
+	s = newSite(t, "mortal", "")
 	s.dieAt("")
 	s.start()
 	s.passed()

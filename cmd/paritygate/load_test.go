@@ -155,7 +155,7 @@ func (s *storm) moreWrites(side string, n int) {
 // says so: no write is lost, doubled or misdirected, none is refused but by a new that fails, and no read fails.
 func TestFlipsUnderLoad(t *testing.T) {
 	rate, flips := numberOf(t, loadRate, 300), numberOf(t, loadFlips, 2)
-	s := &storm{site: newSite(t, testkit.Postgres(t), "load", "rollback: {fallback: always}\nmirror: {fraction: 10%}\n")}
+	s := &storm{site: newSite(t, "load", "rollback: {fallback: always}\nmirror: {fraction: 10%}\n")}
 	s.site.instead, s.some = s.instead, max(rate/16, 20)
 	s.start()
 	ctx, cancel := context.WithCancel(t.Context())

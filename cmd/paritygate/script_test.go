@@ -27,7 +27,7 @@ func TestMain(m *testing.M) {
 	testscript.Main(tidy{m}, map[string]func(){"paritygate": main})
 }
 
-// tidy leaves no binary behind: each would stay with its 30 MB.
+// tidy leaves no binary behind, each of which would stay with its 30 MB, and no server.
 type tidy struct{ m *testing.M }
 
 // Run implements testscript.TestingM.
@@ -35,6 +35,9 @@ func (t tidy) Run() int {
 	defer func() {
 		if builtIn != "" {
 			_ = os.RemoveAll(builtIn)
+		}
+		if stopSites != nil {
+			stopSites()
 		}
 	}()
 	return t.m.Run()

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -58,16 +59,35 @@ type site struct {
 	server   *testkit.PostgresServer
 	name     string
 	// instead, if not nil, may answer a request in the place of an application, and then returns true. It is set before the start.
-	instead      func(side string, w http.ResponseWriter, r *http.Request) bool
+	instead func(side string, w http.ResponseWriter, r *http.Request) bool
+	// slow, if it holds a channel, makes writes to /slow wait for its end; slowly says that one does.
+	slow         atomic.Pointer[chan struct{}]
+	slowly       atomic.Bool
 	written      atomic.Int64 // by write
 	fate, points string       // files of a mortal program
 	// during, if it holds a function, is called whenever the check asks old: while writes are held, in a flip.
 	during atomic.Pointer[func()]
 }
 
+// sites have one PostgreSQL server, which tidy stops.
+var (
+	sitesServer = sync.OnceValues(func() (*testkit.PostgresServer, error) {
+		server, stop, err := testkit.StartPostgres()
+		stopSites = stop
+		return server, err
+	})
+	stopSites func()
+	siteCount atomic.Int64
+)
+
 // newSite makes one with an application's role and databases of its own; more is added to the configuration. It is not started.
-func newSite(t *testing.T, server *testkit.PostgresServer, name, more string) *site {
+func newSite(t *testing.T, name, more string) *site {
 	t.Helper()
+	server, err := sitesServer()
+	if err != nil {
+		t.Fatal(err)
+	}
+	name = fmt.Sprintf("%s_%d", name, siteCount.Add(1)) // a test may run more than once
 	s := &site{ledger: testkit.NewLedger(), server: server, name: name}
 	server.Run(t, "postgres", "CREATE ROLE "+name+" LOGIN PASSWORD 'app'")
 	replace := []string{"APPLICATION", name}
@@ -101,6 +121,10 @@ func (s *site) application(side string, table *testkit.Table) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {
 		case s.instead != nil && s.instead(side, w, r):
+		case r.URL.Path == "/slow":
+			s.slowly.Store(true)
+			<-*s.slow.Swap(nil)
+			s.slowly.Store(false)
 		case r.Method == http.MethodPost:
 			writes.ServeHTTP(w, r)
 		case r.URL.Path == "/same":
