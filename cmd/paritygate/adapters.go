@@ -166,9 +166,12 @@ func (s *stateStore) follow(ctx context.Context, st cutover.State) {
 	}
 }
 
-// step logs each step of a flip or rollback.
+// step logs each step of a flip or rollback that has ended, or is tried again.
 func (p *Program) step(s cutover.Step) {
 	log := p.log.Info
+	if s.Outcome == cutover.UnderWay && s.Detail == "" {
+		return
+	}
 	if s.Outcome == cutover.Failed {
 		log = p.log.Warn
 	}
