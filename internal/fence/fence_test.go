@@ -34,18 +34,33 @@ func TestNothingIsWrittenBehindAFence(t *testing.T) {
 			f.Unfence = []string{"GRANT INSERT ON ALL TABLES IN SCHEMA public TO " + s.name}
 			return f
 		},
-		"trigger": func(s *shop) *fence.Fence {
-			s.run(`CREATE OR REPLACE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN RAISE 'moved'; END$$`)
+		"triggers": func(s *shop) *fence.Fence { // of docs/reference.md, as is the next
 			f := s.readOnly()
 			f.SQL = []string{
-				"CREATE OR REPLACE TRIGGER fence BEFORE INSERT ON orders EXECUTE FUNCTION refuse()",
-				"CREATE OR REPLACE TRIGGER fence BEFORE INSERT ON fence_probe EXECUTE FUNCTION refuse()",
+				`CREATE OR REPLACE FUNCTION fenced() RETURNS trigger LANGUAGE plpgsql AS $f$ BEGIN RAISE 'old is fenced'; END $f$`,
+				`DO $f$ DECLARE t regclass; BEGIN
+					FOR t IN SELECT oid FROM pg_class WHERE relkind IN ('r', 'p') AND relnamespace = 'public'::regnamespace LOOP
+						EXECUTE format('CREATE OR REPLACE TRIGGER fenced BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON %s EXECUTE FUNCTION fenced()', t);
+					END LOOP;
+				END $f$`,
 			}
-			f.Unfence = []string{"DROP TRIGGER IF EXISTS fence ON fence_probe", "DROP TRIGGER IF EXISTS fence ON orders"}
+			f.Unfence = []string{`DO $f$ DECLARE t regclass; BEGIN
+					FOR t IN SELECT tgrelid FROM pg_trigger WHERE tgname = 'fenced' LOOP
+						EXECUTE format('DROP TRIGGER fenced ON %s', t);
+					END LOOP;
+				END $f$`}
+			return f
+		},
+		"roles behind one login": func(s *shop) *fence.Fence {
+			f := s.readOnly()
+			f.SQL = []string{"REVOKE INSERT, UPDATE, DELETE, TRUNCATE ON ALL TABLES IN SCHEMA public FROM service_role, kinds"}
+			f.Verify = fence.Verify{DSN: s.dsn, SQL: "SET LOCAL ROLE service_role; INSERT INTO fence_probe VALUES (1)"}
+			f.Unfence = []string{"GRANT INSERT, UPDATE, DELETE, TRUNCATE ON ALL TABLES IN SCHEMA public TO service_role, kinds"}
 			return f
 		},
 	}
 	s := newShop(t, "kinds")
+	s.run("CREATE ROLE service_role; GRANT INSERT ON fence_probe TO service_role")
 	for name, make := range kinds {
 		t.Run(name, func(t *testing.T) {
 			d := s.databases(make(s))
