@@ -28,21 +28,24 @@ const repeatAfter = 250 * time.Millisecond
 // asWanted reports whether the application's write does what it should after the change.
 func (c *change) asWanted(s sight) bool { return c.to && s.refused() || !c.to && s.works }
 
-// run runs the statements. After each it looks whether new sessions are as they should be, so that the ones to end are those that
-// began before: an application connects again as soon as it was thrown out.
-func (c *change) run(ctx context.Context, l *line, list []string, at string) error {
+// run runs the statements, of which s was seen before. After each it looks whether new sessions are as they should be, so that the
+// ones to end are those that began before: an application connects again as soon as it was thrown out.
+func (c *change) run(ctx context.Context, l *line, s sight, list []string, at string) error {
 	listed, err := c.listed(ctx, l)
 	if err != nil {
 		return err
 	}
-	if err := c.watch(ctx, l, listed); err != nil {
+	if err := c.watch(ctx, l, s, listed); err != nil {
 		return err
 	}
 	for i := range list {
 		if err := c.one(ctx, l, list, at, i); err != nil {
 			return err
 		}
-		if err := c.watch(ctx, l, listed); err != nil {
+		if c.since != "" {
+			continue
+		}
+		if err := c.watch(ctx, l, c.try(ctx), listed); err != nil {
 			return err
 		}
 	}
@@ -62,11 +65,10 @@ func (c *change) one(ctx context.Context, l *line, list []string, at string, i i
 
 // watch notes who is there once new sessions are as they should be. A pooler may go on giving old ones to the application's write, so
 // that what the catalog says of new ones counts as well, if it did not say so at first.
-func (c *change) watch(ctx context.Context, l *line, listedAtFirst bool) error {
+func (c *change) watch(ctx context.Context, l *line, s sight, listedAtFirst bool) error {
 	if c.since != "" {
 		return nil
 	}
-	s := c.try(ctx)
 	listed, err := c.listed(ctx, l)
 	if err != nil {
 		return err
@@ -130,7 +132,7 @@ func (c *change) left(ctx context.Context, l *line) (left []string, err error) {
 	default:
 		return nil, s.err
 	}
-	if err := c.watch(ctx, l, c.to); err != nil {
+	if err := c.watch(ctx, l, s, c.to); err != nil {
 		return nil, err
 	}
 	err = l.do(ctx, again, func(x *session) error {

@@ -114,7 +114,10 @@ func (d *Databases) Prepare(ctx context.Context) error {
 	for i := range d.entries {
 		d.mayBe[i] = true
 		e := &d.entries[i]
-		if err := e.server.runAll(ctx, e.SQL, e.at+".sql", once); err != nil {
+		l := line{server: e.server}
+		err := l.runAll(ctx, e.SQL, e.at+".sql", once)
+		l.close()
+		if err != nil {
 			return err
 		}
 	}
@@ -134,10 +137,12 @@ func (d *Databases) Undo(ctx context.Context) error {
 		if !d.mayBe[i] || len(e.Undo) == 0 {
 			continue
 		}
-		err := e.server.endLeftOver(ctx)
+		l := line{server: e.server}
+		err := l.endLeftOver(ctx)
 		if err == nil {
-			err = e.server.runAll(ctx, e.Undo, e.at+".undo", again)
+			err = l.runAll(ctx, e.Undo, e.at+".undo", again)
 		}
+		l.close()
 		d.mayBe[i] = err != nil
 		failed = append(failed, err)
 	}

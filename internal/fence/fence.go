@@ -12,7 +12,7 @@ type fence struct {
 	Fence
 	admin, app *server
 	who        identity
-	worked     bool // this process has seen the application's write work
+	worked     time.Time // when this process last saw the application's write work
 	// up says that this process began to put the fence up, where the write had worked, and did not take it down since.
 	up bool
 	// put is how far that came.
@@ -33,8 +33,10 @@ func (d *Databases) Fence(ctx context.Context) error {
 	f := d.fence
 	l := line{server: f.admin}
 	defer l.close()
+	var seen sight
 	if !f.up {
-		if err := f.worksBefore(ctx, d.warn); err != nil {
+		var err error
+		if seen, err = f.worksBefore(ctx, d.warn); err != nil {
 			return untouched{err}
 		}
 		if err := f.sameServer(ctx, &l); err != nil {
@@ -42,10 +44,10 @@ func (d *Databases) Fence(ctx context.Context) error {
 		}
 		f.put = change{fence: f, to: true}
 		f.up = true
-	} else if f.put.done && f.try(ctx).refused() {
+	} else if seen = f.try(ctx); f.put.done && seen.refused() {
 		return nil
 	}
-	if err := f.put.run(ctx, &l, f.SQL, "cutover.fence.sql"); err != nil {
+	if err := f.put.run(ctx, &l, seen, f.SQL, "cutover.fence.sql"); err != nil {
 		return err
 	}
 	err := f.put.until(ctx, &l, f.SQL, "cutover.fence.sql", func(left []string) error {
@@ -73,21 +75,27 @@ func (u untouched) Unwrap() error { return u.error }
 // worksBefore holds that the write works before the fence: one that never does would prove any fence. A session that may only read
 // is fenced already, whoever did it. So is a write that this process has never seen work and that is refused as by a fence: it was
 // put up before a crash. Every other refusal has to be seen to come with the fence.
-func (f *fence) worksBefore(ctx context.Context, warn func(string)) error {
+func (f *fence) worksBefore(ctx context.Context, warn func(string)) (sight, error) {
+	if time.Since(f.worked) < justNow {
+		return sight{works: true}, nil
+	}
 	seen := f.look(ctx)
 	r, refused := errors.AsType[*refusal](seen.err)
 	switch {
 	case seen.works || refused && r.code == readOnly:
-		return nil
-	case seen.class == sign && !f.worked:
+		return seen, nil
+	case seen.class == sign && f.worked.IsZero():
 		warn("the fence is taken to stand already, since the write that proves it is refused, and was never seen to work: " + seen.err.Error())
-		return nil
+		return seen, nil
 	case seen.refused():
-		return fmt.Errorf("the write that is to prove the fence fails before the fence is up, so that its failing proves nothing; "+
+		return seen, fmt.Errorf("the write that is to prove the fence fails before the fence is up, so that its failing proves nothing; "+
 			"correct it, or run cutover.fence.unfence if a fence was left standing: %w", seen.err)
 	}
-	return seen.err
+	return seen, seen.err
 }
+
+// justNow is for how long the write counts as working: it was tried before the writes were held.
+const justNow = 15 * time.Second
 
 // sameServer holds that the fence is put up where the application writes.
 func (f *fence) sameServer(ctx context.Context, l *line) error {
@@ -119,14 +127,14 @@ func (d *Databases) Unfence(ctx context.Context) error {
 	}
 	defer d.release()
 	f := d.fence
-	if err := f.admin.endLeftOver(ctx); err != nil {
+	l := line{server: f.admin}
+	defer l.close()
+	if err := l.endLeftOver(ctx); err != nil {
 		return fmt.Errorf("cutover.fence.dsn: %w", err)
 	}
 	before := f.try(ctx)
-	l := line{server: f.admin}
-	defer l.close()
 	taken := change{fence: f, bySession: before.refused() && before.bySession}
-	if err := taken.run(ctx, &l, f.Unfence, "cutover.fence.unfence"); err != nil {
+	if err := taken.run(ctx, &l, before, f.Unfence, "cutover.fence.unfence"); err != nil {
 		return err
 	}
 	patience := time.Now().Add(stragglers)

@@ -116,9 +116,7 @@ var leftOver = fmt.Sprintf(`SELECT pg_terminate_backend(l.pid) FROM pg_locks l J
 	WHERE l.locktype = 'advisory' AND l.classid = %d AND l.objid = %d AND l.objsubid = 1 AND l.pid <> pg_backend_pid()`, lock>>32, lock&0xffffffff)
 
 // endLeftOver ends them. Where that is not permitted, since they are another user's, the lock is waited for.
-func (s *server) endLeftOver(ctx context.Context) error {
-	l := line{server: s}
-	defer l.close()
+func (l *line) endLeftOver(ctx context.Context) error {
 	err := l.do(ctx, again, func(x *session) error { return x.exec(ctx, leftOver) })
 	if r, ok := errors.AsType[*refusal](err); ok && r.code == "42501" {
 		return nil
@@ -164,12 +162,10 @@ func (l *line) close() {
 }
 
 // runAll runs statements in order on one connection. An error says which, and on which side.
-func (s *server) runAll(ctx context.Context, list []string, at string, retry bool) error {
-	l := line{server: s}
-	defer l.close()
+func (l *line) runAll(ctx context.Context, list []string, at string, retry bool) error {
 	for i, sql := range list {
 		if err := l.run(ctx, sql, retry); err != nil {
-			return fmt.Errorf("%s[%d] on %s: %w", at, i, s.side, err)
+			return fmt.Errorf("%s[%d] on %s: %w", at, i, l.server.side, err)
 		}
 	}
 	return nil

@@ -35,7 +35,7 @@ func (f *fence) try(ctx context.Context) sight {
 	defer cancel()
 	began, err := f.write(ctx)
 	if err == nil {
-		f.worked = true
+		f.worked = time.Now()
 		return sight{works: true}
 	}
 	s := sight{err: fmt.Errorf("cutover.fence.verify: %w", err)}
