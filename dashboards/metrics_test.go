@@ -42,6 +42,8 @@ var metrics = map[string]metric{
 	"fence_standing":             {"gauge", nil},
 	"forced":                     {"gauge", nil},
 	"unwell":                     {"gauge", []string{"part"}},
+	"trigger_firing":             {"gauge", []string{"trigger"}},
+	"trigger_missing_data":       {"gauge", []string{"trigger"}},
 	"cutovers_total":             {"counter", []string{"outcome"}},
 	"rollback_unreplayed_writes": {"gauge", nil},
 	"breaker_state":              {"gauge", []string{"backend", "role"}},

@@ -98,6 +98,7 @@ func (p *Program) rolledBack(actor string, took time.Duration) {
 	}
 	p.metrics.rollbacks.WithLabelValues(trigger).Inc()
 	p.metrics.rollbackSeconds.WithLabelValues(trigger).Observe(took.Seconds())
+	p.triggers.returned(actor, took)
 }
 
 // Describe implements prometheus.Collector.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -297,7 +298,7 @@ func (s *service) Resume(ctx context.Context, change admin.Change, discard bool)
 	if state.Phase == cutover.RolledBack && state.WritesOnNew > 0 && !discard {
 		return admin.Errorf(admin.CodeConflict, "not on old: %s that new may have taken; carry them over, then resume with --discard --reason TEXT", writes(state.WritesOnNew))
 	}
-	reason := change.Reason
+	reason := cmp.Or(change.Reason, "resumed by an operator")
 	if discard {
 		reason = fmt.Sprintf("given up: %s on new: %s", writes(state.WritesOnNew), reason)
 	}

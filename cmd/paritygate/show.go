@@ -66,11 +66,6 @@ func printStatus(p *printer, s admin.Status) {
 	if s.Soak != nil {
 		printSoak(p, *s.Soak)
 	}
-	for _, t := range s.Rollback.Triggers {
-		if t.State == cutover.Firing {
-			p.line(p.paint("31", fmt.Sprintf("firing: %s: %s", t.Name, visible(t.Reason))))
-		}
-	}
 	for _, u := range s.Unwell {
 		p.linef("unwell: %s: %s", u.Part, u.Message)
 	}
@@ -119,7 +114,7 @@ func fenceText(f admin.Fence) string {
 	case f.Standing:
 		return "up: old refuses the application's writes"
 	case f.Configured:
-		return "down"
+		return "down, as far as this run knows"
 	}
 	return ""
 }

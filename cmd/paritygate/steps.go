@@ -39,7 +39,9 @@ func (c *change) follow(
 			interrupted = nil
 			shown.say(goesOn)
 		case <-done:
-			shown.finish(work, client)
+			if last := shown.finish(work, client); last != nil && err == nil {
+				after = *last // the change answers before its last step is over
+			}
 			return after, err
 		}
 	}
@@ -72,32 +74,41 @@ func newStepDisplay(sys system, before []cutover.Step) *stepDisplay {
 	return p
 }
 
-// finish shows the steps until none is under way, for a while at most: held writes may still be on their way out.
-func (p *stepDisplay) finish(ctx context.Context, client *admin.Client) {
+// finish shows the steps until none is under way, for a while at most: held writes may still be on their way out. It returns the
+// last status that was seen.
+func (p *stepDisplay) finish(ctx context.Context, client *admin.Client) *admin.Status {
 	ctx, cancel := context.WithTimeout(ctx, stepsWait)
 	defer cancel()
+	defer p.end()
 	tick := time.NewTicker(stepsEvery)
 	defer tick.Stop()
-	for p.look(ctx, client) {
+	var last *admin.Status
+	for {
+		s := p.look(ctx, client)
+		if s == nil {
+			return last
+		}
+		if last = s; s.Cutover.Current() == nil {
+			return last
+		}
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
 		}
 	}
-	p.end()
 }
 
-// look asks for the steps, shows what is new, and reports whether one is under way. An answer that does not come is left out:
-// the change itself says what became of it.
-func (p *stepDisplay) look(ctx context.Context, client *admin.Client) bool {
+// look asks for the status and shows the steps that are new. An answer that does not come is nil, and is left out: the change
+// itself says what became of it.
+func (p *stepDisplay) look(ctx context.Context, client *admin.Client) *admin.Status {
 	ctx, cancel := context.WithTimeout(ctx, stepsWait)
 	defer cancel()
 	s, err := client.Status(ctx)
 	if err != nil {
-		return false
+		return nil
 	}
 	p.show(s.Cutover.Steps)
-	return s.Cutover.Current() != nil
+	return &s
 }
 
 func (p *stepDisplay) show(steps []cutover.Step) {

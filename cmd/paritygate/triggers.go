@@ -274,7 +274,12 @@ func (t *triggers) rollBack(ctx context.Context, name cutover.TriggerName, plan 
 	}
 	t.tripped[name] = true
 	t.program.log.Error("rolling back", zap.String("trigger", string(name)), zap.String("reason", found.Reason), zap.Uint64("epoch", plan.Epoch))
-	t.program.machine.Trip(ctx, plan.Epoch, string(name), found.Reason)
+	t.program.machine.TripWith(ctx, plan.Epoch, string(name), found.Reason, figuresOf(name, found))
+}
+
+// figuresOf is what a trigger went by, for the audit log.
+func figuresOf(name cutover.TriggerName, found cutover.TriggerFinding) map[string]string {
+	return map[string]string{"name": string(name), "observed": found.Observed, "limit": found.Limit}
 }
 
 // parityCounter adds up what exchanges say of new, in one epoch.

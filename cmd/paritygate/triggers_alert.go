@@ -101,11 +101,27 @@ func (t *triggers) tell(name cutover.TriggerName, plan cutover.Plan, kind, reaso
 		Time: time.Now().UTC(), Actor: "trigger:" + string(name), Kind: kind, From: string(plan.Phase), To: string(plan.Phase), Epoch: plan.Epoch,
 		Reason: reason, Evidence: basis,
 	}
+	t.note(line)
+}
+
+// note hands a line to the audit log without waiting for it.
+func (t *triggers) note(line evidence.Event) {
 	select {
 	case t.lines <- line:
 	default:
-		t.program.log.Error("the audit log does not take this alert: the store hangs", zap.String("trigger", string(name)))
+		t.program.log.Error("the audit log does not take this: the store hangs", zap.String("kind", line.Kind), zap.String("reason", line.Reason))
 	}
+}
+
+// returned notes that a rollback is over, with its steps: the rollback itself was noted when it began.
+func (t *triggers) returned(actor string, took time.Duration) {
+	p := t.program
+	state := p.machine.State()
+	basis, _ := json.Marshal(map[string]any{"steps": p.machine.Steps(), "seconds": took.Seconds()}) // plain values
+	t.note(evidence.Event{
+		Time: time.Now().UTC(), Actor: actor, Kind: "returned", From: string(state.Phase), To: string(state.Phase), Epoch: state.Epoch,
+		Reason: fmt.Sprintf("writes are at old again, after %s; on new alone: %s", took.Round(time.Millisecond), writes(state.WritesOnNew)), Evidence: basis,
+	})
 }
 
 // write appends the alerts to the audit log, also those that are left when ctx ends.

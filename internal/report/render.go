@@ -75,7 +75,7 @@ func (p page) Fence() string {
 	case f.Standing:
 		return "up: old refuses the application's writes"
 	case f.Configured:
-		return "configured; the flip puts it up"
+		return "down, as far as this run knows; the flip puts it up"
 	}
 	return "none is configured: nothing keeps others from writing to old after the flip"
 }
