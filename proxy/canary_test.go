@@ -212,8 +212,7 @@ func TestVerdictsWhereNewIsTheAuthority(t *testing.T) {
 	})
 	t.Run("the phase changes during the recheck", func(t *testing.T) {
 		fresh, _ := once("stale", "a")
-		var r *rig
-		r = start(t, shadowPlan, text("a"), fresh, quick, func(o *Options) { o.Table.Recheck.Delay = 5 * time.Millisecond })
+		r := start(t, shadowPlan, text("a"), fresh, quick, func(o *Options) { o.Table.Recheck.Delay = 5 * time.Millisecond })
 		r.do("GET", "/", nil)
 		canary := canaryPlan
 		canary.Epoch++
