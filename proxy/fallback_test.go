@@ -95,7 +95,11 @@ func TestFallbackByKindOfFailure(t *testing.T) {
 			if c.method != "" {
 				method, path, route, body = c.method, "/query", "query", strings.NewReader("q")
 			}
+			begun := time.Now()
 			resp, got, err := r.try(method, path, body)
+			if took := time.Since(begun); took > 30*time.Second {
+				t.Errorf("a backend got its whole minute: %s", took)
+			}
 			switch {
 			case c.code == 0 && err == nil:
 				t.Fatalf("the answer is not cut off: %d %q", resp.StatusCode, got)
@@ -127,8 +131,9 @@ func TestOldIsNotBlamedForTooLittleTime(t *testing.T) {
 	plan.Fallback = true
 	r := start(t, plan, hang(), hang(), func(o *Options) { o.Old.Timeout, o.New.Timeout = time.Minute, time.Minute })
 	r.proxy.patience = patience{first: 20 * time.Millisecond, reserve: 20 * time.Millisecond}
-	if resp, _ := r.do("GET", "/", nil); resp.StatusCode != http.StatusGatewayTimeout {
-		t.Errorf("%d", resp.StatusCode)
+	begun := time.Now()
+	if resp, _ := r.do("GET", "/", nil); resp.StatusCode != http.StatusGatewayTimeout || time.Since(begun) > 30*time.Second {
+		t.Errorf("%d after %s", resp.StatusCode, time.Since(begun))
 	}
 	if n := r.proxy.breakers[Old][Authority].circuit.Counts().TotalFailures; n != 0 {
 		t.Errorf("old is blamed for %d failures", n)

@@ -158,5 +158,29 @@ func TestReadsAfterAWrite(t *testing.T) {
 	if err := r.proxy.Reload(table); err != nil {
 		t.Fatal(err)
 	}
-	expect("once nobody's key is known", "d", "old")
+	if _, body := r.do("GET", "/", nil, "X-User-Id", "d"); body != "old" {
+		t.Errorf("once nobody's key is known, new answers %q", body)
+	}
+}
+
+// A write that was under way while the key was changed is noted under the key before: everybody counts as having written.
+func TestAWriteOverAChangeOfTheKey(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, takes := inCanary(t, CanaryOptions{Key: "cookie:sid", AfterWrite: time.Minute})
+		table := p.table.Load()
+		w := p.noteWrite(keyed("Cookie", "sid=a"), table)
+		next := table.Table
+		next.Canary.Key = "header:X-User-Id"
+		if err := p.Reload(next); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Hour)
+		if !takes(keyed("X-User-Id", "b"), 1) {
+			t.Error("the change itself counts for an hour")
+		}
+		w.end()
+		if takes(keyed("X-User-Id", "b"), 1) {
+			t.Error("the write is forgotten")
+		}
+	})
 }
