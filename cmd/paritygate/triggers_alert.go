@@ -18,6 +18,8 @@ type alarm struct {
 	what    heldBy    // "": nothing
 	reason  string    // the latest
 	last    time.Time // when it last held
+	told    time.Time // when people were last told, and of what
+	toldOf  heldBy
 	missing time.Time // since when there is nothing to judge by; zero: there is
 	state   cutover.TriggerState
 	since   time.Time // of the state
@@ -68,9 +70,11 @@ func (t *triggers) alert(name cutover.TriggerName, plan cutover.Plan, arming cut
 	}
 	switch {
 	case what != "":
-		begins := a.what != what
+		// Old may fail alike at one moment and a little less at the next, which is no news.
+		news := a.what == "" || a.toldOf != what && now.Sub(a.told) >= window
 		a.what, a.reason, a.last = what, found.Reason, now
-		if begins {
+		if news {
+			a.told, a.toldOf = now, what
 			t.tell(name, plan, "alert", what.sentence(name, found.Reason), a, found)
 		}
 	case a.what != "" && now.Sub(a.last) >= calm:

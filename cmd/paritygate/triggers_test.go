@@ -17,33 +17,33 @@ import (
 	"paritygate/proxy"
 )
 
-// triggersConfig has windows of a second; the minimums are the defaults.
+// triggersConfig has windows of a second.
 const triggersConfig = `
 run: {name: triggers, window: 2s}
 backends:
   old: {url: "OLD"}
   new: {url: "NEW", timeout: 5s}
 mirror: {fraction: 100%, recheck: {attempts: 0}}
-canary: {key: "header:X-User-Id"}
+canary: {key: "header:X-User-Id", after_write: 0s}
 checks:
   - {name: items, type: scalar, every: 1h, max_age: 2h, old: {http: {path: "/items/1"}, value: "$.price"}, new: {http: {path: "/items/1"}, value: "$.price"}}
 rollback:
-  error_rate: {window: 1s}
+  error_rate: {window: 1s, min_requests: 10, min_failures: 5}
   client_errors: {window: 1s}
-  latency: {window: 1s, floor: 40ms}
+  latency: {window: 1s, floor: FLOOR}
   parity: {window: 1s, min_requests: 30}
   fallback: off
   writes: WRITES
 `
 
-// traffic reads and writes as many users until it is stopped, 200 requests a second.
+// traffic reads and writes as many users until it is stopped, 100 requests a second.
 func (r *running) traffic() (stop func()) {
 	end := make(chan struct{})
 	var group sync.WaitGroup
 	var n atomic.Int64
-	for range 8 {
+	for range 24 {
 		group.Go(func() {
-			tick := time.NewTicker(40 * time.Millisecond)
+			tick := time.NewTicker(240 * time.Millisecond)
 			defer tick.Stop()
 			for {
 				select {
@@ -53,7 +53,7 @@ func (r *running) traffic() (stop func()) {
 				}
 				i := n.Add(1)
 				method := http.MethodGet
-				if i%10 == 0 {
+				if i%5 == 0 {
 					method = http.MethodPost
 				}
 				req, _ := http.NewRequestWithContext(r.t.Context(), method, fmt.Sprintf("%s/items/%d", r.proxyURL(), i%400), http.NoBody)
@@ -104,7 +104,7 @@ var faults = map[cutover.TriggerName]func(w http.ResponseWriter, req *http.Reque
 	cutover.ClientErrors: func(w http.ResponseWriter, _ *http.Request) bool { w.WriteHeader(http.StatusForbidden); return true },
 	cutover.Latency: func(_ http.ResponseWriter, req *http.Request) bool {
 		select {
-		case <-time.After(300 * time.Millisecond):
+		case <-time.After(time.Second):
 		case <-req.Context().Done():
 		}
 		return false
@@ -121,10 +121,11 @@ var faults = map[cutover.TriggerName]func(w http.ResponseWriter, req *http.Reque
 
 // Each of the five sends the canary back, and those that judge new alone send live back.
 func TestEachTriggerRollsBack(t *testing.T) {
+	t.Parallel()
 	older, newer := newShop(t), newShop(t)
-	r := boot(t, triggersConfig, "OLD", older.URL, "NEW", newer.URL, "WRITES", "auto")
+	r := boot(t, triggersConfig, "OLD", older.URL, "NEW", newer.URL, "WRITES", "auto", "FLOOR", "400ms")
 	defer r.traffic()()
-	r.eventually("old is known", func() bool { return older.Count() > 120 })
+	r.eventually("old is known", func() bool { return older.Count() > 60 })
 	rolledBack := func(phase cutover.Phase, name cutover.TriggerName, words string) {
 		t.Helper()
 		r.eventually(fmt.Sprintf("%s rolls back from %s", name, phase), func() bool { return r.machine.State().Phase == cutover.RolledBack })
@@ -202,8 +203,9 @@ func (r *running) gauge(name, label, value string) float64 {
 
 // Where both backends fail alike nothing is rolled back, though no read is mirrored; as soon as old is well again, it is.
 func TestNothingIsRolledBackToAnOldThatFailsAlike(t *testing.T) {
+	t.Parallel()
 	older, newer := newShop(t), newShop(t)
-	r := boot(t, triggersConfig, "OLD", older.URL, "NEW", newer.URL, "WRITES", "auto", "fraction: 100%", "fraction: 0%")
+	r := boot(t, triggersConfig, "OLD", older.URL, "NEW", newer.URL, "WRITES", "auto", "FLOOR", "1m", "fraction: 100%", "fraction: 0%")
 	if _, err := r.client.Cutover(t.Context(), admin.Change{Reason: "test"}, false, true); err != nil {
 		t.Fatal(err)
 	}
@@ -231,10 +233,11 @@ func TestNothingIsRolledBackToAnOldThatFailsAlike(t *testing.T) {
 // An operator decides in live: triggers tell, when it begins and when it has ended; so do they when there is nothing to judge by. In
 // the canary they act all the same.
 func TestTriggersThatOnlyTell(t *testing.T) {
+	t.Parallel()
 	older, newer := newShop(t), newShop(t)
-	r := boot(t, triggersConfig, "OLD", older.URL, "NEW", newer.URL, "WRITES", "manual")
+	r := boot(t, triggersConfig, "OLD", older.URL, "NEW", newer.URL, "WRITES", "manual", "FLOOR", "1m")
 	stop := r.traffic()
-	r.eventually("old is known, its writes too", func() bool { return len(older.written()) > 20 })
+	r.eventually("old is known, its writes too", func() bool { return len(older.written()) > 10 })
 	if _, err := r.client.SetCanary(t.Context(), admin.Change{}, .5); err != nil {
 		t.Fatal(err)
 	}
