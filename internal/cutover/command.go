@@ -175,7 +175,7 @@ func (m *model) recorded(e event) []effect {
 // doubt reads the store back: an error does not say that it did not take the change.
 func (m *model) doubt(err error) []effect {
 	m.lost = err
-	return []effect{{kind: readState, epoch: m.state.Epoch}}
+	return []effect{m.reading()}
 }
 
 // onRecordReadBack decides a change whose outcome was unknown. Until the store answers no other is taken, for it could not be

@@ -38,7 +38,7 @@ func (m *Machine) do(ctx context.Context, ef effect) {
 	case resetTriggers:
 		m.o.Traffic.ResetTriggers()
 	case readState:
-		m.report(ctx, ef, func() event { return m.readBack(ctx) })
+		m.report(ctx, ef, func() event { return m.readBack(ctx, ef.ticket) })
 	case retryLater:
 		m.report(ctx, ef, func() event { wait(ctx, m.o.RetryEvery); return event{kind: retryTimer} })
 	case reply:
@@ -113,7 +113,7 @@ func (m *Machine) strict(ctx context.Context, limit time.Duration) error {
 	return fmt.Errorf("after %s: %w", limit.Round(time.Millisecond), last)
 }
 
-func (m *Machine) readBack(ctx context.Context) event {
+func (m *Machine) readBack(ctx context.Context, ticket uint64) event {
 	var found State
 	err := m.storing.run(ctx, m.o.StoreFor, func() error {
 		s, ok, err := m.o.Store.Load(ctx)
@@ -124,9 +124,9 @@ func (m *Machine) readBack(ctx context.Context) event {
 		return err
 	})
 	if err != nil {
-		return event{kind: readBack, err: err} // found may still be written to
+		return event{kind: readBack, ticket: ticket, err: err} // found may still be written to
 	}
-	return event{kind: readBack, found: found}
+	return event{kind: readBack, ticket: ticket, found: found}
 }
 
 // leaveMarker writes the marker of a rollback, unless it is not wanted any more: the store may have taken the rollback while
@@ -183,6 +183,8 @@ func (m *Machine) commit(ctx context.Context, ef effect) error {
 			return err
 		case found.Epoch == s.Epoch && found.Phase == s.Phase && outcomesOf(found) == outcomesOf(s):
 			return nil // an earlier try was stored after all
+		case found.Epoch > s.Epoch:
+			return fmt.Errorf("a later change, of epoch %d, was stored meanwhile", found.Epoch)
 		}
 		expect = found.Epoch
 	}

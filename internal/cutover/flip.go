@@ -181,7 +181,7 @@ func (m *model) onCommitted(e event) []effect {
 	if e.err != nil {
 		m.stage = uncertain
 		effects := m.remark(StepCommit, "whether it was stored is unknown: "+e.err.Error())
-		return append(effects, effect{kind: readState, epoch: m.state.Epoch})
+		return append(effects, m.reading())
 	}
 	return m.goLive(e)
 }
@@ -217,8 +217,12 @@ func (m *model) onReadBack(e event) []effect {
 	}
 }
 
+// onReadAgain reads what is still unknown; the timer may be of an earlier change.
 func (m *model) onReadAgain(event) []effect {
-	return []effect{{kind: readState, epoch: m.state.Epoch}}
+	if m.lost == nil && m.stage != uncertain {
+		return nil
+	}
+	return []effect{m.reading()}
 }
 
 var errStopped = errors.New("paritygate was stopped")

@@ -118,6 +118,7 @@ type Machine struct {
 
 	known     chan struct{} // closed once the first look at the fence is over: until then every command but a rollback waits
 	knownOnce sync.Once
+	rollbacks atomic.Uint64 // how many were asked for
 
 	mu       sync.Mutex
 	waiting  map[waiter]*call
@@ -209,12 +210,8 @@ func (m *Machine) Steps() []Step {
 // rollback when it begins, when it is tried again, and when it ends. The errors wrap ErrPhase, ErrBusy, ErrEpoch, ErrFlip,
 // ErrStore or ErrFence.
 func (m *Machine) Do(ctx context.Context, c Command, progress func(Step)) (State, error) {
-	if c.Kind != Rollback {
-		select {
-		case <-m.known:
-		case <-ctx.Done():
-			return m.State(), fmt.Errorf("%w: whether old is fenced is not known yet: %w", ErrBusy, ctx.Err())
-		}
+	if err := m.wait(ctx, c.Kind); err != nil {
+		return m.State(), err
 	}
 	ask := &call{done: make(chan error, 1), progress: progress}
 	m.mu.Lock()
@@ -229,6 +226,24 @@ func (m *Machine) Do(ctx context.Context, c Command, progress func(Step)) (State
 	case <-ctx.Done():
 		return m.State(), fmt.Errorf("waiting for %s, which goes on: %w", c.Kind, ctx.Err())
 	}
+}
+
+// wait keeps a command until it is known whether old is fenced. A rollback neither waits, nor is what waits carried out behind it.
+func (m *Machine) wait(ctx context.Context, kind CommandKind) error {
+	if kind == Rollback {
+		m.rollbacks.Add(1)
+		return nil
+	}
+	before := m.rollbacks.Load()
+	select {
+	case <-m.known:
+	case <-ctx.Done():
+		return fmt.Errorf("%w: whether old is fenced is not known yet: %w", ErrBusy, ctx.Err())
+	}
+	if m.rollbacks.Load() != before {
+		return fmt.Errorf("%w: a rollback was asked for while %s waited; look at `paritygate status` and decide again", ErrBusy, kind)
+	}
+	return nil
 }
 
 // Settle abandons a flip that has not reached its commit, because the process is about to stop.

@@ -33,7 +33,7 @@ type model struct {
 	saved   uint64      // its epoch
 	kept    outcomes    // and what it says of the databases
 	putting State       // of the last storing
-	ticket  uint64      // counts storings
+	ticket  uint64      // counts storings and readings
 	unsaved *Transition // a rollback that it has not taken
 	next    State       // takes effect once it is stored
 	lost    error       // why it is unknown whether it took the change that is being recorded or intended; nil if it is known
@@ -103,6 +103,12 @@ func (m *model) saving(next State, t Transition) effect {
 	m.ticket++
 	m.putting = next
 	return effect{kind: store, epoch: m.state.Epoch, ticket: m.ticket, state: next, expect: m.saved, transition: t}
+}
+
+// reading reads the store back.
+func (m *model) reading() effect {
+	m.ticket++
+	return effect{kind: readState, epoch: m.state.Epoch, ticket: m.ticket}
 }
 
 func (m *model) transition(e event, kind string, to Phase, epoch uint64, reason string) Transition {

@@ -33,10 +33,15 @@ func TestWhatACrashLeaves(t *testing.T) {
 			State{Run: "run", Phase: Shadow, Epoch: 9, Since: at},
 			&State{Run: "run", Phase: RolledBack, Epoch: 7}, Shadow,
 		},
+		{
+			"a marker beside a store that was emptied is a rollback",
+			State{},
+			&State{Run: "run", Phase: RolledBack, Epoch: 7, ConfigChecksum: "a"}, RolledBack,
+		},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				b := start(t, &memory{state: row.stored, has: true}, func(o *Options) {
+				b := start(t, &memory{state: row.stored, has: row.stored.Run != ""}, func(o *Options) {
 					if row.marker != nil {
 						if err := o.Marker.write(*row.marker); err != nil {
 							t.Fatal(err)

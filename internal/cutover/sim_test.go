@@ -94,6 +94,9 @@ func (s *sim) open(declare *Recovery) {
 	if declare != nil {
 		s.counts["recovered"]++
 		s.latched, s.cause, s.asked[declare.Phase] = 0, true, true
+		if declare.Phase == Live {
+			s.bases.final() // what a flip before had prepared is how live wants it
+		}
 	}
 	l.m = m
 	ctx, cancel := context.WithCancel(context.Background())

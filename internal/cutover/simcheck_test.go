@@ -54,7 +54,7 @@ func (s *sim) check() {
 	}
 	if p.Phase == RolledBack && !p.Hold {
 		if s.latched != p.Epoch {
-			s.latched, s.resumed = p.Epoch, false
+			s.latched, s.resumed = p.Epoch, s.done[len(s.done)-1] == "resume"
 		}
 	} else if p.Phase != RolledBack {
 		s.latched = 0

@@ -62,7 +62,7 @@ type event struct {
 	kind   eventKind
 	epoch  uint64 // of the effect that reports; 0 for commands, and for what is judged by asked
 	asked  uint64 // standingKnown: the epoch in which it was asked
-	ticket uint64 // stored: which storing ended
+	ticket uint64 // stored, readBack: which of them ended
 	now    time.Time
 
 	command  Command
@@ -112,7 +112,7 @@ type effect struct {
 	epoch      uint64
 	plan       Plan
 	state      State
-	ticket     uint64 // store
+	ticket     uint64 // store, readState
 	expect     uint64 // store: the epoch that must stand in the store
 	overtake   bool   // store: goes on top of any earlier epoch
 	bounded    bool   // store: is not waited for longer than Options.StoreFor
@@ -176,7 +176,7 @@ var anywhere = map[eventKind]handler{
 	released: (*model).onReleased, standingKnown: (*model).onStandingElsewhere, lateUndoEnded: (*model).onLateUndoElsewhere,
 }
 
-// step takes one event. Reports of effects from an earlier epoch are ignored, and so are those of all storings but the last.
+// step takes one event. Reports of effects from an earlier epoch are ignored, and so are those of all storings and readings but the last.
 func (m *model) step(e event) []effect {
 	effects := m.take(e)
 	for m.stage != probing && len(m.early) > 0 {
@@ -198,7 +198,7 @@ func (m *model) onEarly(e event) []effect {
 }
 
 func (m *model) take(e event) []effect {
-	if e.epoch != 0 && e.epoch != m.state.Epoch || e.kind == stored && e.ticket != m.ticket {
+	if e.epoch != 0 && e.epoch != m.state.Epoch || (e.kind == stored || e.kind == readBack) && e.ticket != m.ticket {
 		return nil
 	}
 	m.closing = m.closing || e.kind == stopping

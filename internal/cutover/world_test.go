@@ -140,6 +140,11 @@ func (l *life) write(takes time.Duration) {
 
 // deliver sends a write where the plan of this moment says. The caller has the lock.
 func (l *life) deliver(takes time.Duration) {
+	select {
+	case <-l.killed:
+		return // the dead send nothing
+	default:
+	}
 	p, stored := l.m.Plan(), l.sim.disk.stored()
 	if p.Refuse || p.Writes == Nobody {
 		return
