@@ -187,6 +187,10 @@ func (t *triggers) begin(plan cutover.Plan, now time.Time) {
 	if t.trip != nil && t.trip.Epoch < plan.Epoch {
 		t.trip = nil
 	}
+	for _, name := range cutover.Triggers {
+		t.firing.WithLabelValues(string(name)).Set(0)
+		t.missing.WithLabelValues(string(name)).Set(0)
+	}
 	state := t.program.machine.State()
 	t.program.proxy.BeginFigures(plan.Epoch)
 	t.figures.begin(t.program.proxy, now)
@@ -214,9 +218,6 @@ func (t *triggers) judge(name cutover.TriggerName, plan cutover.Plan, now time.T
 	case cutover.Parity:
 		if plan.Stale {
 			return standsStill
-		}
-		if plan.Shadow == cutover.Nobody {
-			return cutover.TriggerFinding{State: cutover.NoData, Missing: true, Reason: "nothing is mirrored"}
 		}
 		seen := t.figures.parity.within(now, t.parity.read())
 		return t.limits.parity.Judge(seen.compared, seen.against)
