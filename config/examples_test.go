@@ -16,7 +16,9 @@ func TestExamples(t *testing.T) {
 			"OLD_ANON_KEY": "header-secret", "NEW_API_KEY": "header-secret", "ALICE_TOKEN": "alice-secret-token", "GRAFANA_TOKEN": "a-token-secret",
 			"OLD_DATABASE_URL": environment["OLD_DSN"], "NEW_DATABASE_URL": environment["NEW_DSN"],
 		},
-		"express.yaml":           {"OLD_DATABASE_URL": environment["OLD_DSN"], "NEW_DATABASE_URL": environment["NEW_DSN"]},
+		"express.yaml": {
+			"OLD_DATABASE_URL": environment["OLD_DSN"], "NEW_DATABASE_URL": environment["NEW_DSN"], "OLD_ADMIN_URL": environment["OLD_DSN"],
+		},
 		"convex.yaml":            {"OLD_URL": "https://happy-otter-123.convex.cloud", "NEW_TOKEN": "header-secret"},
 		"httpbin.yaml":           {"OLD_DATABASE_URL": environment["OLD_DSN"], "NEW_DATABASE_URL": environment["NEW_DSN"]},
 		"firestore-graphql.yaml": {"FIREBASE_KEY": "header-secret"},
