@@ -265,3 +265,52 @@ func TestADiskThatHangsAtTheCommitAndThenTakesIt(t *testing.T) {
 		b.in(t, Live)
 	})
 }
+
+// An undo that is still tried behind the writes when the way back has undone by itself must not undo what the next flip prepares.
+func TestALateUndoLeavesTheNextFlipAlone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		data := newBed()
+		b := withBed(t, &memory{}, data, func(o *Options) {
+			o.Strict = func(ctx context.Context) error { wait(ctx, 5*time.Second); return ctx.Err() }
+		})
+		defer b.end(t)
+		b.must(t, Command{Kind: SetCanary, Fraction: 0.5})
+		data.set(func(b *bed) { b.fails["prepare"], b.fails["undo"] = errGone, errGone })
+		if _, err := b.Do(t.Context(), Command{Kind: Flip}, nil); !errors.Is(err, ErrFlip) {
+			t.Errorf("the flip says %v", err)
+		}
+		data.set(func(b *bed) { b.fails, b.gates["undo"] = map[string]error{}, make(chan struct{}) })
+		pass(1500 * time.Millisecond) // it is tried again, and hangs
+		open := make(chan struct{})
+		data.set(func(b *bed) { b.gates["undo"] = open })
+		time.AfterFunc(100*time.Millisecond, func() { close(open) })
+		b.must(t, Command{Kind: Rollback})
+		b.must(t, Command{Kind: Resume})
+		data.did()
+		b.must(t, Command{Kind: Flip})
+		if got := data.did(); !slices.Equal(got, []string{"prepare", "fence"}) {
+			t.Errorf("the databases saw %q in the flip", got)
+		}
+	})
+}
+
+// A try that rests until later gives way to what was asked for meanwhile, and does not cut it off when its rest is over.
+func TestATryThatRestsCutsOffNothingLater(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		data := newBed()
+		b := withBed(t, &memory{}, data, nil)
+		defer b.end(t)
+		b.must(t, Command{Kind: SetCanary, Fraction: 0.5})
+		data.set(func(b *bed) { b.fails["fence"], b.fails["unfence"] = errGone, errGone })
+		if _, err := b.Do(t.Context(), Command{Kind: Flip}, nil); !errors.Is(err, ErrFence) {
+			t.Errorf("the flip says %v", err)
+		}
+		open := make(chan struct{})
+		data.set(func(b *bed) { b.fails, b.gates["unfence"] = map[string]error{}, open })
+		time.AfterFunc(2*time.Second, func() { close(open) })
+		b.must(t, Command{Kind: Rollback})
+		if p := b.Plan(); p.Hold || data.stands() {
+			t.Errorf("plan %+v, fenced %v", *p, data.stands())
+		}
+	})
+}

@@ -29,8 +29,8 @@ func (m *Machine) touch(ctx context.Context, ef effect) {
 		if ef.later {
 			wait(ctx, m.o.RetryEvery)
 		}
-		if cancel := m.holder.Load(); cancel != nil && !background {
-			(*cancel)()
+		if cancel := m.holder.Load(); cancel != nil && !background && m.turn.Load() == turn {
+			(*cancel)() // whoever has the lane came before: a later one would have the turn
 		}
 		e := event{asked: ef.epoch}
 		var standing bool

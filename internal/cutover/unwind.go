@@ -208,7 +208,12 @@ func (m *model) onLateUndo(e event) []effect {
 	return m.behind(e)
 }
 
-// onLateUndoElsewhere tries once more when the change under way has ended.
+// onLateUndoElsewhere gives up where the change under way undoes by itself, or ends behind: a flip that has begun meanwhile has
+// prepared again, and that must stand. After a change that does neither it is tried once more.
 func (m *model) onLateUndoElsewhere(event) []effect {
+	m.undoing = m.stage == recording && m.prepared
+	if !m.undoing {
+		return nil
+	}
 	return []effect{{kind: lateUndo, epoch: m.state.Epoch, timeout: dataFor, later: true}}
 }
