@@ -295,6 +295,10 @@ func (s *service) Restart(ctx context.Context, change admin.Change) error {
 
 func (s *service) Resume(ctx context.Context, change admin.Change, discard bool) error {
 	state := s.machine.State()
+	if err := s.sameEpoch(change); err != nil {
+		return err
+	}
+	change.Epoch = &state.Epoch // a rollback that comes meanwhile leaves writes on new that were not counted here
 	if state.Phase == cutover.RolledBack && state.WritesOnNew > 0 && !discard {
 		return admin.Errorf(admin.CodeConflict, "not on old: %s that new may have taken; carry them over, then resume with --discard --reason TEXT", writes(state.WritesOnNew))
 	}

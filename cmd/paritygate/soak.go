@@ -86,16 +86,17 @@ func unknownSoak(required time.Duration, why string) admin.Soak {
 // Complete ends the run, if new was green for the whole of run.soak.
 func (s *service) Complete(ctx context.Context, change admin.Change) error {
 	state := s.machine.State()
+	if err := s.sameEpoch(change); err != nil {
+		return err
+	}
+	change.Epoch = &state.Epoch // what was judged is what ends, and a flip that commits meanwhile was not
 	command := cutover.Command{Kind: cutover.Finish, Reason: change.Reason}
 	if state.Phase == cutover.Live {
-		if err := s.sameEpoch(change); err != nil {
-			return err
-		}
 		soak := s.soak(ctx).Report
 		if err := tooEarly(soak); err != nil {
 			return err
 		}
-		change.Epoch, command.Window, command.Evidence = &state.Epoch, state.WindowStart, soak // what was judged is what ends
+		command.Window, command.Evidence = state.WindowStart, soak
 	}
 	if command.Reason == "" {
 		command.Reason = "the soak is green"
