@@ -50,6 +50,7 @@ func (m *Machine) declared(ctx context.Context, stored State, ok bool, marked St
 	if found {
 		next.WritesOnNew = max(next.WritesOnNew, marked.WritesOnNew)
 		next.Epoch = max(next.Epoch, marked.Epoch)
+		next.Prepared = next.Prepared || marked.Prepared
 	}
 	from := model{state: next}
 	next = from.moved(now, r.Phase, Command{Actor: r.Actor, Reason: r.Reason})

@@ -112,13 +112,13 @@ func (l *life) Commit(_ context.Context, expect uint64, next State, _ Transition
 		}
 		l.mu.Unlock()
 		l.sim.bases.committed(l.sim)
-		if d.mode != "ghost" {
-			l.sim.bases.final()
-		}
 	}
 	if d.mode == "ghost" {
 		d.ghost = &next
 		return errors.New("not synced")
+	}
+	if next.Phase == Live && d.state.Phase != Live {
+		l.sim.bases.final()
 	}
 	d.state, d.has, d.ghost = next, true, nil
 	if d.mode == "lie" || d.mode == "unreadable" {
