@@ -83,7 +83,7 @@ func (p *Program) strictChecks(ctx context.Context) error {
 		}
 	}
 	if len(names) == 0 {
-		return nil
+		return cutover.ErrNoStrict
 	}
 	results, err := p.checks.RunAll(ctx, names, aggregate.Mode{Strict: true})
 	if err != nil {

@@ -102,8 +102,8 @@ func (m *Machine) strict(ctx context.Context, limit time.Duration) error {
 	last := errors.New("there was no time for them")
 	for ctx.Err() == nil {
 		err := m.o.Strict(ctx)
-		if err == nil {
-			return nil
+		if err == nil || errors.Is(err, ErrNoStrict) {
+			return err
 		}
 		if ctx.Err() == nil {
 			last = err

@@ -59,7 +59,8 @@ type Options struct {
 	Run     string
 	Store   Store
 	Traffic Traffic
-	// Strict runs the checks with tolerance 0 and returns why they do not agree; nil if none is configured.
+	// Strict runs the checks with tolerance 0 and returns why they do not agree, or ErrNoStrict if none is strict at this moment;
+	// nil if none is configured.
 	Strict func(context.Context) error
 	// Data is what a flip does to the databases besides; nil if nothing is configured.
 	Data Data

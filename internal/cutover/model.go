@@ -15,6 +15,8 @@ var (
 	ErrFlip  = errors.New("the flip was abandoned")
 	ErrStore = errors.New("the store did not take the change")
 	ErrFence = errors.New("old is still fenced")
+	// ErrNoStrict is what Options.Strict returns where no check is strict: nothing was compared, and the step says so.
+	ErrNoStrict = errors.New("no check is strict at the cutover")
 )
 
 // model is all that step knows.

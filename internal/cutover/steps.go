@@ -90,6 +90,18 @@ func (m *model) skip(now time.Time, name StepName) effect {
 	return m.tell(len(m.steps) - 1)
 }
 
+// passOver ends the step under way for which, as it turned out, nothing is configured.
+func (m *model) passOver(now time.Time, name StepName) []effect {
+	for i := len(m.steps) - 1; i >= 0; i-- {
+		if m.steps[i].Name == name && m.steps[i].Outcome == UnderWay {
+			m.conclude(i, now, nil, "nothing is configured")
+			m.steps[i].Outcome = Skipped
+			return []effect{m.tell(i)}
+		}
+	}
+	return nil
+}
+
 // broken ends all steps under way: the change that they are of goes no further.
 func (m *model) broken(now time.Time, why error) []effect {
 	var effects []effect
