@@ -108,7 +108,7 @@ func (c *change) until(ctx context.Context, l *line, list []string, at string, e
 		case len(left) == 0 || !c.bySession || repeated:
 		case waiting.IsZero():
 			waiting = time.Now()
-		case time.Since(waiting) >= repeatAfter:
+		case time.Since(waiting) >= c.repeatAfter:
 			repeated = true
 			for i := range list {
 				if err := c.one(ctx, l, list, at, i); err != nil {

@@ -78,7 +78,10 @@ func New(o Options) (*Databases, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cutover.fence.verify.%w", err)
 	}
-	d.fence = &fence{Fence: *o.Fence, admin: admin, app: app, who: identity{role: app.config.User, database: app.config.Database}}
+	d.fence = &fence{
+		Fence: *o.Fence, admin: admin, app: app, repeatAfter: repeatAfter,
+		who: identity{role: app.config.User, database: app.config.Database},
+	}
 	return d, nil
 }
 

@@ -17,6 +17,8 @@ type fence struct {
 	up bool
 	// put is how far that came.
 	put change
+
+	repeatAfter time.Duration
 }
 
 // Fence puts the fence up. It returns nil once the write of Verify, which has to work before, is refused on a fresh connection,
