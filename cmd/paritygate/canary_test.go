@@ -108,6 +108,9 @@ func TestTheCanary(t *testing.T) {
 	if n := len(r.users(users, "/ready")); n != len(first) {
 		t.Errorf("%d users get the shape that they are ready for, want %d", n, len(first))
 	}
+	if _, out, _ := r.cli("routes"); !strings.Contains(out, "or for rules that reshape: reshaped\n") {
+		t.Errorf("routes:\n%s", out)
+	}
 	views, err := r.client.Routes(t.Context(), false)
 	if err != nil || !views[0].Canary || views[1].Canary || !views[2].Canary {
 		t.Errorf("%+v, %v", views, err)

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"paritygate/compare"
+	"paritygate/config"
 	"paritygate/internal/admin"
 )
 
@@ -55,7 +56,21 @@ func printRoutes(p *printer, routes []admin.Route) {
 			p.linef("%s skipped: %s", r.Route, strings.Join(reasons, ", "))
 		}
 	}
+	printWithheld(p, routes)
 	printRules(p, routes)
+}
+
+// printWithheld names the reads that the canary leaves to old.
+func printWithheld(p *printer, routes []admin.Route) {
+	var names []string
+	for _, r := range routes {
+		if r.Kind == config.Read && !r.Canary {
+			names = append(names, r.Route)
+		}
+	}
+	if len(names) > 0 {
+		p.linef("old answers these in a canary as well, by `canary: false` or for rules that reshape: %s", strings.Join(names, ", "))
+	}
 }
 
 // printRules shows what the rules hid, and names those that hid nothing anywhere.

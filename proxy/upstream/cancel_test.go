@@ -110,6 +110,20 @@ func TestDeadlineOfTheContext(t *testing.T) {
 	}
 }
 
+// TestTheLesserHeaderTimeoutCounts: a call may shorten the client's, and never prolongs it.
+func TestTheLesserHeaderTimeoutCounts(t *testing.T) {
+	const short = 2 * time.Millisecond
+	for _, limit := range []struct{ client, call time.Duration }{{time.Hour, short}, {0, short}, {short, time.Hour}, {short, 0}} {
+		b := serve(t, stalling(""))
+		client := b.client(t, func(o *Options) { o.HeaderTimeout = limit.client })
+		within(t, func() {
+			if _, err := client.Do(b.get("/"), &Call{HeaderTimeout: limit.call}); !errors.Is(err, ErrTimeout) {
+				t.Errorf("error %v", err)
+			}
+		})
+	}
+}
+
 // TestHeaderTimeout: it ends with the head; a body may take longer.
 func TestHeaderTimeout(t *testing.T) {
 	for _, answer := range []string{"", "HTTP/1.1 200 OK\r\nX: ", "HTTP/1.1 103 X\r\n\r\n"} {
