@@ -36,6 +36,7 @@ routes:
     compare: {rules: [{path: "$..name", rename: label}]}
 mirror: {fraction: 100%, recheck: {attempts: 0}}
 canary: {fraction: 30%, key: "header:X-User-Id", after_write: 1h}
+rollback: {parity: {min_requests: 100000}} # what new answers wrongly here is to be shown, not to end the canary
 `
 
 // tells makes a shop whose answers tell whose they are, by a header that is not compared.
@@ -91,22 +92,22 @@ func TestTheCanary(t *testing.T) {
 		t.Fatalf("%+v", s)
 	}
 
-	const users, reads = 400, 7
+	const users, some = 400, 100
 	first := r.users(users, "/items/7")
 	if n := len(first); math.Abs(float64(n)-0.3*users) > 4*math.Sqrt(users*0.3*0.7) {
 		t.Errorf("%d of %d users are answered by new", n, users)
 	}
-	second := r.users(users, "/items/8")
-	for i := range users {
+	second := r.users(some, "/items/8")
+	for i := range some {
 		if first[i] != second[i] {
 			t.Fatalf("user %d changes sides", i)
 		}
 	}
-	if n := len(r.users(users, "/reshaped")); n != 0 {
+	if n := len(r.users(some, "/reshaped")); n != 0 {
 		t.Errorf("%d users get the other shape", n)
 	}
-	if n := len(r.users(users, "/ready")); n != len(first) {
-		t.Errorf("%d users get the shape that they are ready for, want %d", n, len(first))
+	if n := len(r.users(some, "/ready")); n != len(second) {
+		t.Errorf("%d users get the shape that they are ready for, want %d", n, len(second))
 	}
 	if _, out, _ := r.cli("routes"); !strings.Contains(out, "or for rules that reshape: reshaped\n") {
 		t.Errorf("routes:\n%s", out)
@@ -119,8 +120,8 @@ func TestTheCanary(t *testing.T) {
 	if code, _, errs := r.cli("canary", "60%", "--yes"); code != exitDone {
 		t.Fatal(errs)
 	}
-	grown := r.users(users, "/items/9")
-	for i := range first {
+	grown := r.users(some, "/items/9")
+	for i := range second {
 		if !grown[i] {
 			t.Fatalf("user %d leaves as the canary grows", i)
 		}
@@ -139,13 +140,13 @@ func TestTheCanary(t *testing.T) {
 	if code, _, errs := r.cli("canary", "0", "--yes"); code != exitDone {
 		t.Fatal(errs)
 	}
-	if s := r.status(); s.Phase != cutover.Shadow || len(r.users(users, "/items/9")) != 0 {
+	if s := r.status(); s.Phase != cutover.Shadow || len(r.users(some, "/items/9")) != 0 {
 		t.Errorf("without the canary: %+v", s)
 	}
 	if len(newer.written()) != 0 || len(older.written()) != 20 {
 		t.Errorf("%d writes are at new, %d at old", len(newer.written()), len(older.written()))
 	}
-	r.settled(users*(reads-1) + 20)
+	r.settled(users + 5*some + 20)
 	r.mismatchesAreTheRightWayRound(users)
 }
 
@@ -214,7 +215,7 @@ func TestTheCanaryFollowsTheFile(t *testing.T) {
 		}
 		return r.status()
 	}
-	before := r.users(200, "/items/1")
+	before := r.users(50, "/items/1")
 	if s := reload("key: \"header:X-User-Id\", after_write: 1h", "key: \"cookie:sid\", after_write: 1ns"); s.Canary.Fraction != 0.3 || s.Config.Drift {
 		t.Errorf("another key: %+v", s)
 	}
@@ -222,7 +223,7 @@ func TestTheCanaryFollowsTheFile(t *testing.T) {
 	if s := reload("after_write: 1h", "after_write: 1ns"); s.Canary.Fraction != 0.3 {
 		t.Errorf("the key before: %+v", s)
 	}
-	if after := r.users(200, "/items/1"); len(after) != len(before) {
+	if after := r.users(50, "/items/1"); len(after) != len(before) {
 		t.Errorf("%d users are in, %d were", len(after), len(before))
 	}
 	if s := reload("fraction: 30%", "fraction: 100%"); s.Phase != cutover.Canary || s.Canary.Fraction != 1 || r.events("canary") != 2 {
