@@ -224,7 +224,7 @@ func (s *service) Cutover(ctx context.Context, change admin.Change, dryRun, forc
 		return s.rehearse(ctx, report)
 	}
 	// What would abandon the flip for certain is found before a write is held for it.
-	lines, _ := s.databaseLines(ctx, s.current.Load())
+	lines, _ := s.databaseLines(ctx, s.current.Load(), false)
 	if err := unready(cutover.Report{Verdict: report.Verdict, Criteria: slices.Concat(report.Criteria, lines), At: report.At}, lines); err != nil {
 		return report, err
 	}

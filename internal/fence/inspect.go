@@ -12,7 +12,8 @@ type Finding struct {
 	// Seen is what was seen to work, Problems are why the flip would fail, Doubts why it might; Open is what only the flip shows.
 	Seen                   string
 	Problems, Doubts, Open []string
-	// Took is how long it took to see that the application's write works, which the flip has to see again at least once a statement.
+	// Took is how long it took to see that the application's write works, which the flip has to see again at least once a statement;
+	// or how long the statements took that could be measured.
 	Took time.Duration
 }
 
@@ -75,9 +76,9 @@ func (d *Databases) InspectFence(ctx context.Context) (found Finding) {
 }
 
 // InspectPrepare looks whether what is to be prepared could be: the databases can be reached and written to, and the statements are
-// well-formed. None is run, since a setval cannot be taken back; so how long they take is seen at the flip alone.
-func (d *Databases) InspectPrepare(ctx context.Context) (found Finding) {
-	statements := 0
+// well-formed. With a limit it also measures those that only read or set a sequence, which it does not set, for so long at most.
+func (d *Databases) InspectPrepare(ctx context.Context, limit time.Duration) (found Finding) {
+	statements, measured := 0, 0
 	for i := range d.entries {
 		e := &d.entries[i]
 		statements += len(e.SQL)
@@ -87,7 +88,17 @@ func (d *Databases) InspectPrepare(ctx context.Context) (found Finding) {
 			if err := x.inspectEntry(ctx, e, &round); err != nil {
 				return err
 			}
-			found.Problems, found.Open = append(found.Problems, round.Problems...), append(found.Open, round.Open...)
+			for _, sql := range e.SQL {
+				if found.Took+round.Took < limit && measurable(sql) {
+					took, err := x.measure(ctx, sql, limit-found.Took-round.Took+time.Millisecond)
+					if err != nil {
+						return err
+					}
+					round.Took += took
+					measured++
+				}
+			}
+			found.Problems, found.Open, found.Took = append(found.Problems, round.Problems...), append(found.Open, round.Open...), found.Took+round.Took
 			return nil
 		})
 		l.close()
@@ -95,9 +106,12 @@ func (d *Databases) InspectPrepare(ctx context.Context) (found Finding) {
 			found.problem(fmt.Errorf("%s on %s: %w", e.at, e.On, err))
 		}
 	}
-	found.Seen = fmt.Sprintf("%d statements read, none run", statements)
+	found.Seen = fmt.Sprintf("%d statements looked at", statements)
 	if statements == 1 {
-		found.Seen = "1 statement read, not run"
+		found.Seen = "1 statement looked at"
+	}
+	if limit > 0 {
+		found.Seen += fmt.Sprintf(", %d measured in %s", measured, found.Took.Round(time.Millisecond))
 	}
 	return found
 }

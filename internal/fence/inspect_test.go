@@ -3,6 +3,7 @@ package fence_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -147,10 +148,23 @@ func TestInspectPrepare(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			test.entry.On = "new"
-			found := s.databases(nil, test.entry).InspectPrepare(soon(t))
+			found := s.databases(nil, test.entry).InspectPrepare(soon(t), 0)
 			said(t, "problems", found.Problems, test.problems)
 			said(t, "open", found.Open, test.open)
 		})
+	}
+	other := s.connect(looker)
+	slow := fence.Entry{On: "new", DSN: s.dsn, SQL: []string{
+		end("looker"), "SELECT \"pg_terminate_backend\" (pid) FROM pg_stat_activity WHERE usename = 'looker'", advance,
+		"SELECT setval('orders_id_seq', (SELECT max(id) FROM orders, pg_sleep(0.2)) + 1000)", "SELECT 1 / count(*) FROM orders", "SELECT pg_sleep(60)", "SELECT pg_sleep(61)",
+	}}
+	found := s.databases(nil, slow).InspectPrepare(soon(t), 500*time.Millisecond)
+	said(t, "problems", found.Problems, "")
+	if found.Took < 500*time.Millisecond || found.Took > 20*time.Second || !strings.HasPrefix(found.Seen, "7 statements looked at, 4 measured in ") {
+		t.Errorf("%s: %s", found.Took, found.Seen)
+	}
+	if _, err := other.Exec(t.Context(), "SELECT 1"); err != nil {
+		t.Error("a rehearsal did what no transaction takes back:", err)
 	}
 	if at := s.ask("SELECT is_called::text FROM orders_id_seq"); at != "false" {
 		t.Error("a rehearsal set the sequence")
