@@ -10,6 +10,11 @@
 // what came after the last one, and what is left agrees with itself. What cannot be written stays in memory and is tried
 // again; Healthy tells.
 //
+// # Runs
+//
+// A store holds one run at a time, and refuses another one until it is complete. The next one begins with new windows; checks, attestations
+// and events of the runs before it stay, below its origin, and are read as theirs no more. The audit log is one chain over all of them.
+//
 // # Accounts
 //
 // An account is kept for each route in each window. A window begins with RestartWindow; an exchange belongs to the window in
