@@ -168,6 +168,9 @@ func (d *Databases) Standing(ctx context.Context) (bool, error) {
 	switch {
 	case s.works:
 		return false, nil
+	case s.class == sign && d.fence.worked.IsZero():
+		d.warn("the fence is taken to stand, since the write that proves it is refused; if none was put up, that write is wrong, or its role may not do it: " + s.err.Error())
+		return true, nil
 	case s.class == sign, s.class == odd && d.fence.up:
 		return true, nil
 	}

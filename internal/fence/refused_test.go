@@ -178,8 +178,9 @@ func TestAnotherProcessFindsTheFence(t *testing.T) {
 				t.Fatal(err)
 			}
 			after := s.databases(f)
-			if standing, err := after.Standing(soon(t)); err != nil || !standing {
-				t.Errorf("standing %v, %v", standing, err)
+			s.warnings = nil
+			if standing, err := after.Standing(soon(t)); err != nil || !standing || len(s.warnings) != 1 || !strings.Contains(s.warnings[0], "that write is wrong") {
+				t.Errorf("standing %v, %v; warned %q", standing, err, s.warnings)
 			}
 			if err := after.Fence(soon(t)); err != nil {
 				t.Error(err)
