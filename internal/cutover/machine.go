@@ -211,7 +211,7 @@ func (m *Machine) Steps() []Step {
 // rollback when it begins, when it is tried again, and when it ends. The errors wrap ErrPhase, ErrBusy, ErrEpoch, ErrFlip,
 // ErrStore or ErrFence.
 func (m *Machine) Do(ctx context.Context, c Command, progress func(Step)) (State, error) {
-	if err := m.wait(ctx, c.Kind); err != nil {
+	if err := m.admit(ctx, c.Kind); err != nil {
 		return m.State(), err
 	}
 	ask := &call{done: make(chan error, 1), progress: progress}
@@ -229,8 +229,8 @@ func (m *Machine) Do(ctx context.Context, c Command, progress func(Step)) (State
 	}
 }
 
-// wait keeps a command until it is known whether old is fenced. A rollback neither waits, nor is what waits carried out behind it.
-func (m *Machine) wait(ctx context.Context, kind CommandKind) error {
+// admit keeps a command until it is known whether old is fenced. A rollback neither waits, nor is what waits carried out behind it.
+func (m *Machine) admit(ctx context.Context, kind CommandKind) error {
 	if kind == Rollback {
 		m.rollbacks.Add(1)
 		return nil
