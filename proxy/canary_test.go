@@ -18,7 +18,7 @@ import (
 var canaryPlan = Plan{Epoch: 1, Reads: Old, Shadow: New, Fraction: 1, Canary: 1, Writes: Old}
 
 // inCanary asks the proxy alone, without any traffic.
-func inCanary(t *testing.T, o CanaryOptions) (p *Proxy, takes func(in *inbound, fraction float64) bool) {
+func inCanary(t testing.TB, o CanaryOptions) (p *Proxy, takes func(in *inbound, fraction float64) bool) {
 	t.Helper()
 	router := &plans{}
 	router.set(canaryPlan)
@@ -268,6 +268,56 @@ func TestTheCanaryEndsAtOnce(t *testing.T) {
 	}
 }
 
+// I2: status, headers, bytes and trailers from new are those that old's would have been, with 50 clients at a time and the other one mirrored.
+func TestNewsAnswersPassAsOldsDo(t *testing.T) {
+	backend := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var i int
+		_, _ = fmt.Sscanf(r.URL.Path, "/%d", &i)
+		body := strings.Repeat(fmt.Sprintf("%d,", i), 1<<(i%14))
+		h := w.Header()
+		h.Set("Date", "Sat, 21 Nov 2026 00:00:00 GMT")
+		h.Add("Set-Cookie", "a=1")
+		h.Add("Set-Cookie", fmt.Sprintf("b=%d", i))
+		if i%3 == 0 {
+			h.Set("Content-Length", fmt.Sprint(len(body)))
+		}
+		if i%5 == 0 {
+			h.Set("Trailer", "X-Sum")
+		}
+		w.WriteHeader([]int{200, 201, 203, 404, 410}[i%5])
+		_, _ = io.WriteString(w, body)
+		if i%5 == 0 {
+			h.Set("X-Sum", "7")
+		}
+	})
+	r := start(t, Plan{Epoch: 1, Reads: Old, Writes: Old}, backend, backend, func(o *Options) { o.Queue, o.Table.MaxBody = 256, 8<<10 })
+	ask := func(i int) string {
+		resp, body, err := r.try("GET", fmt.Sprintf("/%d", i), nil)
+		if err != nil {
+			return err.Error()
+		}
+		return fmt.Sprint(resp.Status, resp.Proto, resp.Header, resp.ContentLength, resp.TransferEncoding, resp.Trailer, body)
+	}
+	olds := make([]string, 50)
+	for i := range olds {
+		olds[i] = ask(i)
+	}
+	plan := canaryPlan
+	plan.Fallback = true
+	r.router.set(plan)
+	clients(50, 4, func(i, _ int) {
+		if got := ask(i); got != olds[i] {
+			t.Errorf("answer %d: %d bytes from new, %d from old", i, len(got), len(olds[i]))
+		}
+	})
+	await(t, "every verdict", func() bool { b, n := r.account.counts(); return b == n && n == 200 })
+	for _, x := range r.account.all() {
+		if x.Authority != New || x.Result.Verdict != compare.Match {
+			t.Fatalf("%s %s is %s", x.Authority, x.Target, x.Result.Verdict)
+		}
+	}
+}
+
 // I3, and streams: no write reaches new, and a stream that new began in the canary goes on until new has lost the reads.
 func TestWritesAndStreamsInTheCanary(t *testing.T) {
 	var writes atomic.Int64
@@ -305,5 +355,26 @@ func TestWritesAndStreamsInTheCanary(t *testing.T) {
 	}
 	if writes.Load() > 0 {
 		t.Errorf("%d writes reached new", writes.Load())
+	}
+}
+
+// BenchmarkCanaryChoice is what a canary costs a read before it is asked, by what it goes.
+func BenchmarkCanaryChoice(b *testing.B) {
+	for name, c := range map[string]struct {
+		key string
+		in  *inbound
+	}{
+		"header":  {"header:X-User-Id", keyed("X-User-Id", "user-1")},
+		"cookie":  {"cookie:sid", keyed("Cookie", "theme=dark; sid=5f3c9e")},
+		"address": {"", &inbound{remote: "192.0.2.1", header: http.Header{}}},
+	} {
+		b.Run(name, func(b *testing.B) {
+			p, takes := inCanary(b, CanaryOptions{Key: c.key, AfterWrite: time.Minute})
+			p.recent.end(p.recent.begin(7, time.Minute))
+			b.ReportAllocs()
+			for b.Loop() {
+				takes(c.in, 1)
+			}
+		})
 	}
 }
