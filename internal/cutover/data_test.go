@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -264,6 +265,51 @@ func TestADiskThatHangsAtTheCommitAndThenTakesIt(t *testing.T) {
 		}
 		b.in(t, Live)
 	})
+}
+
+// What the store did not take as the commit it may hold after a crash: old stays fenced and prepared, without a write, until the abort
+// is in the store, or a marker stands for it.
+func TestTheAbortOfACommitIsDurableBeforeAnythingIsUndone(t *testing.T) {
+	for _, byMarker := range []bool{true, false} {
+		synctest.Test(t, func(t *testing.T) {
+			data := newBed()
+			var marker Marker
+			b := withBed(t, &memory{}, data, func(o *Options) {
+				if !byMarker {
+					o.Marker = Marker(filepath.Join(t.TempDir(), "gone", "rollback"))
+				}
+				marker = o.Marker
+			})
+			defer b.end(t)
+			b.store.set(func(s *memory) {
+				s.fail = func(st State) error {
+					if st.Phase == Cutover {
+						return nil
+					}
+					if got := data.did(); len(got) > 0 && got[len(got)-1] != "fence" && !byMarker {
+						t.Errorf("the databases saw %q before the abort was durable", got)
+					}
+					return errors.New("disk full")
+				}
+			})
+			ended := make(chan error, 1)
+			go func() { _, err := b.Do(t.Context(), Command{Kind: Flip}, nil); ended <- err }()
+			pass(3 * time.Second)
+			if err := <-ended; !errors.Is(err, ErrFlip) {
+				t.Errorf("the flip says %v", err)
+			}
+			s, found, err := marker.read()
+			if p := b.Plan(); p.Hold == byMarker || data.stands() == byMarker || found != byMarker || found && (s.Phase != RolledBack || err != nil) {
+				t.Errorf("hold %v, fenced %v, marker %v %v %v", p.Hold, data.stands(), s.Phase, found, err)
+			}
+			b.store.set(func(s *memory) { s.fail = nil })
+			pass(3 * time.Second)
+			if p := b.Plan(); p.Hold || p.Writes != Old || data.stands() || b.Unwell() != "" {
+				t.Errorf("plan with all mended: %+v, fenced %v, unwell %q", *p, data.stands(), b.Unwell())
+			}
+			b.in(t, Shadow)
+		})
+	}
 }
 
 // An undo that is still tried behind the writes when the way back has undone by itself must not undo what the next flip prepares.

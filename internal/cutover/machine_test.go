@@ -302,6 +302,12 @@ func TestInFlightWritesAtNewAreAbandonedAfterTheDrain(t *testing.T) {
 		b.must(t, Command{Kind: Rollback, Reason: "regression"})
 		b.did(t, "drain old: writes old held", "release: writes new",
 			"drain new: writes old held", "abandon: writes old held", "release: writes old")
+		if closed := b.road.closed; closed[len(closed)-1] != New {
+			t.Errorf("streams closed: %v, want new's by the rollback", closed)
+		}
+		if s, _, _ := b.store.Load(t.Context()); s.UnknownWrites != 2 {
+			t.Errorf("the store knows of %d writes of which nobody knows what became, want 2", s.UnknownWrites)
+		}
 	})
 }
 

@@ -119,6 +119,9 @@ func (p Marker) read() (State, bool, error) {
 	if err == nil {
 		err = json.Unmarshal(data, &s)
 	}
+	if err == nil && s.Phase != RolledBack {
+		err = fmt.Errorf("it says phase %q, and stands for nothing but %s", s.Phase, RolledBack)
+	}
 	if err != nil {
 		return s, false, fmt.Errorf("reading the marker of a rollback, %s: %w; look at it, and remove it if the run is not rolled back", string(p), err)
 	}

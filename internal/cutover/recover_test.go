@@ -59,12 +59,15 @@ func TestWhatACrashLeaves(t *testing.T) {
 }
 
 func TestABrokenMarkerIsAnErrorAtTheStart(t *testing.T) {
-	marker := Marker(filepath.Join(t.TempDir(), "rollback"))
-	if err := os.WriteFile(string(marker), []byte("{"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := Open(t.Context(), Options{Run: "run", Store: &memory{}, Marker: marker, Logger: zap.NewNop()}); err == nil {
-		t.Fatal("a marker that cannot be read is passed over")
+	for _, text := range []string{"", "{", "null", "{}", `{"Run":"run","Epoch":9}`, `{"Run":"run","Epoch":9,"Phase":"live"}`} {
+		marker := Marker(filepath.Join(t.TempDir(), "rollback"))
+		if err := os.WriteFile(string(marker), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		_, err := Open(t.Context(), Options{Run: "run", Store: &memory{}, Marker: marker, Logger: zap.NewNop()})
+		if _, left := os.Stat(string(marker)); err == nil || left != nil {
+			t.Errorf("a marker that says %q: %v, and then %v", text, err, left)
+		}
 	}
 }
 
