@@ -26,15 +26,15 @@ import (
 const siteConfig = `
 run: {name: site, window: 2s}
 backends:
-  old: {url: "URL_OLD", timeout: 2s}
-  new: {url: "URL_NEW", timeout: 2s}
+  old: {url: "URL_OLD", timeout: 10s}
+  new: {url: "URL_NEW", timeout: 10s}
 databases:
   old: {dsn: "DSN_OLD"}
   new: {dsn: "DSN_NEW"}
 checks:
   - {name: same, type: scalar, old: {http: {path: /same}, value: $.n}, new: {sql: SELECT 1}, every: 1h, max_age: 2h, strict_at_cutover: true}
 cutover:
-  hold: {max: 4s}
+  hold: {max: 4s, requests: 10000}
   prepare:
     - on: new
       sql: ["INSERT INTO prepared VALUES (1) ON CONFLICT DO NOTHING", "SELECT 1 / yes FROM willing"]
