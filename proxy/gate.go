@@ -26,6 +26,7 @@ type gate struct {
 	reading    int       // held, their bodies still arriving
 	releasing  bool
 	unanswered [3]uint64
+	lost       [3]uint64     // epoch in which the last of them ended
 	changed    chan struct{} // closed and replaced whenever an admission ends
 
 	release sync.Mutex // one Release at a time
@@ -224,12 +225,13 @@ func (g *gate) releaseNext() (adm *admission, more bool) {
 	return wt.adm, true
 }
 
-// drain waits until no write is in flight to the backend.
+// drain waits until no write is in flight to the backend. What has ended without an answer since the plan of this epoch is in force
+// counts, though the drain may have begun after.
 func (g *gate) drain(ctx context.Context, b Backend) (int, error) {
+	epoch := g.router.Plan().Epoch
 	g.mu.Lock()
-	before := g.unanswered[b]
 	for {
-		n, lost, changed := len(g.inFlight[b]), g.unanswered[b] != before, g.changed
+		n, lost, changed := len(g.inFlight[b]), g.unanswered[b] > 0 && g.lost[b] >= epoch, g.changed
 		g.mu.Unlock()
 		switch {
 		case n == 0 && lost:
@@ -294,6 +296,7 @@ func (a *admission) done(unanswered error) {
 		delete(g.streams[a.backend], a)
 		if unanswered != nil && !a.stream {
 			g.unanswered[a.backend]++
+			g.lost[a.backend] = g.router.Plan().Epoch
 		}
 		g.notify()
 	})

@@ -296,6 +296,13 @@ func TestDrainTellsOfAWriteThatTimedOut(t *testing.T) {
 		t.Errorf("drain: %d %v", n, err)
 	}
 	<-done
+	if n, err := r.proxy.Drain(t.Context(), Old); n != 0 || !errors.Is(err, ErrUnanswered) {
+		t.Errorf("a drain that begins after it ended: %d %v", n, err)
+	}
+	r.router.change(func(p *Plan) { p.Epoch++ })
+	if n, err := r.proxy.Drain(t.Context(), Old); n != 0 || err != nil {
+		t.Errorf("a drain of a later epoch: %d %v", n, err)
+	}
 }
 
 // A write that arrives after the hold, but before the held ones are out, goes behind them.
