@@ -118,6 +118,15 @@ func TestWhatTheCanaryGoesBy(t *testing.T) {
 	}
 }
 
+// Another hash would move everybody to another side in the middle of a run.
+func TestTheCanarysHashStaysAsItIs(t *testing.T) {
+	p, _ := inCanary(t, CanaryOptions{Key: "header:X-User-Id"})
+	table := p.table.Load()
+	if key, address := table.canaryKey(keyed("X-User-Id", "user-1")), table.canaryKey(keyed("X-User-Id", "")); key != 0x9bf5f2f09cd51c7 || address != 0xe8ba6e72fb0ed39c {
+		t.Errorf("%#x for user-1, %#x for 192.0.2.1", key, address)
+	}
+}
+
 func TestTheCanaryAllocatesNothing(t *testing.T) {
 	for name, c := range map[string]struct {
 		key string
