@@ -142,6 +142,7 @@ func (p *Program) openMachine(ctx context.Context, c *compiled) error {
 	}
 	o.Snapshot, o.Progress, o.Recover = p.gateAsItStood, p.step, p.options.recovery
 	o.Baseline = func() json.RawMessage { return p.triggers.baseline() }
+	o.InFlight = func(of cutover.Side) int { return p.proxy.Writes(backendOf(of)).InFlight }
 	o.Strict = p.strictChecks // a reload may make a check strict
 	databases, err := newDatabases(c.config, p.log)
 	if err != nil {

@@ -88,6 +88,9 @@ func (m *Machine) drain(ctx context.Context, ef effect) event {
 	}
 	ctx, cancel := context.WithTimeout(ctx, ef.timeout)
 	defer cancel()
+	if m.o.InFlight != nil {
+		e.before = m.o.InFlight(ef.side)
+	}
 	e.left, e.err = m.o.Traffic.Drain(ctx, ef.side)
 	return e
 }

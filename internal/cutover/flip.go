@@ -69,7 +69,7 @@ func (m *model) onFlipDrained(e event) []effect {
 	case e.err != nil && !m.fences:
 		return m.abort(e, e.err)
 	}
-	detail := ""
+	detail := ranOut(e.before)
 	if e.err != nil {
 		detail = e.err.Error() + "; the fence ends the sessions that may still be at work on it"
 	}
@@ -78,6 +78,17 @@ func (m *model) onFlipDrained(e event) []effect {
 		return append(append(effects, m.skip(e.now, StepPrepare)), m.check(e)...)
 	}
 	return append(effects, m.stepTo(e, StepPrepare, preparing, prepare)...)
+}
+
+// ranOut says how many writes a drain has waited for.
+func ranOut(n int) string {
+	switch {
+	case n <= 0:
+		return ""
+	case n == 1:
+		return "1 write ran out"
+	}
+	return fmt.Sprintf("%d writes ran out", n)
 }
 
 func stepLimit(steps []Step) time.Duration {

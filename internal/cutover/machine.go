@@ -59,6 +59,8 @@ type Options struct {
 	Run     string
 	Store   Store
 	Traffic Traffic
+	// InFlight counts the writes in flight at a side, so that the step of the drain can say how many ran out. It may be nil.
+	InFlight func(Side) int
 	// Strict runs the checks with tolerance 0 and returns why they do not agree, or ErrNoStrict if none is strict at this moment;
 	// nil if none is configured.
 	Strict func(context.Context) error

@@ -60,7 +60,7 @@ func (m *model) interrupted(e event) []effect {
 // onRetreatDrained gives up the writes that are still in flight at new: nobody sends them again.
 func (m *model) onRetreatDrained(e event) []effect {
 	var effects []effect
-	detail := ""
+	detail := ranOut(e.before)
 	m.ranOut = true
 	if e.left > 0 {
 		m.state.UnknownWrites += int64(e.left)

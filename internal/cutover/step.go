@@ -71,6 +71,7 @@ type event struct {
 	baseline []byte  // what old answers, while a flip is under way
 
 	err      error // of an effect
+	before   int   // drained: writes that were in flight when it began
 	left     int   // drained: writes still in flight
 	found    State // readBack: what the store holds
 	standing bool  // standingKnown: the fence stands
