@@ -93,12 +93,15 @@ func TestAHealedCircuitTripsNoSecondTime(t *testing.T) {
 // gobreaker counts a request when it begins: those that hang would make the share of failures small.
 func TestWhatIsInFlightIsNotCounted(t *testing.T) {
 	b, trips := tripping()
+	b.restart(1)
 	for range 10_000 {
 		if _, err := b.circuit.Allow(); err != nil {
 			t.Fatal(err)
 		}
 	}
-	fail(b, 0, 20)
+	fail(b, 0, 10)
+	succeed(b, 1) // no row
+	fail(b, 10, 10)
 	if len(*trips) != 1 {
 		t.Errorf("%d trips", len(*trips))
 	}
@@ -117,6 +120,7 @@ func TestTheWindowRolls(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				b, trips := tripping()
+				b.restart(1)
 				time.Sleep(6 * time.Second) // a window that does not roll ends between the two
 				succeed(b, 10)
 				fail(b, 0, 8)

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -196,6 +197,8 @@ func TestAnAnswerThatStallsIsAFailure(t *testing.T) {
 		<-goOn
 		_, _ = io.WriteString(w, "half")
 	}), func(o *Options) { o.New.Timeout = slowAt })
+	end := sync.OnceFunc(func() { close(goOn) })
+	t.Cleanup(end)
 	answers := make(chan string, 2)
 	for _, path := range []string{"/known", "/stream"} {
 		go func() {
@@ -211,7 +214,7 @@ func TestAnAnswerThatStallsIsAFailure(t *testing.T) {
 	await(t, "one failure", func() bool { return failed() == 1 })
 	began := time.Now()
 	await(t, "time to pass", func() bool { return failed() == 1 && time.Since(began) > 2*slowAt })
-	close(goOn)
+	end()
 	for range 2 {
 		if got := <-answers; got != "halfhalf<nil>" {
 			t.Errorf("the client got %s", got)
@@ -289,6 +292,8 @@ func TestOldIsAskedForWhatNewFails(t *testing.T) {
 		o.Workers = 32
 		o.Table.Routes = []Route{{Name: "query", Methods: []string{"POST"}, Path: "/query"}}
 	})
+	end := sync.OnceFunc(func() { close(goOn) })
+	t.Cleanup(end)
 	r.do(http.MethodGet, "/well", nil)
 	r.do(http.MethodPost, "/query", strings.NewReader("q"))
 	r.do(http.MethodPost, "/write", strings.NewReader("w"))
@@ -304,7 +309,7 @@ func TestOldIsAskedForWhatNewFails(t *testing.T) {
 	if n := r.proxy.Probing(); n != maxProbes || most.Load() != maxProbes {
 		t.Errorf("%d are asked, %d at most", n, most.Load())
 	}
-	close(goOn)
+	end()
 	await(t, "their end", func() bool { return r.proxy.Probing() == 0 })
 	if begun, finished := r.account.counts(); begun != 0 || finished != 0 {
 		t.Errorf("%d, %d in the accounts", begun, finished)
