@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -357,6 +358,51 @@ func TestATryThatRestsCutsOffNothingLater(t *testing.T) {
 		b.must(t, Command{Kind: Rollback})
 		if p := b.Plan(); p.Hold || data.stands() {
 			t.Errorf("plan %+v, fenced %v", *p, data.stands())
+		}
+	})
+}
+
+// What the store did not take when it was read it may hold after a crash: until the abort is durable, in the store or as a
+// marker, old stays as live wants it, and gets no write.
+func TestNothingIsUndoneBeforeTheAbortOfATriedCommitIsDurable(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var marker Marker
+		data := newBed()
+		b := withBed(t, &memory{}, data, func(o *Options) {
+			o.Marker = Marker(filepath.Join(t.TempDir(), "gone", "rollback"))
+			marker = o.Marker
+		})
+		defer b.end(t)
+		b.store.set(func(s *memory) {
+			s.fail = func(st State) error {
+				if st.Phase != Cutover {
+					return errGone
+				}
+				return nil
+			}
+		})
+		if _, err := b.Do(t.Context(), Command{Kind: Flip}, nil); !errors.Is(err, ErrFlip) {
+			t.Errorf("the flip says %v", err)
+		}
+		pass(time.Minute)
+		if p := b.Plan(); !p.Refuse || !data.stands() || !slices.Equal(data.did(), []string{"prepare", "fence"}) || b.Unwell() == "" {
+			t.Errorf("plan %+v, fenced %v, unwell %q", *p, data.stands(), b.Unwell())
+		}
+		if err := os.Mkdir(filepath.Dir(string(marker)), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		pass(5 * time.Second)
+		s, found, err := marker.read()
+		if p := b.Plan(); p.Hold || p.Refuse || p.Phase != Shadow || data.stands() || !found || s.Phase != RolledBack || s.Epoch != p.Epoch {
+			t.Errorf("plan %+v, fenced %v, marker %+v %v", *p, data.stands(), s, err)
+		}
+		b.store.set(func(s *memory) { s.fail = nil })
+		pass(3 * time.Second)
+		if s, _, _ := b.store.Load(t.Context()); s.Phase != Shadow || s.Fenced || s.Prepared || b.Unwell() != "" {
+			t.Errorf("the store holds %+v, unwell %q", s, b.Unwell())
+		}
+		if _, found, _ := marker.read(); found {
+			t.Error("the marker stays")
 		}
 	})
 }
