@@ -78,24 +78,39 @@ func TestTheFenceAfterAStart(t *testing.T) {
 	}
 }
 
-// A dispute ends by a rollback from live, which unfences old whatever the fence was seen to be, and by nothing else.
+// A dispute ends by a rollback from where new answers clients, which unfences old whatever the fence was seen to be, and by nothing else.
 func TestADisputeRefusesEveryChange(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		data := newBed()
-		b := withBed(t, &memory{state: State{Run: "run", Phase: Live, Epoch: 3, Fenced: true}, has: true}, data, nil)
-		defer b.end(t)
-		synctest.Wait()
-		for _, kind := range []CommandKind{Mirror, Finish, Restart} {
-			if _, err := b.Do(t.Context(), Command{Kind: kind}, nil); !errors.Is(err, ErrBusy) || !strings.Contains(err.Error(), "--recover-phase") {
-				t.Errorf("%s says %v", kind, err)
+	for _, stored := range []State{
+		{Run: "run", Phase: Live, Epoch: 3, Fenced: true},
+		{Run: "run", Phase: Canary, Epoch: 3, CanaryFraction: 0.5, ConfiguredCanary: 0.5},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			data := newBed()
+			data.up = stored.Phase != Live
+			b := withBed(t, &memory{state: stored, has: true}, data, func(o *Options) { o.CanaryFraction = stored.CanaryFraction })
+			defer b.end(t)
+			synctest.Wait()
+			for _, kind := range []CommandKind{Mirror, Finish, Restart} {
+				if _, err := b.Do(t.Context(), Command{Kind: kind}, nil); !errors.Is(err, ErrBusy) || !strings.Contains(err.Error(), "--recover-phase") {
+					t.Errorf("%s says %v", kind, err)
+				}
 			}
-		}
-		b.must(t, Command{Kind: Rollback, Reason: "new is wrong"})
-		b.in(t, RolledBack)
-		if p := b.Plan(); p.Refuse || p.Writes != Old || len(data.did()) != 1 {
-			t.Errorf("plan %+v", *p)
-		}
-	})
+			b.must(t, Command{Kind: Rollback, Reason: "new is wrong"})
+			b.in(t, RolledBack)
+			if p := b.Plan(); p.Refuse || p.Writes != Old || len(data.did()) != 1 || data.stands() {
+				t.Errorf("plan %+v, fenced %v", *p, data.stands())
+			}
+		})
+	}
+}
+
+// What the fence was in an epoch that is over disputes nothing of this one.
+func TestALateAnswerAboutTheFenceIsAskedAgain(t *testing.T) {
+	m := model{state: State{Phase: RolledBack, Epoch: 8}, fences: true}
+	effects := m.step(event{kind: standingKnown, asked: 7, standing: true})
+	if m.stage != steady || len(effects) != 1 || effects[0].kind != askStanding {
+		t.Errorf("stage %s, %d effects", m.stage, len(effects))
+	}
 }
 
 func TestWhatAnOperatorDeclares(t *testing.T) {
