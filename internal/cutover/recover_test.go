@@ -34,6 +34,11 @@ func TestWhatACrashLeaves(t *testing.T) {
 			&State{Run: "run", Phase: RolledBack, Epoch: 7}, Shadow,
 		},
 		{
+			"a marker of another run is nothing",
+			State{Run: "run", Phase: Live, Epoch: 6, Since: at},
+			&State{Run: "another", Phase: RolledBack, Epoch: 7}, Live,
+		},
+		{
 			"a marker beside a store that was emptied is a rollback",
 			State{},
 			&State{Run: "run", Phase: RolledBack, Epoch: 7, ConfigChecksum: "a"}, RolledBack,
