@@ -37,6 +37,7 @@ type storm struct {
 	reads       int64
 	badReads    []string
 	abandoned   int // flips
+	others      int // ways back by another trigger, before new failed
 
 	flips, holds, left, back, byOperator []time.Duration
 }
@@ -131,8 +132,11 @@ func (s *storm) round(operator bool) {
 		s.mu.Lock()
 		failed, last := s.firstFailed, s.lastAtNew
 		s.mu.Unlock()
-		again, _ := s.ledger.FirstSince("old", failed)
-		s.left, s.back = append(s.left, last.Sub(failed)), append(s.back, again.Sub(failed))
+		if again, _ := s.ledger.FirstSince("old", failed); failed.IsZero() {
+			s.others++ // a busy machine can be too slow for the trigger on latency
+		} else {
+			s.left, s.back = append(s.left, last.Sub(failed)), append(s.back, again.Sub(failed))
+		}
 		s.fail(false)
 	}
 	s.mu.Lock()
@@ -187,7 +191,8 @@ func TestFlipsUnderLoad(t *testing.T) {
 		t.Errorf("%d flips, and writes went to %s", rounds, turns)
 	}
 	for why, n := range s.ledger.Failures() {
-		if why != "500 "+outOfOrder {
+		// What a new that is left is still at work on after rollback.drain is unknown, and its client is told so.
+		if why != "500 "+outOfOrder && !strings.Contains(why, "write_unknown") {
 			t.Errorf("%d writes failed: %s", n, why)
 		}
 	}
@@ -195,7 +200,7 @@ func TestFlipsUnderLoad(t *testing.T) {
 		t.Error(bad)
 	}
 	old, atNew := s.ledger.Count("old"), s.ledger.Count("new")
-	t.Logf("%d flips, and %d abandoned, at %.0f requests/s: %d reads, %d failed; %d writes taken by old and %d by new, %v failed", rounds, s.abandoned,
+	t.Logf("%d flips, %d abandoned and %d left by another trigger, at %.0f requests/s: %d reads, %d failed; %d writes taken by old and %d by new, %v failed", rounds, s.abandoned, s.others,
 		float64(s.reads+int64(old+atNew))/took.Seconds(), s.reads, len(s.badReads), old, atNew, s.ledger.Failures())
 	for _, figure := range []struct {
 		name string
@@ -207,11 +212,11 @@ func TestFlipsUnderLoad(t *testing.T) {
 		{"way back by trigger: first failure of new to the first write at old", s.back},
 		{"way back by command, to its answer", s.byOperator},
 	} {
+		if len(figure.took) == 0 {
+			continue
+		}
 		slices.Sort(figure.took)
 		at := func(q float64) time.Duration {
-			if len(figure.took) == 0 {
-				return 0
-			}
 			return figure.took[min(int(q*float64(len(figure.took))), len(figure.took)-1)].Round(100 * time.Microsecond)
 		}
 		t.Logf("%-80s n %5d, p50 %8s, p99 %8s, max %8s", figure.name, len(figure.took), at(0.5), at(0.99), at(1))
