@@ -34,29 +34,6 @@ type breaker struct {
 	opened   atomic.Bool // the circuit was open when it last changed
 }
 
-// row is what failed since the last success, however long that took: gobreaker forgets failures that are older than its window,
-// so that a backend which is seldom asked, or takes long to fail, would never trip it.
-type row struct {
-	failures  int
-	different map[uint64]struct{}
-	connect   bool
-}
-
-func (r *row) fail(fingerprint uint64, connect bool, keep int) {
-	r.failures++
-	r.connect = r.connect || connect
-	if len(r.different) < keep {
-		r.different[fingerprint] = struct{}{}
-	}
-}
-
-func (r *row) end() {
-	if r.failures > 0 {
-		clear(r.different)
-		r.failures, r.connect = 0, false
-	}
-}
-
 // buckets is how finely the rolling window moves.
 const buckets = 10
 

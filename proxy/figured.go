@@ -29,7 +29,8 @@ type figures struct {
 	flights  [3][2]*flights
 	slow     [2]atomic.Int64 // by kind: longer than this is slow; 0: nobody has said so yet
 
-	failures, refusals, late distinct      // of new's requests: that failed, that got a 4xx, that were slow
+	failures, refusals, late [2]distinct   // of new's requests, by kind: that failed, that got a 4xx, that were slow
+	rows                     [2]kindRow    // by kind
 	connect                  atomic.Uint32 // clock when a connection to new last did not come about; 0: never
 	probes                   atomic.Int64  // that wait or are under way
 }
@@ -76,7 +77,7 @@ func (g *figures) headers(c *call, status int) {
 	n := g.counters[id][Authority][f.kind]
 	n.answer(status)
 	if id == New && codeClass(status) == clientErrorClass {
-		g.refusals.see(f.fingerprint())
+		g.refusals[f.kind].see(f.fingerprint())
 	}
 	g.time(f, n, id, status != 0, f.took(c.took))
 }
@@ -96,7 +97,7 @@ func (g *figures) time(f *flight, n *counter, id Backend, answered bool, took ti
 	}
 	n.took(took)
 	if late && id == New {
-		g.late.see(f.fingerprint())
+		g.late[f.kind].see(f.fingerprint())
 	}
 }
 
@@ -114,12 +115,19 @@ func (g *figures) ended(c *call, in *inbound, outcome error) {
 	if errors.Is(outcome, errNoBlame) || !g.current(id, c.epoch) {
 		return
 	}
-	g.counters[id][Authority][figureKindOf(c.kind)].end(outcome == nil)
-	if outcome == nil || id != New {
+	kind := figureKindOf(c.kind)
+	g.counters[id][Authority][kind].end(outcome == nil)
+	if id != New {
 		return
 	}
-	g.failures.see(in.fingerprint(c.body))
-	if errors.Is(outcome, errConnect) {
+	if outcome == nil {
+		g.rows[kind].end()
+		return
+	}
+	f, connect := in.fingerprint(c.body), errors.Is(outcome, errConnect)
+	g.failures[kind].see(f)
+	g.rows[kind].fail(f, connect)
+	if connect {
 		g.connect.Store(clock())
 	}
 }
@@ -166,33 +174,32 @@ func (p *Proxy) Figures(b Backend, role Role, write bool) (Answers, Latencies) {
 func (p *Proxy) BeginFigures(epoch uint64) {
 	g := p.figures
 	g.epoch.Store(epoch)
-	g.failures.forget()
-	g.refusals.forget()
-	g.late.forget()
+	for kind := range g.failures {
+		g.failures[kind].forget()
+		g.refusals[kind].forget()
+		g.late[kind].forget()
+		g.rows[kind].end()
+	}
 	g.connect.Store(0)
 }
 
 // Different is of how many different requests something was seen at new lately, about.
 type Different struct{ Failures, ClientErrors, Slow int }
 
-// Different tells of the time that is past: failures within the first duration, 4xx within the second, slow answers within the third.
-func (p *Proxy) Different(failures, clientErrors, slow time.Duration) Different {
-	g := p.figures
-	return Different{g.failures.within(failures), g.refusals.within(clientErrors), g.late.within(slow)}
+// Different tells of the time that is past, of reads or of all else: failures within the first duration, 4xx within the second, slow
+// answers within the third.
+func (p *Proxy) Different(write bool, failures, clientErrors, slow time.Duration) Different {
+	g, kind := p.figures, ofReads
+	if write {
+		kind = ofWrites
+	}
+	return Different{g.failures[kind].within(failures), g.refusals[kind].within(clientErrors), g.late[kind].within(slow)}
 }
 
 // Unconnected reports whether a connection to new did not come about within the time that is past.
 func (p *Proxy) Unconnected(past time.Duration) bool {
 	at := p.figures.connect.Load()
 	return at != 0 && time.Duration(clock()-at)*time.Millisecond <= past
-}
-
-// FailuresInARow counts the requests that new failed since its last success, and the different ones among them.
-func (p *Proxy) FailuresInARow() (failures, different int) {
-	b := p.breakers[New][Authority]
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.row.failures, len(b.row.different)
 }
 
 // Probing counts the requests that old is being asked because new failed them.

@@ -126,7 +126,7 @@ func TestRequestsThatHangCountAsSlow(t *testing.T) {
 	if late, all := r.late(); late != n || all != n+1 {
 		t.Errorf("looked at again: %d late of %d", late, all)
 	}
-	if d := r.proxy.Different(time.Minute, time.Minute, time.Minute); d.Slow != 1 {
+	if d := r.proxy.Different(false, time.Minute, time.Minute, time.Minute); d.Slow != 1 {
 		t.Errorf("%+v", d)
 	}
 	for _, leave := range left {
@@ -245,7 +245,7 @@ func TestFiguresOfAnotherEpoch(t *testing.T) {
 		t.Errorf("%+v", before)
 	}
 	r.proxy.BeginFigures(3)
-	if d := r.proxy.Different(time.Minute, time.Minute, time.Minute); d.ClientErrors != 0 {
+	if d := r.proxy.Different(false, time.Minute, time.Minute, time.Minute); d.ClientErrors != 0 {
 		t.Errorf("%+v", d)
 	}
 	close(goOn)
@@ -339,7 +339,7 @@ func TestClientErrorsArePairedWithOlds(t *testing.T) {
 	if a.Answered != 4 || a.Paired != 3 || a.Alike != 2 || a.ClientErrors != 2 {
 		t.Errorf("%+v", a)
 	}
-	if d := r.proxy.Different(time.Minute, time.Minute, time.Minute); d.ClientErrors != 2 {
+	if d := r.proxy.Different(false, time.Minute, time.Minute, time.Minute); d.ClientErrors != 2 {
 		t.Errorf("%+v", d)
 	}
 }

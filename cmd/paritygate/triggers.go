@@ -232,8 +232,8 @@ func (t *triggers) judge(name cutover.TriggerName, plan cutover.Plan, now time.T
 
 // judgeErrors believes the breaker, which sees every answer, where it has tripped; the figures say the rest.
 func (t *triggers) judgeErrors() cutover.TriggerFinding {
-	fresh, old := t.figures.outcomes(t.program.proxy)
-	found := t.limits.errors.Judge(fresh, old)
+	fresh, old, kinds := t.figures.outcomes(t.program.proxy)
+	found := t.limits.errors.Judge(old, fresh, kinds...)
 	if t.trip == nil || found.State == cutover.Firing {
 		return found
 	}
@@ -262,7 +262,7 @@ func (t *triggers) awaitsOld(now time.Time) bool {
 	if t.trip == nil || now.After(t.patient) || t.program.proxy.Probing() == 0 {
 		return false
 	}
-	_, old := t.figures.outcomes(t.program.proxy)
+	_, old, _ := t.figures.outcomes(t.program.proxy)
 	return old.Succeeded+old.Failed < probesWanted
 }
 

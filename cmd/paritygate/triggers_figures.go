@@ -40,7 +40,7 @@ type figures struct {
 	parity  rolling[paritySeen]
 	before  [len(requestKinds)]*seenAnswers // old before the flip or, until then, lately; nil: not known
 
-	different proxy.Different
+	different [len(requestKinds)]proxy.Different
 }
 
 // sourceWindows are the windows of one source.
@@ -105,22 +105,32 @@ func (f *figures) measure(p *proxy.Proxy, now time.Time, live bool) {
 	f.take(p, now, newWrites)
 	f.take(p, now, oldShadows) // what was late of these is entered now
 	l := f.limits
-	f.different = p.Different(l.errors.Window, l.clients.Window, l.latency.Window)
+	for i, k := range requestKinds {
+		f.different[i] = p.Different(sources[k.fresh].write, l.errors.Window, l.clients.Window, l.latency.Window)
+	}
 }
 
-// outcomes is how requests ended: at new, and at old in both roles.
-func (f *figures) outcomes(p *proxy.Proxy) (fresh, old cutover.Outcomes) {
+// outcomes is how requests ended: at new, all of them and by kind, and at old in both roles.
+func (f *figures) outcomes(p *proxy.Proxy) (fresh, old cutover.Outcomes, kinds []cutover.Outcomes) {
 	add := func(to *cutover.Outcomes, from ...int) {
 		for _, i := range from {
 			to.Succeeded += int64(f.seen[i].errors.Succeeded)
 			to.Failed += int64(f.seen[i].errors.Failed)
 		}
 	}
-	add(&fresh, newReads, newWrites)
 	add(&old, oldReads, oldWrites, oldShadows)
-	fresh.Distinct, fresh.Unconnected = f.different.Failures, p.Unconnected(f.limits.errors.Window)
+	unconnected := p.Unconnected(f.limits.errors.Window)
+	for i, k := range requestKinds {
+		of := cutover.Outcomes{Kind: k.name, Distinct: f.different[i].Failures, Unconnected: unconnected}
+		add(&of, k.fresh)
+		of.Row, of.RowDistinct = p.FailuresInARowOf(sources[k.fresh].write)
+		kinds = append(kinds, of)
+		fresh.Distinct += of.Distinct
+	}
+	add(&fresh, newReads, newWrites)
+	fresh.Unconnected = unconnected
 	fresh.Row, fresh.RowDistinct = p.FailuresInARow()
-	return fresh, old
+	return fresh, old, kinds
 }
 
 // answers is what is known of 4xx, by kind.
@@ -131,7 +141,7 @@ func (f *figures) answers() []cutover.AnswerFacts {
 	var out []cutover.AnswerFacts
 	for i, k := range requestKinds {
 		facts := cutover.AnswerFacts{
-			Kind: k.name, New: of(f.seen[k.fresh].clients), Distinct: f.different.ClientErrors, Now: of(f.seen[k.old].clients),
+			Kind: k.name, New: of(f.seen[k.fresh].clients), Distinct: f.different[i].ClientErrors, Now: of(f.seen[k.old].clients),
 		}
 		if k.old == oldReads {
 			shadows := f.seen[oldShadows].clients
@@ -153,7 +163,7 @@ func (f *figures) latencies() []cutover.LatencyFacts {
 	var out []cutover.LatencyFacts
 	for i, k := range requestKinds {
 		facts := cutover.LatencyFacts{
-			Kind: k.name, New: &f.seen[k.fresh].latency, Distinct: f.different.Slow, Now: &f.seen[k.old].latency,
+			Kind: k.name, New: &f.seen[k.fresh].latency, Distinct: f.different[i].Slow, Now: &f.seen[k.old].latency,
 		}
 		if k.old == oldReads && facts.Now.Timed() < int64(f.limits.latency.Minimum.Requests) {
 			facts.Now = &f.seen[oldShadows].latency

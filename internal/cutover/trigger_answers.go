@@ -7,6 +7,7 @@ import (
 
 // Outcomes is how requests to one backend ended within a window.
 type Outcomes struct {
+	Kind              string // `reads` or `writes`; empty: all
 	Succeeded, Failed int64
 	// Distinct is how many different requests failed, Unconnected that a connection did not come about: then they need not differ.
 	Distinct    int
@@ -22,16 +23,27 @@ type ErrorRateLimit struct {
 	Minimum   Minimum
 }
 
-// Judge judges how new's requests ended, and old's in the same window in whichever role.
-func (l ErrorRateLimit) Judge(fresh, old Outcomes) TriggerFinding {
+// Judge judges how new's requests ended beside old's in the same window, in whichever role: all of them and, since they are few among
+// the reads, the writes by themselves, as much as the reads. A kind has something to say only where it fires.
+func (l ErrorRateLimit) Judge(old, all Outcomes, kinds ...Outcomes) TriggerFinding {
+	found := []TriggerFinding{l.judge(all, old)}
+	for _, k := range kinds {
+		if f := l.judge(k, old); f.State == Firing {
+			found = append(found, f)
+		}
+	}
+	return worst(found)
+}
+
+func (l ErrorRateLimit) judge(fresh, old Outcomes) TriggerFinding {
 	n := fresh.Succeeded + fresh.Failed
 	if n == 0 && fresh.Row == 0 {
 		return noData("new has answered nobody within %s", l.Window)
 	}
 	rate := share(fresh.Failed, n)
 	f := TriggerFinding{
-		State: Armed, Observed: percent(rate) + " of " + requests(n), Limit: percent(l.Threshold),
-		Reason: fmt.Sprintf("new failed %d of %s (%d different ones) within %s; the threshold is %s", fresh.Failed, requests(n), fresh.Distinct, l.Window, percent(l.Threshold)),
+		State: Armed, Observed: percent(rate) + " of " + fresh.count(n), Limit: percent(l.Threshold),
+		Reason: fmt.Sprintf("new failed %d of %s (%d different ones) within %s; the threshold is %s", fresh.Failed, fresh.count(n), fresh.Distinct, l.Window, percent(l.Threshold)),
 	}
 	m := l.Minimum
 	often := n >= int64(m.Requests) && fresh.Failed >= int64(m.Failures) && rate >= l.Threshold && (fresh.Distinct >= m.Distinct || fresh.Unconnected)
@@ -45,7 +57,7 @@ func (l ErrorRateLimit) Judge(fresh, old Outcomes) TriggerFinding {
 	case !often:
 		rate = 1
 		f.Observed = fmt.Sprintf("%d failures in a row", fresh.Row)
-		f.Reason = fmt.Sprintf("new failed %d requests in a row (%d different ones)", fresh.Row, fresh.RowDistinct)
+		f.Reason = fmt.Sprintf("new failed %s in a row (%d different ones)", fresh.count(int64(fresh.Row)), fresh.RowDistinct)
 	}
 	return l.besideOld(f, rate, old)
 }
@@ -152,6 +164,13 @@ func (k AnswerFacts) reference(live bool, m Minimum) (Answers, string, bool) {
 		return k.Now, "in that time", true
 	}
 	return k.Before, "lately", enough(k.Before)
+}
+
+func (o Outcomes) count(n int64) string {
+	if o.Kind != "" {
+		return fmt.Sprintf("%d %s", n, o.Kind)
+	}
+	return requests(n)
 }
 
 func requests(n int64) string {

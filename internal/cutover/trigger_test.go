@@ -76,8 +76,14 @@ func TestErrorRateTrigger(t *testing.T) {
 		{"old fails, but was hardly asked", Outcomes{Failed: 40, Distinct: 9}, Outcomes{Failed: 2}, said{state: Firing}},
 		{"old fails half as often, below the threshold", Outcomes{Succeeded: 95, Failed: 10, Distinct: 9}, Outcomes{Succeeded: 97, Failed: 4}, said{state: Firing}},
 	} {
-		t.Run(c.name, func(t *testing.T) { c.want.check(t, l.Judge(c.fresh, c.old)) })
+		t.Run(c.name, func(t *testing.T) { c.want.check(t, l.Judge(c.old, c.fresh)) })
 	}
+	most, few := Outcomes{Succeeded: 970, Failed: 30, Distinct: 9}, Outcomes{Kind: "writes", Failed: 30, Distinct: 9}
+	said{state: Firing, words: "new failed 30 of 30 writes"}.check(t, l.Judge(Outcomes{}, most, Outcomes{Kind: "reads", Succeeded: 970}, few))
+	slow := Outcomes{Kind: "writes", Failed: 2, Row: 20, RowDistinct: 3}
+	said{state: Firing, words: "new failed 20 writes in a row"}.check(t, l.Judge(Outcomes{}, Outcomes{Succeeded: 998, Failed: 2}, slow))
+	few.Distinct = 2
+	said{state: Armed, words: "30 of 1000 requests"}.check(t, l.Judge(Outcomes{}, most, Outcomes{Kind: "reads"}, few))
 	said{state: Firing, alike: true, words: "12 requests in a row; old failed 3 of 3"}.check(t, l.Tripped(1, 12, "new failed 12 requests in a row", Outcomes{Failed: 3}))
 }
 
