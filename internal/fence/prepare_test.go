@@ -25,7 +25,12 @@ func TestPrepareAndUndo(t *testing.T) {
 	if want := "cutover.prepare[1].sql[3] on new: division by zero (SQLSTATE 22012)"; err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
 	}
-	for range 2 { // what was undone is not undone again
+	other.run("ALTER TABLE did RENAME TO away")
+	if err := d.Undo(soon(t)); err == nil || !strings.Contains(err.Error(), "cutover.prepare[0].undo[0] on old: ") {
+		t.Errorf("an undo that fails says %v", err)
+	}
+	other.run("ALTER TABLE away RENAME TO did")
+	for range 2 { // what failed is undone now, and what was undone is not undone again is not undone again
 		if err := d.Undo(soon(t)); err != nil {
 			t.Error(err)
 		}

@@ -37,6 +37,7 @@ func TestNoFence(t *testing.T) {
 			f.SQL = []string{"ALTER ROLE unfenced_helper SET default_transaction_read_only = on"}
 		}, `still works`},
 		"leaves old sessions":   {func(f *fence.Fence) { f.SQL = f.SQL[:1] }, `1 session of the role unfenced that began before the fence are still there`},
+		"the server is full":    {func(f *fence.Fence) { f.SQL = []string{"ALTER ROLE unfenced CONNECTION LIMIT 0"} }, `too many connections`},
 		"no right":              {func(f *fence.Fence) { f.DSN = s.as("unfenced_helper", "s3cret-helper") }, `cutover.fence.sql[0] on old: permission denied`},
 		"its own session":       {func(f *fence.Fence) { f.DSN = s.app }, `if it ended its own session`},
 		"a statement that errs": {func(f *fence.Fence) { f.SQL = append(f.SQL, "ALTER ROLE nobody NOLOGIN") }, `cutover.fence.sql[2] on old: role "nobody" does not exist (SQLSTATE 42704)`},
@@ -50,12 +51,20 @@ func TestNoFence(t *testing.T) {
 			if got := refused(t, name, d.Fence, test.want); got != slices.Contains(early, name) {
 				t.Errorf("that old was left untouched is %v", got)
 			}
+			s.run("ALTER ROLE unfenced CONNECTION LIMIT -1")
 			if err := s.databases(s.readOnly()).Unfence(soon(t)); err != nil {
 				t.Fatal(err)
 			}
 			_ = keeping.Close(t.Context()) // it may have been ended
 		})
 	}
+	unfencing := s.readOnly()
+	unfencing.Unfence = []string{"SELECT 1"}
+	d := s.databases(unfencing)
+	if err := d.Fence(soon(t)); err != nil {
+		t.Fatal(err)
+	}
+	refused(t, "unfences nobody", d.Unfence, "cannot execute INSERT in a read-only transaction")
 }
 
 // A transaction that was under way when the right was taken away may still commit, whoever began it: the fence waits for it. The write
