@@ -138,3 +138,44 @@ func (s *scene) rollsBack(t *testing.T, in stage, byTrigger bool) {
 		t.Errorf("in the end: plan %+v, fenced %v, the store holds %+v", *p, s.data.stands(), stored)
 	}
 }
+
+// What hangs in the databases is cut off: nobody waits for its own time to be over.
+func TestARollbackCutsOffWhatHangsInTheDatabases(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		data := newBed()
+		b := withBed(t, &memory{}, data, nil)
+		defer b.end(t)
+		data.gates["fence"] = make(chan struct{})
+		go func() { _, _ = b.Do(t.Context(), Command{Kind: Flip}, nil) }()
+		synctest.Wait()
+		began := time.Now()
+		b.must(t, Command{Kind: Rollback})
+		if took := time.Since(began); took > touchGrace || data.stands() {
+			t.Errorf("it took %s, fenced %v", took, data.stands())
+		}
+	})
+}
+
+// A phase that is being stored may be in force a moment later: a rollback overtakes it wherever the run still is.
+func TestARollbackWhileAnotherPhaseIsStored(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := start(t, &memory{}, nil)
+		defer b.end(t)
+		for _, c := range []Command{{Kind: SetCanary, Fraction: 0.5}, {Kind: Resume}} {
+			synctest.Wait()
+			open := make(chan struct{})
+			b.store.set(func(s *memory) { s.hang = open })
+			go func() { _, _ = b.Do(t.Context(), c, nil) }()
+			synctest.Wait()
+			rolled := make(chan error, 1)
+			go func() { _, err := b.Do(t.Context(), Command{Kind: Rollback}, nil); rolled <- err }()
+			synctest.Wait()
+			b.store.set(func(s *memory) { s.hang = nil })
+			close(open)
+			if err := <-rolled; err != nil {
+				t.Errorf("a rollback while %s is stored says %v", c.Kind, err)
+			}
+			b.in(t, RolledBack)
+		}
+	})
+}
