@@ -226,7 +226,7 @@ func (p *Proxy) judge(c *call, in *inbound, err error) {
 	}
 	outcome := err
 	switch {
-	case err == nil && c.resp != nil && c.resp.StatusCode >= 500:
+	case err == nil && c.resp != nil && (c.resp.StatusCode >= 500 || in.grpc && callBroke(c.resp.Header, c.resp.Trailer)):
 		outcome = errFailure
 	case err == nil:
 	case clientsFault(err):

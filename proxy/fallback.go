@@ -33,7 +33,7 @@ func (c *call) failed() bool {
 	if c.err != nil {
 		return !clientsFault(c.err)
 	}
-	return c.resp.StatusCode >= 500
+	return c.resp.StatusCode >= 500 || c.in.grpc && callBroke(c.resp.Header, nil)
 }
 
 // discard ends a call whose answer nobody gets.

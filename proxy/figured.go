@@ -151,7 +151,8 @@ func (g *figures) shadowed(x *exchange, leg *Leg, expired bool) {
 	}
 	n.answer(leg.Status)
 	g.time(&x.flight, n, Old, leg.Status != 0, leg.Duration)
-	n.end(leg.Err == nil && leg.Status < http.StatusInternalServerError)
+	broke := x.in.grpc && leg.Answer != nil && callBroke(leg.Answer.Header, leg.Answer.Trailer)
+	n.end(leg.Err == nil && leg.Status < http.StatusInternalServerError && !broke)
 	if codeClass(x.New.Status) == clientErrorClass && leg.Status != 0 {
 		n.pair(leg.Status == x.New.Status)
 	}
