@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"sync/atomic"
 	"time"
+
+	"golang.org/x/time/rate"
 )
 
 // figureKind tells reads from all else: new may answer the one and not the other, and they are not equally quick.
@@ -33,10 +35,11 @@ type figures struct {
 	rows                     [2]kindRow    // by kind
 	connect                  atomic.Uint32 // clock when a connection to new last did not come about; 0: never
 	probes                   atomic.Int64  // that wait or are under way
+	asks                     *rate.Limiter // of those for what new refused
 }
 
 func newFigures() *figures {
-	g := &figures{}
+	g := &figures{asks: newAsks()}
 	for _, who := range watchedRoles {
 		g.flights[who.backend][who.role] = &flights{}
 		for kind := range g.counters[who.backend][who.role] {
@@ -153,8 +156,13 @@ func (g *figures) shadowed(x *exchange, leg *Leg, expired bool) {
 	g.time(&x.flight, n, Old, leg.Status != 0, leg.Duration)
 	broke := x.in.grpc && leg.Answer != nil && callBroke(leg.Answer.Header, leg.Answer.Trailer)
 	n.end(leg.Err == nil && leg.Status < http.StatusInternalServerError && !broke)
+	g.paired(x, leg)
+}
+
+// paired enters whether old gave the status that new refused the same request with.
+func (g *figures) paired(x *exchange, leg *Leg) {
 	if codeClass(x.New.Status) == clientErrorClass && leg.Status != 0 {
-		n.pair(leg.Status == x.New.Status)
+		g.counters[Old][ShadowRole][ofReads].pair(leg.Status == x.New.Status)
 	}
 }
 
@@ -203,7 +211,7 @@ func (p *Proxy) Unconnected(past time.Duration) bool {
 	return at != 0 && time.Duration(clock()-at)*time.Millisecond <= past
 }
 
-// Probing counts the requests that old is being asked because new failed them.
+// Probing counts the requests that old is being asked because new failed or refused them.
 func (p *Proxy) Probing() int { return int(p.figures.probes.Load()) }
 
 // Inspect looks at what is in flight. What takes longer than slow says, for reads and for all else, is entered as having taken at

@@ -342,6 +342,18 @@ func TestClientErrorsArePairedWithOlds(t *testing.T) {
 	if d := r.proxy.Different(false, time.Minute, time.Minute, time.Minute); d.ClientErrors != 2 {
 		t.Errorf("%+v", d)
 	}
+	r.router.change(func(p *Plan) { p.Fraction = 0 }) // and where it is not mirrored, in no account
+	for _, path := range []string{"/both", "/new", "/well"} {
+		r.do(http.MethodGet, path, nil)
+	}
+	r.do(http.MethodPost, "/both", nil)
+	await(t, "two pairs more", func() bool {
+		b, _ := r.proxy.Figures(Old, ShadowRole, false)
+		return b.Paired == 5 && r.proxy.Probing() == 0 && b.Alike == 3 && b.Answered == a.Answered
+	})
+	if _, n := r.account.counts(); n != 4 {
+		t.Errorf("%d in the accounts", n)
+	}
 }
 
 // BenchmarkFigures is what the figures cost a request.

@@ -38,7 +38,10 @@ func (p *Proxy) serveRead(w http.ResponseWriter, r *http.Request, in *inbound, r
 	if fallback && c.failed() && p.fallBack(w, r, c, in, x, plan.Stale) {
 		return
 	}
-	if c.failed() && !fallback {
+	switch {
+	case c.failed() && !fallback:
+		p.probe(c, in, t, plan)
+	case x == nil && c.refused() && p.figures.asks.Allow():
 		p.probe(c, in, t, plan)
 	}
 	if c.err != nil {

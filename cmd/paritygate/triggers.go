@@ -2,15 +2,12 @@ package main
 
 import (
 	"context"
-	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 
-	"paritygate/compare"
-	"paritygate/compare/aggregate"
 	"paritygate/config"
 	"paritygate/internal/admin"
 	"paritygate/internal/cutover"
@@ -43,6 +40,7 @@ type triggers struct {
 	tripped map[cutover.TriggerName]bool // in this epoch
 	trip    *proxy.Trip                  // the breaker's, not followed yet
 	patient time.Time                    // until when it may wait for news of old
+	surge   time.Time                    // since when new's 4xx are too many; zero: they are not
 }
 
 // triggerLimits are the configuration's.
@@ -182,7 +180,7 @@ func (t *triggers) look(ctx context.Context, now time.Time) {
 
 // begin forgets what was seen in another epoch.
 func (t *triggers) begin(plan cutover.Plan, now time.Time) {
-	t.epoch, t.since = plan.Epoch, now
+	t.epoch, t.since, t.surge = plan.Epoch, now, time.Time{}
 	t.alerts, t.tripped = map[cutover.TriggerName]*alarm{}, map[cutover.TriggerName]bool{}
 	if t.trip != nil && t.trip.Epoch < plan.Epoch {
 		t.trip = nil
@@ -245,11 +243,14 @@ func (t *triggers) act(ctx context.Context, name cutover.TriggerName, plan cutov
 	t.firing.WithLabelValues(string(name)).Set(truth(found.State == cutover.Firing))
 	t.missing.WithLabelValues(string(name)).Set(truth(found.State == cutover.NoData && found.Missing))
 	if found.State == cutover.Firing && !found.Alike && arming == cutover.Armed {
-		if name == cutover.ErrorRate && t.awaitsOld(now) {
+		if name == cutover.ErrorRate && t.awaitsOld(now) || name == cutover.ClientErrors && t.awaitsPairs(now) {
 			return
 		}
 		t.rollBack(ctx, name, plan, found)
 	} else {
+		if name == cutover.ClientErrors {
+			t.surge = time.Time{}
+		}
 		t.alert(name, plan, arming, found, now)
 	}
 	if name == cutover.ErrorRate {
@@ -266,6 +267,20 @@ func (t *triggers) awaitsOld(now time.Time) bool {
 	return old.Succeeded+old.Failed < probesWanted
 }
 
+// awaitsPairs reports whether too few of the requests that new refused are known to have been asked of old, which is being done.
+func (t *triggers) awaitsPairs(now time.Time) bool {
+	if t.figures.seen[oldShadows].clients.Paired >= probesWanted {
+		return false
+	}
+	if t.surge.IsZero() {
+		t.surge = now
+	}
+	return now.Sub(t.surge) < pairPatience
+}
+
+// pairPatience is for how long a surge of 4xx may wait for that.
+const pairPatience = time.Second
+
 // probesWanted is how many answers of old tell whether it fails alike.
 const probesWanted = 3
 
@@ -281,107 +296,4 @@ func (t *triggers) rollBack(ctx context.Context, name cutover.TriggerName, plan 
 // figuresOf is what a trigger went by, for the audit log.
 func figuresOf(name cutover.TriggerName, found cutover.TriggerFinding) map[string]string {
 	return map[string]string{"name": string(name), "observed": found.Observed, "limit": found.Limit}
-}
-
-// parityCounter adds up what exchanges say of new, in one epoch.
-type parityCounter struct {
-	epoch             atomic.Uint64
-	compared, against atomic.Int64
-}
-
-type paritySeen struct{ compared, against int64 }
-
-// Minus is what was added since before.
-func (s paritySeen) Minus(before paritySeen) paritySeen {
-	return paritySeen{s.compared - before.compared, s.against - before.against}
-}
-
-func (c *parityCounter) begin(epoch uint64) { c.epoch.Store(epoch) }
-
-func (c *parityCounter) read() paritySeen {
-	return paritySeen{compared: c.compared.Load(), against: c.against.Load()}
-}
-
-func (c *parityCounter) enter(epoch uint64, against bool) {
-	if epoch < c.epoch.Load() {
-		return
-	}
-	c.compared.Add(1)
-	if against {
-		c.against.Add(1)
-	}
-}
-
-// checkRows remembers how often each check failed in a row, in this phase.
-type checkRows struct {
-	mu    sync.Mutex
-	since time.Time
-	rows  map[string]cutover.CheckRow
-}
-
-func (c *checkRows) begin(since time.Time) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.since, c.rows = since, map[string]cutover.CheckRow{}
-}
-
-// enter takes a result of the schedule or of an operator's run. One that was asked for before the phase began counts for nothing.
-func (c *checkRows) enter(r aggregate.Result) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.rows == nil || r.At.Before(c.since) || r.Verdict == aggregate.Inconclusive {
-		return
-	}
-	row := c.rows[r.Name]
-	row.Told = r.At
-	if r.Verdict == aggregate.Pass {
-		row.Failures = 0
-	} else {
-		row.Failures++
-		row.Reason = r.Reason
-	}
-	c.rows[r.Name] = row
-}
-
-// list has a row for every configured check.
-func (c *checkRows) list(checks []aggregate.Check) []cutover.CheckRow {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	out := make([]cutover.CheckRow, 0, len(checks))
-	for _, k := range checks {
-		row := c.rows[k.Name]
-		row.Name, row.MaxAge = k.Name, k.MaxAge
-		out = append(out, row)
-	}
-	return out
-}
-
-// compared enters what an exchange says of new. Where new answered the client a shadow that failed is old's, and says nothing of it.
-// Where old did, in the canary, it says as much, but on a route that new does not answer it harms nobody.
-func (t *triggers) compared(x *proxy.Exchange) {
-	v := x.Result.Verdict
-	switch {
-	case v == compare.Skipped, x.Authority == proxy.New && v == compare.Failed, x.Authority == proxy.Old && !t.inCanary(x.Route):
-		return
-	}
-	t.parity.enter(x.Epoch, v == compare.Mismatch || v == compare.Failed)
-}
-
-// inCanary reports whether new answers reads of the route, in a canary.
-func (t *triggers) inCanary(route string) bool {
-	withheld := t.withheld.Load()
-	return withheld != nil && !(*withheld)[route]
-}
-
-// noteRoutes takes the routes of the configuration in force; in other phases than the canary none is needed.
-func (t *triggers) noteRoutes(plan cutover.Plan) {
-	if plan.Canary == 0 {
-		t.withheld.Store(nil)
-		return
-	}
-	withheld := map[string]bool{}
-	for _, r := range routesOf(t.program.current.Load()) {
-		withheld[r.name] = r.withheld
-	}
-	t.withheld.Store(&withheld)
 }

@@ -291,6 +291,18 @@ func TestAWindowForgets(t *testing.T) {
 	}
 }
 
+// What tells a crawler from a fault is old's status for the same requests, which a surge waits for, though not for ever.
+func TestASurgeWaitsForPairs(t *testing.T) {
+	tr, at := &triggers{}, time.Unix(0, 0)
+	if !tr.awaitsPairs(at) || !tr.awaitsPairs(at.Add(pairPatience-1)) || tr.awaitsPairs(at.Add(pairPatience)) {
+		t.Error("it does not wait as long as it should")
+	}
+	tr.surge, tr.figures.seen[oldShadows].clients.Paired = time.Time{}, probesWanted
+	if tr.awaitsPairs(at) {
+		t.Error("it waits for what is there")
+	}
+}
+
 func TestABaselineIsKept(t *testing.T) {
 	s := seenAnswers{answers: proxy.Answers{Answered: 7, ClientErrors: 2}}
 	s.took.Add([]proxy.LatencyCount{{From: 95 * time.Millisecond, Count: 7}})
