@@ -298,6 +298,11 @@ func TestInFlightWritesAtNewAreAbandonedAfterTheDrain(t *testing.T) {
 		defer b.end(t)
 		b.must(t, Command{Kind: Flip})
 		b.in(t, Live)
+		b.WriteToNew()
+		b.must(t, Command{Kind: Mirror, Fraction: 0.2})
+		if n := b.State().WritesOnNew; n != 1 {
+			t.Errorf("%d writes on new after a change in live, want 1", n)
+		}
 		b.road.inFlight[New] = 2
 		b.must(t, Command{Kind: Rollback, Reason: "regression"})
 		b.did(t, "drain old: writes old held", "release: writes new",
