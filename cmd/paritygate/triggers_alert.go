@@ -117,13 +117,14 @@ func (t *triggers) note(line evidence.Event) {
 	}
 }
 
-// returned notes that a rollback is over, with its steps: the rollback itself was noted when it began.
+// returned notes that a rollback is over, with its steps. The change of phase was noted when it began, so this line names no
+// phases: whoever looks for what led to rolled_back finds one event.
 func (t *triggers) returned(actor string, took time.Duration) {
 	p := t.program
 	state := p.machine.State()
 	basis, _ := json.Marshal(map[string]any{"steps": p.machine.Steps(), "seconds": took.Seconds()}) // plain values
 	t.note(evidence.Event{
-		Time: time.Now().UTC(), Actor: actor, Kind: "returned", From: string(state.Phase), To: string(state.Phase), Epoch: state.Epoch,
+		Time: time.Now().UTC(), Actor: actor, Kind: "returned", Epoch: state.Epoch,
 		Reason: fmt.Sprintf("writes are at old again, after %s; on new alone: %s", took.Round(time.Millisecond), writes(state.WritesOnNew)), Evidence: basis,
 	})
 }

@@ -173,6 +173,7 @@ func (m *model) tidy(e event) []effect {
 	}
 	e.command = Command{Actor: "paritygate"}
 	t := m.transition(e, "settled", m.state.Phase, m.state.Epoch, m.settlement())
+	t.From, t.To = "", "" // it is behind a change of phase, and none itself
 	t.Evidence.Steps = m.taken()
 	save := m.saving(m.state, t)
 	save.bounded = true
