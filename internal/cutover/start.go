@@ -50,12 +50,12 @@ func (m *model) onStanding(e event) []effect {
 	live := m.state.Phase == Live
 	switch {
 	case live && m.state.Fenced && !e.standing:
-		return m.disagree("the store says live, but old is not fenced")
+		return m.disagree("the store says live, but old is not fenced", false)
 	case live && e.standing:
 		m.fenced, m.state.Fenced = true, true
 		return m.tidy(e)
 	case !live && m.state.Phase != Complete && e.standing:
-		return m.disagree(fmt.Sprintf("the store says %s, but old is fenced: the store is older than the fence, or was emptied", m.state.Phase))
+		return m.disagree(fmt.Sprintf("the store says %s, but old is fenced: the store is older than the fence, or was emptied", m.state.Phase), true)
 	}
 	return nil
 }
@@ -65,8 +65,10 @@ func (m *model) onStandingElsewhere(event) []effect {
 	return []effect{{kind: askStanding, epoch: m.state.Epoch, timeout: probeFor, later: true}}
 }
 
-func (m *model) disagree(what string) []effect {
+// disagree refuses writes until an operator says what is true. The state shows the fence as it was seen, which is not stored.
+func (m *model) disagree(what string, standing bool) []effect {
 	m.stage, m.refusing, m.fenced = disputed, true, true // so that a rollback unfences
+	m.state.Fenced = standing
 	m.dispute = what + "; writes get 503 until you say what is true: `paritygate serve --recover-phase PHASE --reason TEXT`"
 	return []effect{m.published(), m.releasing()}
 }

@@ -64,6 +64,9 @@ func TestTheFenceAfterAStart(t *testing.T) {
 				if p.Hold || p.Refuse != (row.writes == refused) || !p.Refuse && p.Writes != row.side || data.stands() != row.standing {
 					t.Errorf("plan after a minute: %+v, fenced %v", *p, data.stands())
 				}
+				if s := b.State(); b.model.stage == disputed && s.Fenced != row.standing {
+					t.Errorf("in dispute the state says fenced %v", s.Fenced)
+				}
 				if u := b.Unwell(); !strings.Contains(u, row.unwell) || (row.unwell == "") != (u == "") {
 					t.Errorf("unwell: %q", u)
 				}
