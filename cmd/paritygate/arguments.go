@@ -31,6 +31,15 @@ func one(what string) cobra.PositionalArgs {
 	}
 }
 
+// misspelt says what is wrong with a flag, without the name of the function that could not read its value.
+func misspelt(err error) string {
+	text, _, number := strings.Cut(err.Error(), ": strconv.")
+	if number {
+		text += ": it must be a whole number"
+	}
+	return text
+}
+
 // group runs a command that only has others below it: without one it tells which there are.
 func group(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {

@@ -19,7 +19,9 @@ type change struct {
 	o      *options
 	yes    bool
 	reason string
-	warns  bool // the status's warnings are shown before the question
+	warns  bool   // the status's warnings are shown before the question
+	leaves string // what becomes of the writes that are on new alone, %s: stands in the question
+	flips  bool   // a conflict may be a flip that was begun and abandoned; of anything else it is a refusal
 }
 
 func (c *change) flags(cmd *cobra.Command, withReason bool) {
@@ -42,10 +44,16 @@ func (c *change) do(ctx context.Context, what string, act func(context.Context, 
 	if c.warns {
 		c.warn(before)
 	}
+	if n := before.Rollback.UnreplayedWrites; n > 0 && c.leaves != "" {
+		what += "; " + fmt.Sprintf(c.leaves, writes(n))
+	}
 	if err := c.confirm(fmt.Sprintf("run %s, phase %s, epoch %d: %s", before.Run, before.Phase, before.Epoch, what)); err != nil {
 		return err
 	}
 	after, err := act(ctx, client, before)
+	if e, ok := errors.AsType[*admin.Error](err); ok && e.Code == admin.CodeConflict && !c.flips {
+		return exit(exitRefused, "%w", err) // nothing was begun that could have failed
+	}
 	if err != nil {
 		return err
 	}
@@ -164,7 +172,7 @@ const (
 )
 
 func newCutover(o *options) *cobra.Command {
-	c := &change{o: o, warns: true}
+	c := &change{o: o, warns: true, flips: true}
 	var dryRun, force bool
 	cmd := &cobra.Command{
 		Use: "cutover", Short: "Flip the writes to new, if the gate passes", Args: none,
@@ -226,7 +234,7 @@ func (c *change) explain(err error) {
 }
 
 func newRollback(o *options) *cobra.Command {
-	c := &change{o: o}
+	c := &change{o: o, leaves: "%s will be on new alone"}
 	cmd := &cobra.Command{
 		Use: "rollback --reason TEXT", Short: "Send reads and writes back to old, now", Args: none,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -256,13 +264,10 @@ func newResume(o *options) *cobra.Command {
 				if err := c.needReason(); err != nil {
 					return err
 				}
+				c.leaves = "%s on new are given up for good"
 			}
 			return c.do(cmd.Context(), "go back to shadow", func(ctx context.Context, client *admin.Client, s admin.Status) (admin.Status, error) {
-				after, err := client.Resume(ctx, c.in(s), discard)
-				if e, ok := errors.AsType[*admin.Error](err); ok && e.Code == admin.CodeConflict {
-					err = exit(exitRefused, "%w", err) // nothing was begun that could have failed
-				}
-				return after, err
+				return client.Resume(ctx, c.in(s), discard)
 			})
 		},
 	}

@@ -29,8 +29,10 @@ var preconditions = []string{storeCriterion, fenceCriterion, prepareCriterion, s
 const inspectFor = 10 * time.Second
 
 // rehearse goes through what a flip needs besides the gate, and changes nothing. What would make a flip fail is a refusal; what may
-// change until then, such as strict checks that do not agree while writes go on, is reported.
-func (s *service) rehearse(ctx context.Context, report cutover.Report) (cutover.Report, error) {
+// change until then, such as strict checks that do not agree while writes go on, is reported. A gate that does not pass yet is a
+// refusal too, unless the flip would be forced, and keeps nothing from being looked at: a right that is missing is to be found on the
+// first day of the window, not after it.
+func (s *service) rehearse(ctx context.Context, report cutover.Report, force bool) (cutover.Report, error) {
 	c := s.current.Load()
 	lines := []cutover.Criterion{s.storeLine(ctx)}
 	found, spent := s.databaseLines(ctx, c, true) // spent of the hold, as far as it can be measured
@@ -47,7 +49,14 @@ func (s *service) rehearse(ctx context.Context, report cutover.Report) (cutover.
 		lines = append(lines, holdLine(spent, c.config.Cutover.Hold.Max))
 	}
 	report.Criteria = append(report.Criteria, lines...)
-	return report, unready(report, lines)
+	failed := unready(report, lines)
+	if force {
+		return report, failed
+	}
+	if err := refusal(report); err != nil {
+		return report, err // the gate's code goes first: it decides whether to wait; the report has both
+	}
+	return report, failed
 }
 
 // databaseLines looks at what is to be fenced and prepared, and returns how long that will take as well, if it is to be measured.

@@ -127,7 +127,7 @@ Exit codes: 0 done, 1 failed, 2 usage or configuration, 3 the gate or a check fa
 		Args: cobra.ArbitraryArgs, RunE: group,
 	}
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return exit(exitUsage, "%w; see `%s --help`", err, cmd.CommandPath())
+		return exit(exitUsage, "%s; see `%s --help`", misspelt(err), cmd.CommandPath())
 	})
 	flags := root.PersistentFlags()
 	flags.StringVar(&o.config, "config", "paritygate.yaml", "the configuration `FILE`")

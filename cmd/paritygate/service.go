@@ -207,7 +207,7 @@ func (s *service) Cutover(ctx context.Context, change admin.Change, dryRun, forc
 		return cutover.Report{}, err
 	}
 	if state.Phase != cutover.Shadow && state.Phase != cutover.Canary {
-		return cutover.Report{}, admin.Errorf(admin.CodeWrongPhase, "the cutover starts in phase shadow or canary; this is phase %s", state.Phase)
+		return cutover.Report{}, admin.Errorf(admin.CodeWrongPhase, "%w", cutover.Misplaced(cutover.Flip, state.Phase))
 	}
 	judged := cutover.Step{Name: cutover.StepGate, Began: time.Now().UTC(), Outcome: cutover.Done}
 	report, err := s.gate(ctx)
@@ -215,20 +215,20 @@ func (s *service) Cutover(ctx context.Context, change admin.Change, dryRun, forc
 		return report, err
 	}
 	judged.Seconds, judged.Detail = time.Since(judged.Began).Seconds(), gateStep(report, force)
+	if dryRun {
+		return s.rehearse(ctx, report, force)
+	}
 	if !force {
 		if err := refusal(report); err != nil {
 			return report, err
 		}
-	}
-	if dryRun {
-		return s.rehearse(ctx, report)
 	}
 	// What would abandon the flip for certain is found before a write is held for it.
 	lines, _ := s.databaseLines(ctx, s.current.Load(), false)
 	if err := unready(cutover.Report{Verdict: report.Verdict, Criteria: slices.Concat(report.Criteria, lines), At: report.At}, lines); err != nil {
 		return report, err
 	}
-	reason := change.Reason
+	reason := cmp.Or(change.Reason, "the gate passes")
 	if force {
 		reason = "forced past the gate (" + string(report.Verdict) + "): " + reason
 	}

@@ -29,7 +29,7 @@ func (o *options) verifyEvents(ctx context.Context, client *admin.Client) error 
 		evidence.Head
 	}{from, head}
 	return o.print(shown, func(p *printer) {
-		p.linef("the audit log of %s holds together: %d events, none changed, removed, reordered or cut off", from, head.Seq)
+		p.linef("the audit log of %s holds together up to event %d: none changed, removed, reordered or cut off", from, head.Seq)
 		p.linef("the last one has the hash %s; kept elsewhere, it proves later that nobody wrote the whole log anew", head.Hash)
 	})
 }

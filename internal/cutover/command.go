@@ -51,7 +51,7 @@ var legal = map[CommandKind]struct {
 	other string
 }{
 	Flip:      {[]Phase{Shadow, Canary}, "the cutover starts in phase shadow or canary; after a rollback, `resume` comes first"},
-	Rollback:  {[]Phase{Canary, Cutover, Live, RolledBack}, "there is nothing to roll back: old answers everything in shadow, and complete is for good"},
+	Rollback:  {[]Phase{Canary, Cutover, Live, RolledBack}, "there is nothing to roll back in shadow, where old answers everything already, and no way back from complete"},
 	Resume:    {[]Phase{RolledBack}, "`resume` leaves the phase rolled_back"},
 	Restart:   {[]Phase{Shadow, Canary, Live, RolledBack}, "the window can be restarted neither during a flip nor once the run is complete"},
 	Drift:     {[]Phase{Shadow, Canary, RolledBack, Complete}, "rules, routes, tolerances and checks cannot change during a flip, nor while the run is live; restart with --allow-drift if they must"},
@@ -81,7 +81,14 @@ func (m *model) onCommand(e event) []effect {
 	if slices.Contains(rule.in, m.state.Phase) {
 		return m.change(e)
 	}
-	return m.answer(e.waiter, fmt.Errorf("%w, %s: %s", ErrPhase, m.state.Phase, rule.other))
+	return m.answer(e.waiter, misplaced(m.state.Phase, rule.other))
+}
+
+// Misplaced says that a command is not possible in a phase, and what is.
+func Misplaced(kind CommandKind, phase Phase) error { return misplaced(phase, legal[kind].other) }
+
+func misplaced(phase Phase, other string) error {
+	return fmt.Errorf("%w, %s: %s", ErrPhase, phase, other)
 }
 
 func (m *model) change(e event) []effect {
@@ -218,5 +225,5 @@ func (m *model) onBusy(e event) []effect {
 		}
 		return m.onCommand(e)
 	}
-	return m.answer(e.waiter, fmt.Errorf("%w: %s in phase %s; try again when it has ended", ErrBusy, m.stage, m.state.Phase))
+	return m.answer(e.waiter, fmt.Errorf("%w: another change is under way, %s in phase %s; try again when it has ended", ErrBusy, m.stage, m.state.Phase))
 }

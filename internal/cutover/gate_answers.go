@@ -4,6 +4,14 @@ import "fmt"
 
 // What the gate calls a request is a unit of evidence: one request, however often it was repeated within a minute.
 
+// uncounted says why there is no request to judge a route by.
+func uncounted(r RouteFacts) string {
+	if r.Samples == 0 {
+		return "nothing was compared yet"
+	}
+	return fmt.Sprintf("%d answers were compared, and count as requests once their minute is over", r.Samples)
+}
+
 // responses judges whether new answers as old does, on every route and on all together.
 func (g gate) responses() Criterion {
 	var w finding
@@ -13,7 +21,7 @@ func (g gate) responses() Criterion {
 		case verdict == Fail:
 			w.add(Fail, "%s: new answered %d of %d requests differently or not at all, which proves more than the %s that is allowed", name, r.BadUnits, r.Units, percent(tolerance))
 		case verdict == Inconclusive && wait && r.Units == 0:
-			w.add(Inconclusive, "%s: nothing was compared yet", name)
+			w.add(Inconclusive, "%s: %s", name, uncounted(r))
 		case verdict == Inconclusive && wait && tolerance == 0:
 			w.add(Inconclusive, "%s: %d of %d requests differ, and a tolerance of 0%% is proven by no number of requests: allow some", name, r.BadUnits, r.Units)
 		case verdict == Inconclusive && wait:
@@ -91,7 +99,7 @@ func (g gate) lagged() Criterion {
 			w.add(Fail, "%s: %d of %d requests agreed only when they were asked again, which proves more than the %s that is allowed: new's data is too far behind", name,
 				r.LaggedUnits, r.Units, percent(g.o.MaxLagged))
 		case verdict == Inconclusive && wait && r.Units == 0:
-			w.add(Inconclusive, "%s: nothing was compared yet", name)
+			w.add(Inconclusive, "%s: %s", name, uncounted(r))
 		case verdict == Inconclusive && wait:
 			w.add(Inconclusive, "%s: %d of %d requests agreed only when they were asked again, so up to %s of all may; %s is allowed, and more requests decide it", name,
 				r.LaggedUnits, r.Units, percent(g.bound.Upper(r.Units, r.LaggedUnits)), percent(g.o.MaxLagged))

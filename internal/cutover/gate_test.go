@@ -68,6 +68,9 @@ var gateRows = []struct {
 	{"a declared route without traffic", func(_ *GateOptions, f *Facts) {
 		f.Routes = append(f.Routes, RouteFacts{Route: "rare", Declared: true, Tolerance: 0.01})
 	}, "coverage", Inconclusive, "route rare: 0 of 400"},
+	{"answers that count once their minute is over", func(_ *GateOptions, f *Facts) {
+		f.Routes = append(f.Routes, RouteFacts{Route: "rare", Declared: true, Tolerance: 0.01, Samples: 11, Eligible: 11})
+	}, "responses", Inconclusive, "route rare: 11 answers were compared, and count as requests once their minute is over"},
 	{"the built-in route without traffic is left out", func(_ *GateOptions, f *Facts) {
 		f.Routes = append(f.Routes, RouteFacts{Route: "read", Tolerance: 0.01})
 	}, "", Pass, ""},

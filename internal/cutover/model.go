@@ -10,7 +10,7 @@ import (
 // Errors that a command may end in. The text says what to do.
 var (
 	ErrPhase = errors.New("not possible in this phase")
-	ErrBusy  = errors.New("another change is under way")
+	ErrBusy  = errors.New("not possible at the moment")
 	ErrEpoch = errors.New("the run is in another epoch")
 	ErrFlip  = errors.New("the flip was abandoned")
 	ErrStore = errors.New("the store did not take the change")

@@ -72,7 +72,7 @@ func (f SoakFacts) time() Criterion {
 	green := f.GreenFor()
 	// The exact time decides: with a soak of less than a second the truncated one would never be enough.
 	if f.Green.IsZero() || f.Gate.Now.Sub(f.Green) < f.Soak {
-		w.add(Inconclusive, "new is green for %s of %s, since %s (%s); %s are missing", Spell(green), Spell(f.Soak),
+		w.add(Inconclusive, "new is green for %s of %s, since %s (%s); %s missing", Spell(green), Spell(f.Soak),
 			f.Green.UTC().Format(time.RFC3339), f.GreenReason, Spell((f.Soak - green).Round(time.Second)))
 	}
 	return w.criterion("soak", Spell(green), Spell(f.Soak), "new was green for the whole soak, unbroken")

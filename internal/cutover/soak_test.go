@@ -24,7 +24,7 @@ func TestSoak(t *testing.T) {
 		{"nothing is known", func(f *SoakFacts) { *f = SoakFacts{Gate: Facts{Now: noon}} }, "traffic", Inconclusive, "new has answered no client yet"},
 		{
 			"too early", func(f *SoakFacts) { f.Green, f.GreenReason = noon.Add(-13*24*time.Hour-2*time.Hour), "a restart" }, "soak", Inconclusive,
-			"new is green for 13d2h of 14d, since 2025-12-21T10:00:00Z (a restart); 22h are missing",
+			"new is green for 13d2h of 14d, since 2025-12-21T10:00:00Z (a restart); 22h missing",
 		},
 		{"a moment too early", func(f *SoakFacts) { f.Green = noon.Add(time.Nanosecond - f.Soak) }, "soak", Inconclusive, "13d23h59m59s of 14d"},
 		{"just in time", func(f *SoakFacts) { f.Green = noon.Add(-f.Soak) }, "", Pass, ""},
