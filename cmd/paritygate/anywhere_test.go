@@ -161,10 +161,10 @@ func (s *site) backWithoutADatabase() {
 	}
 	s.authority("flipped", "new")
 	s.server.Run(t, "postgres", "ALTER DATABASE "+s.name+"_old ALLOW_CONNECTIONS false; SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '"+s.name+"_old'")
-	before := s.ledger.Count("new")
 	if code, out := s.command("rollback", "--reason", "its database is gone", "--yes"); code == exitDone || !strings.Contains(out, "fence") {
 		t.Errorf("rollback without old's database exits %d: %s", code, out)
 	}
+	before := s.ledger.Count("new")
 	if p := s.status(); p.Phase != cutover.RolledBack || !s.unwell("still fenced") {
 		t.Errorf("without old's database: %s, %+v", p.Phase, p.Unwell)
 	}

@@ -145,7 +145,7 @@ func TestARollbackCutsOffWhatHangsInTheDatabases(t *testing.T) {
 		data := newBed()
 		b := withBed(t, &memory{}, data, nil)
 		defer b.end(t)
-		data.gates["fence"] = make(chan struct{})
+		data.set(func(b *bed) { b.gates["fence"] = make(chan struct{}) })
 		go func() { _, _ = b.Do(t.Context(), Command{Kind: Flip}, nil) }()
 		synctest.Wait()
 		began := time.Now()
