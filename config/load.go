@@ -55,16 +55,11 @@ func unreadable(err error) error {
 // Parse checks the text of a configuration; name stands for the file in what it reports. It does not touch the file
 // system. The error is of type Problems.
 func Parse(name string, data []byte, lookup Lookup, inspections ...Inspect) (*Config, error) {
-	d := &decoder{file: name, lookup: lookup, places: map[string]place{}, bad: map[string]bool{}}
-	root := parseTree(data, func(line, column int, format string, args ...any) {
-		d.failAt(line, column, "", format, args...)
-	})
-	if root == nil {
+	d, c := decode(name, data, lookup)
+	if c == nil {
 		d.problems.sort()
 		return nil, d.problems
 	}
-	c := Default()
-	schema(c).decode(d, root, "")
 	contradictions(d, c)
 	c.file, c.places = name, d.places
 	for _, inspect := range inspections {
@@ -75,4 +70,33 @@ func Parse(name string, data []byte, lookup Lookup, inspections ...Inspect) (*Co
 		return nil, d.problems
 	}
 	return c, nil
+}
+
+// AdminAddress returns the admin.address of a file that may be wrong in all else, as where its variables are not set: the way back must
+// not depend on them. False where the file does not give it, or not in a form that can be read.
+func AdminAddress(path string, lookup Lookup) (string, bool) {
+	const key = "admin.address"
+	data, err := read(path)
+	if err != nil {
+		return "", false
+	}
+	d, c := decode(path, data, lookup)
+	if _, given := d.places[key]; c == nil || !given || d.bad[key] {
+		return "", false
+	}
+	return c.Admin.Address, true
+}
+
+// decode reads a file into the defaults; without a tree there is no configuration.
+func decode(name string, data []byte, lookup Lookup) (*decoder, *Config) {
+	d := &decoder{file: name, lookup: lookup, places: map[string]place{}, bad: map[string]bool{}}
+	root := parseTree(data, func(line, column int, format string, args ...any) {
+		d.failAt(line, column, "", format, args...)
+	})
+	if root == nil {
+		return d, nil
+	}
+	c := Default()
+	schema(c).decode(d, root, "")
+	return d, c
 }

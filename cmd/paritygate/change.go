@@ -241,6 +241,7 @@ func newRollback(o *options) *cobra.Command {
 			if err := c.needReason(); err != nil {
 				return err
 			}
+			o.urgent = true
 			return c.do(cmd.Context(), "send reads and writes back to old", func(ctx context.Context, client *admin.Client, s admin.Status) (admin.Status, error) {
 				return c.follow(ctx, client, s, rollbackGoesOn, func(ctx context.Context) (admin.Status, error) {
 					return client.Rollback(ctx, admin.Change{Reason: c.reason})

@@ -44,11 +44,11 @@ func (o *options) configuredAdmin() (string, error) {
 	if _, err := os.Stat(o.config); err != nil {
 		return "", exit(exitUsage, "%s cannot be read: %w; name the running proxy with --admin URL, or its configuration with --config FILE", o.config, cause(err))
 	}
-	c, err := config.Load(o.config, o.sys.lookup)
+	address, err := o.adminAddress()
 	if err != nil {
-		return "", fmt.Errorf("%w\nthe file was read for its admin.address; --admin URL does without it", err)
+		return "", err
 	}
-	host, port, err := net.SplitHostPort(c.Admin.Address)
+	host, port, err := net.SplitHostPort(address)
 	if err != nil {
 		return "", exit(exitUsage, "admin.address: %w", err)
 	}
@@ -56,4 +56,17 @@ func (o *options) configuredAdmin() (string, error) {
 		host = "127.0.0.1"
 	}
 	return "http://" + net.JoinHostPort(host, port), nil
+}
+
+// adminAddress is that of the configuration, which must be valid. What is urgent goes by its admin.address alone, if the file has one.
+func (o *options) adminAddress() (string, error) {
+	c, err := config.Load(o.config, o.sys.lookup)
+	if err == nil {
+		return c.Admin.Address, nil
+	}
+	if address, ok := config.AdminAddress(o.config, o.sys.lookup); ok && o.urgent {
+		fmt.Fprintf(o.sys.err, "warning: %s is not valid (`paritygate validate` says why), and was read for its admin.address alone, %s\n", o.config, address)
+		return address, nil
+	}
+	return "", fmt.Errorf("%w\nthe file was read for its admin.address; --admin URL does without it", err)
 }

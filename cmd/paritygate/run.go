@@ -106,6 +106,7 @@ type options struct {
 	admin    string
 	tokenEnv string
 	output   string
+	urgent   bool // the command goes by the configuration's admin.address, whatever else is wrong with the file
 }
 
 func newRoot(o *options) *cobra.Command {
