@@ -29,6 +29,7 @@ type figures struct {
 	epoch    atomic.Uint64 // answers that new gave in an earlier one are not entered
 	counters [3][2][2]*counter
 	flights  [3][2]*flights
+	hanging  [2]atomic.Int64 // by kind: of new's requests, how many Inspect found that are slow already
 	slow     [2]atomic.Int64 // by kind: longer than this is slow; 0: nobody has said so yet
 
 	failures, refusals, late [2]distinct   // of new's requests, by kind: that failed, that got a 4xx, that were slow
@@ -214,6 +215,15 @@ func (p *Proxy) Unconnected(past time.Duration) bool {
 // Probing counts the requests that old is being asked because new failed or refused them.
 func (p *Proxy) Probing() int { return int(p.figures.probes.Load()) }
 
+// Hanging counts the requests of clients, reads or all else, that Inspect found in flight at new for longer than it was told.
+func (p *Proxy) Hanging(write bool) int {
+	kind := ofReads
+	if write {
+		kind = ofWrites
+	}
+	return int(p.figures.hanging[kind].Load())
+}
+
 // Inspect looks at what is in flight. What takes longer than slow says, for reads and for all else, is entered as having taken at
 // least that long; 0 enters nothing. An answer whose body does not go on for as long as its backend's timeout is a failure,
 // once. It is to be called now and then, from one goroutine.
@@ -221,16 +231,23 @@ func (p *Proxy) Inspect(slowReads, slowWrites time.Duration) {
 	g := p.figures
 	g.slow[ofReads].Store(int64(slowReads))
 	g.slow[ofWrites].Store(int64(slowWrites))
+	var hanging [2]int64
 	for _, who := range watchedRoles {
 		g.flights[who.backend][who.role].each(func(f *flight) {
 			switch {
 			case f.inBody.Load():
 				p.inspectBody(f)
 			case g.current(who.backend, f.epoch):
-				g.time(f, g.counters[who.backend][who.role][f.kind], who.backend, false, f.age())
+				age := f.age()
+				g.time(f, g.counters[who.backend][who.role][f.kind], who.backend, false, age)
+				if limit := g.slow[f.kind].Load(); who.backend == New && limit > 0 && int64(age) > limit {
+					hanging[f.kind]++
+				}
 			}
 		})
 	}
+	g.hanging[ofReads].Store(hanging[ofReads])
+	g.hanging[ofWrites].Store(hanging[ofWrites])
 }
 
 // inspectBody judges an answer that stalls in the middle. It is not ended: the client decides how long it waits.

@@ -129,11 +129,14 @@ func TestRequestsThatHangCountAsSlow(t *testing.T) {
 	if d := r.proxy.Different(false, time.Minute, time.Minute, time.Minute); d.Slow != 1 {
 		t.Errorf("%+v", d)
 	}
+	if reads, writes := r.proxy.Hanging(false), r.proxy.Hanging(true); reads != n || writes != 0 {
+		t.Errorf("%d reads and %d writes hang", reads, writes)
+	}
 	for _, leave := range left {
 		leave()
 	}
 	await(t, "nobody is in flight", func() bool { return r.flying(New) == 0 })
-	if late, all := r.late(); late != n || all != n+1 {
+	if late, all := r.late(); late != n || all != n+1 || r.proxy.Hanging(false) != 0 {
 		t.Errorf("after the clients left: %d late of %d", late, all)
 	}
 	if a, _ := r.proxy.Figures(New, Authority, false); a.Failed != 0 || a.Succeeded != 1 {

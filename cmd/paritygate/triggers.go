@@ -37,10 +37,10 @@ type triggers struct {
 	since   time.Time
 	figures figures
 	alerts  map[cutover.TriggerName]*alarm
-	tripped map[cutover.TriggerName]bool // in this epoch
-	trip    *proxy.Trip                  // the breaker's, not followed yet
-	patient time.Time                    // until when it may wait for news of old
-	surge   time.Time                    // since when new's 4xx are too many; zero: they are not
+	tripped map[cutover.TriggerName]bool      // in this epoch
+	trip    *proxy.Trip                       // the breaker's, not followed yet
+	patient time.Time                         // until when it may wait for news of old
+	holds   map[cutover.TriggerName]time.Time // since when a trigger's condition holds that does not act at once
 }
 
 // triggerLimits are the configuration's.
@@ -180,7 +180,7 @@ func (t *triggers) look(ctx context.Context, now time.Time) {
 
 // begin forgets what was seen in another epoch.
 func (t *triggers) begin(plan cutover.Plan, now time.Time) {
-	t.epoch, t.since, t.surge = plan.Epoch, now, time.Time{}
+	t.epoch, t.since, t.holds = plan.Epoch, now, map[cutover.TriggerName]time.Time{}
 	t.alerts, t.tripped = map[cutover.TriggerName]*alarm{}, map[cutover.TriggerName]bool{}
 	if t.trip != nil && t.trip.Epoch < plan.Epoch {
 		t.trip = nil
@@ -212,7 +212,7 @@ func (t *triggers) judge(name cutover.TriggerName, plan cutover.Plan, now time.T
 	case cutover.ClientErrors:
 		return t.limits.clients.Judge(live, t.figures.answers()...)
 	case cutover.Latency:
-		return t.limits.latency.Judge(live, t.figures.latencies()...)
+		return t.limits.latency.Judge(live, t.figures.latencies(t.program.proxy)...)
 	case cutover.Parity:
 		if plan.Stale {
 			return standsStill
@@ -243,19 +243,32 @@ func (t *triggers) act(ctx context.Context, name cutover.TriggerName, plan cutov
 	t.firing.WithLabelValues(string(name)).Set(truth(found.State == cutover.Firing))
 	t.missing.WithLabelValues(string(name)).Set(truth(found.State == cutover.NoData && found.Missing))
 	if found.State == cutover.Firing && !found.Alike && arming == cutover.Armed {
-		if name == cutover.ErrorRate && t.awaitsOld(now) || name == cutover.ClientErrors && t.awaitsPairs(now) {
+		if t.awaits(name, found, now) {
 			return
 		}
 		t.rollBack(ctx, name, plan, found)
 	} else {
-		if name == cutover.ClientErrors {
-			t.surge = time.Time{}
-		}
+		delete(t.holds, name)
 		t.alert(name, plan, arming, found, now)
 	}
 	if name == cutover.ErrorRate {
 		t.trip = nil
 	}
+}
+
+// awaits reports whether a trigger whose condition holds waits for something before it rolls back.
+func (t *triggers) awaits(name cutover.TriggerName, found cutover.TriggerFinding, now time.Time) bool {
+	if name == cutover.ErrorRate {
+		return t.awaitsOld(now)
+	}
+	if _, ok := t.holds[name]; !ok {
+		t.holds[name] = now
+	}
+	held := now.Sub(t.holds[name])
+	if name == cutover.ClientErrors {
+		return t.awaitsPairs(held)
+	}
+	return name == cutover.Latency && (found.Past || held < t.limits.latency.Pause())
 }
 
 // awaitsOld reports whether old is just being asked for what new failed, and has not said enough yet.
@@ -268,14 +281,8 @@ func (t *triggers) awaitsOld(now time.Time) bool {
 }
 
 // awaitsPairs reports whether too few of the requests that new refused are known to have been asked of old, which is being done.
-func (t *triggers) awaitsPairs(now time.Time) bool {
-	if t.figures.seen[oldShadows].clients.Paired >= probesWanted {
-		return false
-	}
-	if t.surge.IsZero() {
-		t.surge = now
-	}
-	return now.Sub(t.surge) < pairPatience
+func (t *triggers) awaitsPairs(held time.Duration) bool {
+	return t.figures.seen[oldShadows].clients.Paired < probesWanted && held < pairPatience
 }
 
 // pairPatience is for how long a surge of 4xx may wait for that.

@@ -46,13 +46,13 @@ type figures struct {
 // sourceWindows are the windows of one source.
 type sourceWindows struct {
 	errors, clients rolling[proxy.Answers]
-	latency         rolling[proxy.Latencies]
+	latency, recent rolling[proxy.Latencies]
 }
 
 // sourceSeen is what one source did.
 type sourceSeen struct {
 	errors, clients proxy.Answers
-	latency         proxy.Latencies
+	latency, recent proxy.Latencies
 }
 
 func newFigures(l triggerLimits) figures {
@@ -60,6 +60,7 @@ func newFigures(l triggerLimits) figures {
 	for i := range f.windows {
 		w := &f.windows[i]
 		w.errors.length, w.clients.length, w.latency.length = l.errors.Window, l.clients.Window, l.latency.Window
+		w.recent.length = l.latency.Lately()
 	}
 	return f
 }
@@ -72,6 +73,7 @@ func (f *figures) begin(p *proxy.Proxy, now time.Time) {
 		w.errors.begin(now, answers)
 		w.clients.begin(now, answers)
 		w.latency.begin(now, took)
+		w.recent.begin(now, took)
 	}
 	f.parity.marks = nil
 	f.before = [len(requestKinds)]*seenAnswers{}
@@ -92,14 +94,14 @@ func (f *figures) take(p *proxy.Proxy, now time.Time, source int) {
 	answers, took := read(p, source)
 	w, seen := &f.windows[source], &f.seen[source]
 	seen.errors, seen.clients = w.errors.within(now, answers), w.clients.within(now, answers)
-	seen.latency = w.latency.within(now, took)
+	seen.latency, seen.recent = w.latency.within(now, took), w.recent.within(now, took)
 }
 
 // measure takes old first, since its figures say which of new's requests in flight are late.
 func (f *figures) measure(p *proxy.Proxy, now time.Time, live bool) {
 	f.rest(p, now)
 	f.take(p, now, oldShadows)
-	facts := f.latencies()
+	facts := f.latencies(p)
 	p.Inspect(f.limits.latency.Slow(live, facts[0]), f.limits.latency.Slow(live, facts[1]))
 	f.take(p, now, newReads)
 	f.take(p, now, newWrites)
@@ -159,11 +161,12 @@ func (f *figures) answers() []cutover.AnswerFacts {
 }
 
 // latencies is what is known of how long answers take, by kind.
-func (f *figures) latencies() []cutover.LatencyFacts {
+func (f *figures) latencies(p *proxy.Proxy) []cutover.LatencyFacts {
 	var out []cutover.LatencyFacts
 	for i, k := range requestKinds {
 		facts := cutover.LatencyFacts{
 			Kind: k.name, New: &f.seen[k.fresh].latency, Distinct: f.different[i].Slow, Now: &f.seen[k.old].latency,
+			Recent: &f.seen[k.fresh].recent, Hanging: p.Hanging(sources[k.fresh].write),
 		}
 		if k.old == oldReads && facts.Now.Timed() < int64(f.limits.latency.Minimum.Requests) {
 			facts.Now = &f.seen[oldShadows].latency

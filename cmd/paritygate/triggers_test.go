@@ -17,7 +17,7 @@ import (
 	"paritygate/proxy"
 )
 
-// triggersConfig has windows of a second.
+// triggersConfig has windows of a second, and a check that says nothing by itself.
 const triggersConfig = `
 run: {name: triggers, window: 2s}
 backends:
@@ -26,7 +26,7 @@ backends:
 mirror: {fraction: 100%, recheck: {attempts: 0}}
 canary: {key: "header:X-User-Id", after_write: 0s}
 checks:
-  - {name: items, type: scalar, every: 1h, max_age: 2h, old: {http: {path: "/items/1"}, value: "$.price"}, new: {http: {path: "/items/1"}, value: "$.price"}}
+  - {name: items, type: scalar, every: 1h, max_age: 2h, strict_at_cutover: false, old: {http: {path: "/items/1"}, value: "$.none"}, new: {http: {path: "/items/1"}, value: "$.none"}}
 rollback:
   error_rate: {window: 1s, min_requests: 10, min_failures: 5}
   client_errors: {window: 1s}
@@ -292,13 +292,31 @@ func TestAWindowForgets(t *testing.T) {
 
 // What tells a crawler from a fault is old's status for the same requests, which a surge waits for, though not for ever.
 func TestASurgeWaitsForPairs(t *testing.T) {
-	tr, at := &triggers{}, time.Unix(0, 0)
-	if !tr.awaitsPairs(at) || !tr.awaitsPairs(at.Add(pairPatience-1)) || tr.awaitsPairs(at.Add(pairPatience)) {
+	tr, at := &triggers{holds: map[cutover.TriggerName]time.Time{}}, time.Unix(0, 0)
+	waits := func(after time.Duration) bool {
+		return tr.awaits(cutover.ClientErrors, cutover.TriggerFinding{}, at.Add(after))
+	}
+	if !waits(0) || !waits(pairPatience-1) || waits(pairPatience) {
 		t.Error("it does not wait as long as it should")
 	}
-	tr.surge, tr.figures.seen[oldShadows].clients.Paired = time.Time{}, probesWanted
-	if tr.awaitsPairs(at) {
+	tr.figures.seen[oldShadows].clients.Paired = probesWanted
+	if waits(0) {
 		t.Error("it waits for what is there")
+	}
+}
+
+// A pause of new shows in the window long after it: only what goes on is gone back from.
+func TestAPauseIsNoReasonToGoBack(t *testing.T) {
+	tr, at := &triggers{holds: map[cutover.TriggerName]time.Time{}}, time.Unix(0, 0)
+	tr.limits.latency.Window = 10 * time.Second
+	for _, c := range []struct {
+		after time.Duration
+		past  bool
+		waits bool
+	}{{0, false, true}, {time.Second - 1, false, true}, {time.Second, true, true}, {9 * time.Second, true, true}, {9 * time.Second, false, false}} {
+		if got := tr.awaits(cutover.Latency, cutover.TriggerFinding{State: cutover.Firing, Past: c.past}, at.Add(c.after)); got != c.waits {
+			t.Errorf("%+v: waits %t", c, got)
+		}
 	}
 }
 

@@ -1,6 +1,9 @@
 package cutover
 
-import "fmt"
+import (
+	"fmt"
+	"math"
+)
 
 // TriggerName is the name of a trigger, as it stands in the configuration and in the actor `trigger:NAME` of a rollback.
 type TriggerName string
@@ -47,6 +50,8 @@ type TriggerFinding struct {
 	State TriggerState
 	// Alike says, with Firing, that old does no better, so that going back would not help.
 	Alike bool
+	// Past says, with Firing, that it still shows in the window, but is over.
+	Past bool
 	// Missing says, with NoData, that somebody should know of it.
 	Missing bool
 	// Observed and Limit are figures for people, Reason is a sentence with both.
@@ -68,6 +73,13 @@ const alikeAtLeast = 3
 
 func alike(failures, requests int64, rate float64) bool {
 	return failures >= alikeAtLeast && float64(failures) >= rate/2*float64(requests)
+}
+
+// beyondChance reports whether so many of n are more than what old's share of them, k of m, makes of itself now and then: a trigger looks
+// a hundred thousand times in a soak of two weeks, and what is rare in one window happens in some.
+func beyondChance(many, n, k, m int64) bool {
+	usual := float64(n) * share(k, m)
+	return float64(many) >= usual+5*math.Sqrt(usual)+3
 }
 
 // noData is the finding that there were no requests at all.

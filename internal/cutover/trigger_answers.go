@@ -136,22 +136,23 @@ func (l ClientErrorsLimit) judge(live bool, k AnswerFacts) TriggerFinding {
 		percent(at), k.Kind, l.Window, k.New.ClientErrors, k.New.Answered, percent(reference.share()), when, f.Limit)
 	many := k.New.ClientErrors >= int64(m.Failures) && k.Distinct >= m.Distinct
 	switch {
-	case many && l.surge(at, reference):
+	case many && l.surge(k.New, reference):
 		f.State = Firing
 		if alike(k.Alike, k.Paired, 1) {
 			f.Alike = true
 			f.Reason += fmt.Sprintf("; old gave the same status to %d of %d requests that it was asked as well", k.Alike, k.Paired)
 		}
-	case many && !live && k.Before.Answered >= int64(m.Requests) && l.surge(at, k.Before):
+	case many && !live && k.Before.Answered >= int64(m.Requests) && l.surge(k.New, k.Before):
 		f.State, f.Alike = Firing, true
 		f.Reason += fmt.Sprintf("; before that it was %s of old's: both give more of them", percent(k.Before.share()))
 	}
 	return f
 }
 
-func (l ClientErrorsLimit) surge(at float64, old Answers) bool {
+func (l ClientErrorsLimit) surge(fresh, old Answers) bool {
 	const exact = 1e-9 // three times a tenth is a little more than three tenths
-	return at >= l.Threshold && at >= l.Ratio*old.share()-exact
+	at := fresh.share()
+	return beyondChance(fresh.ClientErrors, fresh.Answered, old.ClientErrors, old.Answered) && at >= l.Threshold && at >= l.Ratio*old.share()-exact
 }
 
 // reference is what new is held against, and when that was.

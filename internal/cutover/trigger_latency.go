@@ -24,6 +24,9 @@ type LatencyFacts struct {
 	Distinct int
 	// Now is old in the same window, as the authority or else as the shadow; Before is old before the flip, or before the window.
 	Now, Before Latencies
+	// Recent is what new did at last, within Lately; Hanging counts the requests in flight at this moment that take too long already.
+	Recent  Latencies
+	Hanging int
 }
 
 // LatencyTriggerLimit is the trigger on slow answers of new: at Quantile they take longer than Floor, and than Ratio times what old's take.
@@ -32,6 +35,13 @@ type LatencyTriggerLimit struct {
 	Floor, Window   time.Duration
 	Minimum         Minimum
 }
+
+// Lately is the end of the window by which it is told whether new is still slow.
+func (l LatencyTriggerLimit) Lately() time.Duration { return l.Window / 20 }
+
+// Pause is for how long new may be slow, if it then is no longer: a collection of garbage, a deployment or a failover is no reason to go
+// back, though it shows in the window for as long as that is.
+func (l LatencyTriggerLimit) Pause() time.Duration { return l.Window / 10 }
 
 // Slow is the latency from which a request of new counts as slow; 0 if nothing is known of old.
 func (l LatencyTriggerLimit) Slow(live bool, k LatencyFacts) time.Duration {
@@ -79,22 +89,31 @@ func (l LatencyTriggerLimit) judge(live bool, k LatencyFacts) TriggerFinding {
 		percent(l.Quantile), k.Kind, rounded(at), l.Window, rounded(old.Quantile(l.Quantile)), when, l.Ratio, l.Floor)
 	slow := k.New.Over(limit)
 	switch {
-	case k.Distinct >= m.Distinct && l.exceeds(slow, n):
-		f.State = Firing
+	case k.Distinct >= m.Distinct && l.exceeds(k.New, old, limit):
+		f.State, f.Past = Firing, k.over(limit, l.Quantile)
 		if live && k.Now != nil && alike(k.Now.Over(limit), k.Now.Timed(), share(slow, n)) {
 			f.Alike = true
 			f.Reason += fmt.Sprintf("; %d of old's %d answers in that time took longer as well", k.Now.Over(limit), k.Now.Timed())
 		}
-	case !live && enough(k.Before, m) && l.exceeds(k.New.Over(l.limit(k.Before)), n):
+	case !live && enough(k.Before, m) && l.exceeds(k.New, k.Before, l.limit(k.Before)):
 		f.State, f.Alike = Firing, true
 		f.Reason += fmt.Sprintf("; before that it was %s of old: both have become slow", rounded(k.Before.Quantile(l.Quantile)))
 	}
 	return f
 }
 
-// exceeds reports whether more requests are slow than the quantile leaves out, and not just a few.
-func (l LatencyTriggerLimit) exceeds(slow, n int64) bool {
-	return slow >= int64(l.Minimum.Failures) && float64(slow) > (1-l.Quantile)*float64(n)
+// exceeds reports whether more requests are slow than the quantile leaves out, and not just a few, nor those that are slow at old as well.
+func (l LatencyTriggerLimit) exceeds(fresh, old Latencies, limit time.Duration) bool {
+	slow, n := fresh.Over(limit), fresh.Timed()
+	return slow >= int64(l.Minimum.Failures) && float64(slow) > (1-l.Quantile)*float64(n) && beyondChance(slow, n, old.Over(limit), old.Timed())
+}
+
+// over reports whether new answers as quickly as it should again. That nothing was answered lately is no sign of it.
+func (k LatencyFacts) over(limit time.Duration, quantile float64) bool {
+	if k.Hanging > 0 || k.Recent == nil || k.Recent.Timed() == 0 {
+		return false
+	}
+	return float64(k.Recent.Over(limit)) <= (1-quantile)*float64(k.Recent.Timed())
 }
 
 func enough(of Latencies, m Minimum) bool { return of != nil && of.Timed() >= int64(m.Requests) }

@@ -99,6 +99,8 @@ func TestClientErrorsTrigger(t *testing.T) {
 		{"at the threshold, old gives none", false, AnswerFacts{New: of(10, 100), Distinct: 3, Now: of(0, 20)}, said{state: Firing, words: "10% of new's answers to reads were 4xx within 30s (10 of 100), 0% of old's in that time; 10% is the limit"}},
 		{"just below it", false, AnswerFacts{New: of(10, 101), Distinct: 3, Now: of(0, 20)}, said{state: Armed}},
 		{"at three times old's", false, AnswerFacts{New: of(30, 100), Distinct: 3, Now: of(10, 100)}, said{state: Firing, words: "30% is the limit"}},
+		{"three times old's, by chance", false, AnswerFacts{New: of(11, 70), Distinct: 11, Now: of(50, 1000)}, said{state: Armed}},
+		{"more than chance", false, AnswerFacts{New: of(16, 70), Distinct: 11, Now: of(50, 1000)}, said{state: Firing}},
 		{"just below that", false, AnswerFacts{New: of(29, 100), Distinct: 3, Now: of(10, 100)}, said{state: Armed}},
 		{"a request too few", false, AnswerFacts{New: of(19, 19), Distinct: 9, Now: of(0, 20)}, said{state: NoData, words: "of at least 20"}},
 		{"a 4xx too few", false, AnswerFacts{New: of(9, 20), Distinct: 9, Now: of(0, 20)}, said{state: Armed}},
@@ -154,12 +156,32 @@ func TestLatencyTrigger(t *testing.T) {
 		{"live, old is as slow", true, LatencyFacts{New: took{900 * ms: 100}, Distinct: 9, Now: took{900 * ms: 5, 5 * ms: 5}, Before: usual}, said{state: Firing, alike: true, words: "5 of old's 10 answers"}},
 		{"live, old is slow less than half as often", true, LatencyFacts{New: took{900 * ms: 100}, Distinct: 9, Now: took{900 * ms: 5, 5 * ms: 6}, Before: usual}, said{state: Firing}},
 		{"live, old was slow twice", true, LatencyFacts{New: took{900 * ms: 100}, Distinct: 9, Now: took{900 * ms: 2}, Before: usual}, said{state: Firing}},
+		{"old has as many of them, but for chance", false, LatencyFacts{New: took{5 * ms: 980, 900 * ms: 25}, Distinct: 9, Now: took{5 * ms: 992, 900 * ms: 8}}, said{state: Armed}},
+		{"more than chance", false, LatencyFacts{New: took{5 * ms: 980, 900 * ms: 27}, Distinct: 9, Now: took{5 * ms: 992, 900 * ms: 8}}, said{state: Firing}},
 		{"nothing at all", true, LatencyFacts{New: took{}, Before: usual}, said{state: NoData, missing: true}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			c.k.Kind = "reads"
 			c.want.check(t, l.Judge(c.live, c.k))
 		})
+	}
+	for _, c := range []struct {
+		name    string
+		recent  Latencies
+		hanging int
+		past    bool
+	}{
+		{"quick again", took{5 * ms: 1000}, 0, true},
+		{"a few as there always are", took{5 * ms: 990, 900 * ms: 10}, 0, true},
+		{"one more", took{5 * ms: 989, 900 * ms: 11}, 0, false},
+		{"some still hang", took{5 * ms: 1000}, 1, false},
+		{"nobody was answered", took{}, 0, false},
+		{"not known", nil, 0, false},
+	} {
+		f := l.Judge(false, LatencyFacts{Kind: "reads", New: took{5 * ms: 900, 900 * ms: 100}, Distinct: 9, Now: usual, Recent: c.recent, Hanging: c.hanging})
+		if f.State != Firing || f.Past != c.past {
+			t.Errorf("%s: %+v", c.name, f)
+		}
 	}
 	if d := l.Slow(false, LatencyFacts{Now: usual}); d != 285*ms {
 		t.Errorf("slow from %s on", d)
