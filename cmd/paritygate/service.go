@@ -68,7 +68,10 @@ func rollbackSafety(state cutover.State) admin.Rollback {
 			r.Safe = false
 			r.Reason = fmt.Sprintf("not on old: %s that new may have taken; carry them over before `resume --discard`", writes(state.WritesOnNew))
 		}
-	case cutover.Shadow, cutover.Canary, cutover.Cutover, cutover.Complete:
+	case cutover.Complete:
+		r.Safe = false
+		r.Reason = fmt.Sprintf("the run is complete and has no way back; on new alone: %s", writes(state.WritesOnNew))
+	case cutover.Shadow, cutover.Canary, cutover.Cutover:
 	}
 	return r
 }

@@ -52,7 +52,11 @@ func printStatus(p *printer, s admin.Status) {
 	row("forced", visible(s.Forced))
 	row("step", underWay(s.Cutover))
 	row("held", heldWrites(s.HeldWrites))
-	row("mirror", percent(s.Mirror.Fraction)+" of the reads")
+	if s.Phase == cutover.Complete {
+		row("mirror", "nothing: the run is complete")
+	} else {
+		row("mirror", percent(s.Mirror.Fraction)+" of the reads")
+	}
 	if s.Canary.Fraction > 0 {
 		row("canary", percent(s.Canary.Fraction)+" of the reads are answered by new")
 	}
