@@ -142,3 +142,27 @@ func TestOldIsNotBlamedForTooLittleTime(t *testing.T) {
 		t.Errorf("new is blamed for %d failures", n)
 	}
 }
+
+// Of a body that is not kept whole old would get a part.
+func TestNoPartOfABodyFallsBack(t *testing.T) {
+	plan := canaryPlan
+	plan.Fallback, plan.Shadow = true, None
+	r := start(t, plan, http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("old is asked") }),
+		http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+			_, _ = io.Copy(io.Discard, req.Body)
+			w.WriteHeader(http.StatusInternalServerError)
+		}), func(o *Options) {
+			o.Table.MaxBody = 1 << 10
+			o.Table.Routes = []Route{{Name: "query", Methods: []string{"POST"}, Path: "/query"}}
+		})
+	req, _ := http.NewRequestWithContext(t.Context(), http.MethodPost, r.url+"/query", strings.NewReader(strings.Repeat("q", 4<<10)))
+	req.Header.Set("Content-Type", "application/x-protobuf")
+	resp, err := r.client.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = resp.Body.Close()
+	if resp.StatusCode != http.StatusInternalServerError {
+		t.Errorf("the client got %d", resp.StatusCode)
+	}
+}

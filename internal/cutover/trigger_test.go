@@ -74,7 +74,7 @@ func TestErrorRateTrigger(t *testing.T) {
 		{"old fails half as often", Outcomes{Failed: 40, Distinct: 9}, Outcomes{Succeeded: 5, Failed: 5}, said{state: Firing, alike: true, words: "old failed 5 of 10 requests"}},
 		{"old fails a little less", Outcomes{Failed: 40, Distinct: 9}, Outcomes{Succeeded: 6, Failed: 5}, said{state: Firing}},
 		{"old fails, but was hardly asked", Outcomes{Failed: 40, Distinct: 9}, Outcomes{Failed: 2}, said{state: Firing}},
-		{"old fails half as often, below the threshold", Outcomes{Succeeded: 95, Failed: 10, Distinct: 9}, Outcomes{Succeeded: 97, Failed: 4}, said{state: Firing}},
+		{"old fails half as often, below the threshold", Outcomes{Succeeded: 150, Failed: 10, Distinct: 9}, Outcomes{Succeeded: 96, Failed: 4}, said{state: Firing}},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.want.check(t, l.Judge(c.old, c.fresh)) })
 	}
