@@ -50,13 +50,10 @@ func (s *service) rehearse(ctx context.Context, report cutover.Report, force boo
 	}
 	report.Criteria = append(report.Criteria, lines...)
 	failed := unready(report, lines)
-	if force {
-		return report, failed
+	if force || failed != nil && report.Verdict != cutover.Fail {
+		return report, failed // what fails outweighs what is inconclusive: no waiting cures it
 	}
-	if err := refusal(report); err != nil {
-		return report, err // the gate's code goes first: it decides whether to wait; the report has both
-	}
-	return report, failed
+	return report, refusal(report)
 }
 
 // databaseLines looks at what is to be fenced and prepared, and returns how long that will take as well, if it is to be measured.

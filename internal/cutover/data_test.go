@@ -96,7 +96,7 @@ func TestWhatAFlipThatFailsUndoes(t *testing.T) {
 		did    []string
 		says   string
 	}{
-		{name: "prepare", fails: "prepare", did: []string{"prepare", "undo"}, says: "cutover.prepare: no"},
+		{name: "prepare", fails: "prepare", did: []string{"prepare", "undo"}, says: "preparing the databases: no"},
 		{name: "checks", strict: bad, did: []string{"prepare", "undo"}, says: "strict checks"},
 		{name: "fence", fails: "fence", did: []string{"prepare", "fence", "undo", "unfence"}, says: "could not be fenced: no"},
 		{name: "fence, before anything was done", fails: "fence", with: before{bad}, did: []string{"prepare", "fence", "undo"}, says: "could not be fenced: no"},

@@ -116,7 +116,7 @@ func (m *model) usedUp(before StepName) error {
 
 func (m *model) onPrepared(e event) []effect {
 	if e.err != nil {
-		return m.abort(e, fmt.Errorf("cutover.prepare: %w", e.err))
+		return m.abort(e, fmt.Errorf("preparing the databases: %w", e.err))
 	}
 	return append(m.end(e.now, StepPrepare, nil, ""), m.check(e)...)
 }

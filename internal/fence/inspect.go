@@ -88,17 +88,21 @@ func (d *Databases) InspectPrepare(ctx context.Context, limit time.Duration) (fo
 			if err := x.inspectEntry(ctx, e, &round); err != nil {
 				return err
 			}
-			for _, sql := range e.SQL {
+			for k, sql := range e.SQL {
 				if found.Took+round.Took < limit && measurable(sql) {
-					took, err := x.measure(ctx, sql, limit-found.Took-round.Took+time.Millisecond)
+					took, refused, err := x.measure(ctx, sql, limit-found.Took-round.Took+time.Millisecond)
 					if err != nil {
 						return err
+					}
+					if refused != nil {
+						round.Doubts = append(round.Doubts, fmt.Sprintf("%s.sql[%d] on %s fails as the database is now: %s", e.at, k, e.On, refused))
 					}
 					round.Took += took
 					measured++
 				}
 			}
 			found.Problems, found.Open, found.Took = append(found.Problems, round.Problems...), append(found.Open, round.Open...), found.Took+round.Took
+			found.Doubts = append(found.Doubts, round.Doubts...)
 			return nil
 		})
 		l.close()

@@ -29,13 +29,21 @@ func measurable(sql string) bool {
 	})
 }
 
-// measure runs a statement for limit at most, and returns how long it took. How it ends says nothing: the flip will see.
-func (x *session) measure(ctx context.Context, sql string, limit time.Duration) (time.Duration, error) {
+// measuring are the SQLSTATEs with which a statement ends because it was only to be measured: read-only, a lock or the limit.
+var measuring = []string{"25006", "55P03", "57014"}
+
+// measure runs a statement for limit at most, and returns how long it took, and with what it was refused if it was: a doubt, since
+// what comes before it was not run.
+func (x *session) measure(ctx context.Context, sql string, limit time.Duration) (time.Duration, *refusal, error) {
 	began := time.Now()
 	err := x.exec(ctx, fmt.Sprintf("BEGIN READ ONLY; SET LOCAL lock_timeout = 100; SET LOCAL statement_timeout = %d; %s", max(limit.Milliseconds(), 1), sql))
 	took := time.Since(began)
-	if _, ended := err.(*refusal); err != nil && !ended { //nolint:errorlint // exec's own, not wrapped
-		return took, err
+	refused, ended := err.(*refusal) //nolint:errorlint // exec's own, not wrapped
+	if err != nil && !ended {
+		return took, nil, err
 	}
-	return took, x.exec(ctx, "ROLLBACK")
+	if ended && slices.Contains(measuring, refused.code) {
+		refused = nil
+	}
+	return took, refused, x.exec(ctx, "ROLLBACK")
 }
