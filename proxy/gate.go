@@ -50,6 +50,7 @@ type admission struct {
 	ctx      context.Context // detached from the client; ends when the gate gives the request up
 	cancel   context.CancelCauseFunc
 	sent     chan struct{} // closed when the request was written to the backend, or has ended
+	ended    chan struct{} // closed when it has ended
 	sentOnce sync.Once
 	doneOnce sync.Once
 }
@@ -112,7 +113,7 @@ func (g *gate) tryAdmit(ctx context.Context, stream bool) (*admission, error) {
 }
 
 func (g *gate) register(ctx context.Context, plan Plan, stream bool) *admission {
-	adm := &admission{gate: g, plan: plan, backend: plan.Writes, stream: stream, sent: make(chan struct{})}
+	adm := &admission{gate: g, plan: plan, backend: plan.Writes, stream: stream, sent: make(chan struct{}), ended: make(chan struct{})}
 	adm.ctx, adm.cancel = context.WithCancelCause(context.WithoutCancel(ctx))
 	if stream {
 		g.streams[plan.Writes][adm] = struct{}{}
@@ -171,36 +172,50 @@ func (g *gate) wait(wt *waiter, place *list.Element, deadline time.Time) (*admis
 	return nil, why
 }
 
-// Limits on how long those behind wait for one held request to be written to its backend, and for all that stall together.
+// How long those behind wait for one held request, and in all: to be written to its backend, and then for its answer. What was written
+// to one connection may be read after what was written to another, so that a few are let out one by one, and many not for long.
 const (
-	orderWait      = 250 * time.Millisecond
-	orderWaitTotal = 2 * time.Second
+	orderWait       = 250 * time.Millisecond
+	orderWaitTotal  = 2 * time.Second
+	answerWait      = 5 * time.Millisecond
+	answerWaitTotal = 50 * time.Millisecond
 )
 
+// turnWait is what is left of such a wait.
+type turnWait struct{ each, total time.Duration }
+
+func (p *turnWait) await(ctx context.Context, done <-chan struct{}) {
+	if p.total <= 0 {
+		return
+	}
+	start := time.Now()
+	timer := time.NewTimer(min(p.each, p.total))
+	defer timer.Stop()
+	select {
+	case <-done:
+	case <-timer.C:
+	case <-ctx.Done():
+		p.total = 0
+	}
+	p.total -= time.Since(start)
+}
+
 // releaseHeld lets the held requests go in order of arrival, each by the plan of its moment: the next one once the one before
-// was written to its backend. It stops if the plan holds again. When ctx ends the rest goes without waiting.
+// was written to its backend, and answered if that takes but a moment. It stops if the plan holds again. When ctx ends the rest goes
+// without waiting.
 func (g *gate) releaseHeld(ctx context.Context) {
 	g.release.Lock()
 	defer g.release.Unlock()
-	patience := orderWaitTotal
+	sent, ended := turnWait{orderWait, orderWaitTotal}, turnWait{answerWait, answerWaitTotal}
 	for {
 		adm, more := g.releaseNext()
 		if !more {
 			return
 		}
-		if adm == nil || patience <= 0 {
-			continue
+		if adm != nil {
+			sent.await(ctx, adm.sent)
+			ended.await(ctx, adm.ended)
 		}
-		start := time.Now()
-		timer := time.NewTimer(min(orderWait, patience))
-		select {
-		case <-adm.sent:
-		case <-timer.C:
-			patience -= time.Since(start)
-		case <-ctx.Done():
-			patience = 0
-		}
-		timer.Stop()
 	}
 }
 
@@ -261,7 +276,7 @@ func (g *gate) giveUp(set *[3]map[*admission]struct{}, b Backend, cause error) i
 // addStream registers a stream that no plan of writes has admitted: an answer without end to a read. One that begins after
 // its backend lost the reads ends at once.
 func (g *gate) addStream(b Backend, cancel context.CancelCauseFunc) *admission {
-	adm := &admission{gate: g, backend: b, stream: true, cancel: cancel, sent: make(chan struct{})}
+	adm := &admission{gate: g, backend: b, stream: true, cancel: cancel, sent: make(chan struct{}), ended: make(chan struct{})}
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.streams[b][adm] = struct{}{}
@@ -288,6 +303,7 @@ func (a *admission) markSent() { a.sentOnce.Do(func() { close(a.sent) }) }
 func (a *admission) done(unanswered error) {
 	a.doneOnce.Do(func() {
 		a.markSent()
+		close(a.ended)
 		a.cancel(nil)
 		g := a.gate
 		g.mu.Lock()

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http/httptest"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -61,6 +62,36 @@ func TestNothingOvertakesAReleaseUnderWay(t *testing.T) {
 	l.releaseNext()
 	if adm, err := l.admit(t); adm == nil || err != nil {
 		t.Errorf("after it: %+v %v", adm, err)
+	}
+}
+
+// Two connections are read in any order: the second of the held is sent once the first was answered, or that took a moment.
+func TestTheNextOfTheHeldWaitsForTheAnswer(t *testing.T) {
+	for _, answered := range []bool{true, false} {
+		synctest.Test(t, func(t *testing.T) {
+			l := newLine(livePlan)
+			first, second := l.queue(t), l.queue(t)
+			released := make(chan struct{})
+			go func() { l.releaseHeld(t.Context()); close(released) }()
+			<-first.turn
+			first.adm.markSent()
+			synctest.Wait()
+			select {
+			case <-second.turn:
+				t.Error("the second goes before the first was answered")
+			default:
+			}
+			began := time.Now()
+			if answered {
+				first.adm.done(nil)
+			}
+			<-second.turn
+			if took := time.Since(began); took > answerWait || answered && took > 0 {
+				t.Errorf("the second waits for %s", took)
+			}
+			second.adm.done(nil)
+			<-released
+		})
 	}
 }
 
