@@ -3,6 +3,7 @@ package proxy
 import (
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -27,7 +28,6 @@ type breaker struct {
 	epoch    uint64
 	tripped  bool // in this epoch
 	failed   map[uint64]time.Time
-	connect  time.Time // of the last failed connection
 	row      row
 	onTrip   func(Trip)
 	backend  Backend
@@ -70,7 +70,7 @@ func (b *breaker) readyToTrip(c gobreaker.Counts) bool {
 	o := b.trip
 	failures, judged := int(c.TotalFailures), int(c.TotalFailures+c.TotalSuccesses)
 	if judged >= o.MinRequests && failures >= o.MinFailures && float64(failures) >= o.Threshold*float64(judged) &&
-		(b.distinct() >= o.MinDistinct || !b.connect.IsZero() && time.Since(b.connect) <= o.Window) {
+		b.distinct() >= o.MinDistinct {
 		return true
 	}
 	return b.inARow()
@@ -79,7 +79,7 @@ func (b *breaker) readyToTrip(c gobreaker.Counts) bool {
 // inARow reports whether so many requests failed one after the other that no share has to be waited for.
 func (b *breaker) inARow() bool {
 	o := b.trip
-	return b.row.failures >= max(o.MinRequests, o.MinFailures) && (len(b.row.different) >= o.MinDistinct || b.row.connect)
+	return b.row.failures >= max(o.MinRequests, o.MinFailures) && len(b.row.different) >= o.MinDistinct
 }
 
 func (b *breaker) distinct() int {
@@ -161,16 +161,22 @@ func (b *breaker) note(fingerprint func() uint64, outcome error) {
 	case errors.Is(outcome, errNoBlame):
 		return
 	}
-	f, connect, keep := fingerprint(), errors.Is(outcome, errConnect), 4*max(b.trip.MinDistinct, 16)
-	b.row.fail(f, connect, keep)
-	switch {
-	case connect:
-		b.connect = time.Now()
-	case len(b.failed) < keep:
+	f, keep := failed(fingerprint, outcome), 4*max(b.trip.MinDistinct, 16)
+	b.row.fail(f, keep)
+	if len(b.failed) < keep {
 		b.failed[f] = time.Now()
-	default:
+	} else {
 		b.distinct() // makes room for what comes next
 	}
+}
+
+// failed tells a failure from others: by its request or, if no connection came about, not at all, since then it is no matter what was
+// asked. One connection that failed by chance does not count for the rest, which may be one poisoned URL.
+func failed(fingerprint func() uint64, outcome error) uint64 {
+	if errors.Is(outcome, errConnect) {
+		return rand.Uint64() //nolint:gosec // any number will do
+	}
+	return fingerprint()
 }
 
 // found says what led to the trip.
@@ -193,7 +199,6 @@ func (b *breaker) found(epoch uint64, failures, judged int) Trip {
 func (b *breaker) reset(epoch uint64) {
 	b.epoch = max(epoch, b.epoch)
 	b.tripped = false
-	b.connect = time.Time{}
 	b.row.end()
 	clear(b.failed)
 	b.opened.Store(false)

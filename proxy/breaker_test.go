@@ -75,6 +75,7 @@ func TestTripNeedsDistinctRequestsUnlessConnectionsFail(t *testing.T) {
 	}{
 		{"one poison request", func(b *breaker) { outcome(b, 100, same, errFailure) }, 0},
 		{"many requests", func(b *breaker) { outcome(b, 100, each, errFailure) }, 1},
+		{"one poison request, and a connection that failed", func(b *breaker) { outcome(b, 1, same, errConnect); outcome(b, 100, same, errFailure) }, 0},
 		{"no connection", func(b *breaker) { outcome(b, 100, same, errConnect) }, 1},
 		{"too few", func(b *breaker) { outcome(b, 9, each, errFailure); outcome(b, 30, each, nil) }, 0},
 		{"below the rate", func(b *breaker) { outcome(b, 1000, each, nil); outcome(b, 15, each, errFailure) }, 0},

@@ -34,7 +34,6 @@ type figures struct {
 
 	failures, refusals, late [2]distinct   // of new's requests, by kind: that failed, that got a 4xx, that were slow
 	rows                     [2]kindRow    // by kind
-	connect                  atomic.Uint32 // clock when a connection to new last did not come about; 0: never
 	probes                   atomic.Int64  // that wait or are under way
 	asks                     *rate.Limiter // of those for what new refused
 }
@@ -128,12 +127,9 @@ func (g *figures) ended(c *call, in *inbound, outcome error) {
 		g.rows[kind].end()
 		return
 	}
-	f, connect := in.fingerprint(c.body), errors.Is(outcome, errConnect)
+	f := failed(func() uint64 { return in.fingerprint(c.body) }, outcome)
 	g.failures[kind].see(f)
-	g.rows[kind].fail(f, connect)
-	if connect {
-		g.connect.Store(clock())
-	}
+	g.rows[kind].fail(f)
 }
 
 // departShadow begins to watch old's answer to an exchange; new's shadows are judged by their breaker alone.
@@ -190,7 +186,6 @@ func (p *Proxy) BeginFigures(epoch uint64) {
 		g.late[kind].forget()
 		g.rows[kind].end()
 	}
-	g.connect.Store(0)
 }
 
 // Different is of how many different requests something was seen at new lately, about.
@@ -204,12 +199,6 @@ func (p *Proxy) Different(write bool, failures, clientErrors, slow time.Duration
 		kind = ofWrites
 	}
 	return Different{g.failures[kind].within(failures), g.refusals[kind].within(clientErrors), g.late[kind].within(slow)}
-}
-
-// Unconnected reports whether a connection to new did not come about within the time that is past.
-func (p *Proxy) Unconnected(past time.Duration) bool {
-	at := p.figures.connect.Load()
-	return at != 0 && time.Duration(clock()-at)*time.Millisecond <= past
 }
 
 // Probing counts the requests that old is being asked because new failed or refused them.

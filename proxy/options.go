@@ -73,8 +73,8 @@ type HoldOptions struct {
 }
 
 // TripOptions say when new fails too often as the authority. Threshold is a share of the answers within Window. The trip needs
-// MinRequests answers, MinFailures failures and MinDistinct different requests that failed; failing connections need no
-// MinDistinct. As many failures in a row as MinRequests trip as well, so that a long window full of successes does not
+// MinRequests answers, MinFailures failures and MinDistinct different requests that failed; connections that fail
+// are all different. As many failures in a row as MinRequests trip as well, so that a long window full of successes does not
 // delay the way back.
 type TripOptions struct {
 	Threshold                             float64

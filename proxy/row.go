@@ -10,12 +10,10 @@ import (
 type row struct {
 	failures  int
 	different map[uint64]struct{}
-	connect   bool
 }
 
-func (r *row) fail(fingerprint uint64, connect bool, keep int) {
+func (r *row) fail(fingerprint uint64, keep int) {
 	r.failures++
-	r.connect = r.connect || connect
 	if len(r.different) < keep {
 		r.different[fingerprint] = struct{}{}
 	}
@@ -24,7 +22,7 @@ func (r *row) fail(fingerprint uint64, connect bool, keep int) {
 func (r *row) end() {
 	if r.failures > 0 {
 		clear(r.different)
-		r.failures, r.connect = 0, false
+		r.failures = 0
 	}
 }
 
@@ -39,13 +37,13 @@ type kindRow struct {
 // keptOfRow is how many different requests of a row are told apart.
 const keptOfRow = 64
 
-func (k *kindRow) fail(fingerprint uint64, connect bool) {
+func (k *kindRow) fail(fingerprint uint64) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.row.different == nil {
 		k.row.different = map[uint64]struct{}{}
 	}
-	k.row.fail(fingerprint, connect, keptOfRow)
+	k.row.fail(fingerprint, keptOfRow)
 	k.failing.Store(true)
 }
 
@@ -67,7 +65,7 @@ func (p *Proxy) FailuresInARow() (failures, different int) {
 	return b.row.failures, len(b.row.different)
 }
 
-// FailuresInARowOf is the same of reads, or of all else, by themselves. Where a connection did not come about all of them count as different.
+// FailuresInARowOf is the same of reads, or of all else, by themselves.
 func (p *Proxy) FailuresInARowOf(write bool) (failures, different int) {
 	kind := ofReads
 	if write {
@@ -76,8 +74,5 @@ func (p *Proxy) FailuresInARowOf(write bool) (failures, different int) {
 	k := &p.figures.rows[kind]
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if k.row.connect {
-		return k.row.failures, k.row.failures
-	}
 	return k.row.failures, len(k.row.different)
 }

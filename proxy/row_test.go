@@ -42,3 +42,16 @@ func TestARowOfOneKind(t *testing.T) {
 		t.Errorf("%v after a success", got)
 	}
 }
+
+func TestConnectionsThatFailAreAllDifferent(t *testing.T) {
+	r := startAt(t, livePlan, serve(t, text("old")), deadServer(t))
+	for range 3 {
+		r.do(http.MethodGet, "/", nil)
+	}
+	if failures, different := r.proxy.FailuresInARowOf(false); failures != 3 || different != 3 {
+		t.Errorf("%d failures, %d of them different", failures, different)
+	}
+	if d := r.proxy.Different(false, time.Minute, time.Minute, time.Minute); d.Failures != 3 {
+		t.Errorf("%+v", d)
+	}
+}

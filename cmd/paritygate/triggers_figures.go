@@ -121,16 +121,14 @@ func (f *figures) outcomes(p *proxy.Proxy) (fresh, old cutover.Outcomes, kinds [
 		}
 	}
 	add(&old, oldReads, oldWrites, oldShadows)
-	unconnected := p.Unconnected(f.limits.errors.Window)
 	for i, k := range requestKinds {
-		of := cutover.Outcomes{Kind: k.name, Distinct: f.different[i].Failures, Unconnected: unconnected}
+		of := cutover.Outcomes{Kind: k.name, Distinct: f.different[i].Failures}
 		add(&of, k.fresh)
 		of.Row, of.RowDistinct = p.FailuresInARowOf(sources[k.fresh].write)
 		kinds = append(kinds, of)
 		fresh.Distinct += of.Distinct
 	}
 	add(&fresh, newReads, newWrites)
-	fresh.Unconnected = unconnected
 	fresh.Row, fresh.RowDistinct = p.FailuresInARow()
 	return fresh, old, kinds
 }

@@ -9,9 +9,8 @@ import (
 type Outcomes struct {
 	Kind              string // `reads` or `writes`; empty: all
 	Succeeded, Failed int64
-	// Distinct is how many different requests failed, Unconnected that a connection did not come about: then they need not differ.
-	Distinct    int
-	Unconnected bool
+	// Distinct is how many different requests failed; where a connection did not come about each is one.
+	Distinct int
 	// Row counts the failures since the last success, and RowDistinct the different requests among them.
 	Row, RowDistinct int
 }
@@ -46,8 +45,8 @@ func (l ErrorRateLimit) judge(fresh, old Outcomes) TriggerFinding {
 		Reason: fmt.Sprintf("new failed %d of %s (%d different ones) within %s; the threshold is %s", fresh.Failed, fresh.count(n), fresh.Distinct, l.Window, percent(l.Threshold)),
 	}
 	m := l.Minimum
-	often := n >= int64(m.Requests) && fresh.Failed >= int64(m.Failures) && rate >= l.Threshold && (fresh.Distinct >= m.Distinct || fresh.Unconnected)
-	inARow := fresh.Row >= max(m.Requests, m.Failures) && (fresh.RowDistinct >= m.Distinct || fresh.Unconnected)
+	often := n >= int64(m.Requests) && fresh.Failed >= int64(m.Failures) && rate >= l.Threshold && fresh.Distinct >= m.Distinct
+	inARow := fresh.Row >= max(m.Requests, m.Failures) && fresh.RowDistinct >= m.Distinct
 	switch {
 	case !often && !inARow && n < int64(m.Requests):
 		f.State, f.Reason = NoData, f.Reason+fmt.Sprintf(", of at least %d", m.Requests)

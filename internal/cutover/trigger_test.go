@@ -66,7 +66,6 @@ func TestErrorRateTrigger(t *testing.T) {
 		{"a failure too few", Outcomes{Succeeded: 20, Failed: 9, Distinct: 9}, Outcomes{}, said{state: Armed}},
 		{"a request too few", Outcomes{Succeeded: 9, Failed: 10, Distinct: 9}, Outcomes{}, said{state: NoData, words: "of at least 20"}},
 		{"one poisoned request", Outcomes{Succeeded: 20, Failed: 40, Distinct: 2}, Outcomes{}, said{state: Armed}},
-		{"one request, no connection", Outcomes{Succeeded: 20, Failed: 40, Distinct: 1, Unconnected: true}, Outcomes{}, said{state: Firing}},
 		{"a row, longer ago than the window", Outcomes{Failed: 1, Distinct: 1, Row: 20, RowDistinct: 3}, Outcomes{}, said{state: Firing, words: "failed 20 requests in a row"}},
 		{"a row that is too short", Outcomes{Failed: 1, Distinct: 1, Row: 19, RowDistinct: 3}, Outcomes{}, said{state: NoData}},
 		{"a row of one request", Outcomes{Failed: 1, Distinct: 1, Row: 50, RowDistinct: 2}, Outcomes{}, said{state: NoData}},
