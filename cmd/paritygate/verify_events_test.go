@@ -110,6 +110,16 @@ func TestEventsVerify(t *testing.T) {
 	if code, out, errs := command(t, "events", "--verify", "--config", file); code != exitDone || !strings.Contains(out, "the audit log of "+store+" holds together") {
 		t.Errorf("without a proxy: exit %d: %s%s", code, out, errs)
 	}
+	for name, want := range map[string]string{"free": "the store is damaged: file is not a database (26); nothing was changed", "nowhere/x.db": "nowhere/x.db: its directory does not exist"} {
+		other := filepath.Join(t.TempDir(), name)
+		_ = os.WriteFile(other, []byte(strings.Repeat("no database. ", 80)), 0o600) // where its directory is
+		if err := os.WriteFile(file, []byte(strings.ReplaceAll(config, store, other)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if code, _, errs := command(t, "events", "--verify", "--config", file); code != exitFailed || !strings.Contains(errs, want) || strings.Count(errs, "\n") != 1 {
+			t.Errorf("%s: exit %d: %s", name, code, errs)
+		}
+	}
 	if code, _, errs := command(t, "events", "--verify", "--admin", "http://"+free); code != exitFailed || !strings.Contains(errs, "cannot reach") {
 		t.Errorf("a proxy that is not there: exit %d: %s", code, errs)
 	}

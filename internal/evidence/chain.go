@@ -94,8 +94,9 @@ func (s *Store) VerifyEvents(ctx context.Context) error {
 
 // VerifyFile proves the audit log of a store's file, which it opens for reading alone, whether a process holds it or not.
 func VerifyFile(ctx context.Context, path string) (head Head, err error) {
+	named := path
 	if path, err = resolve(path); err != nil {
-		return Head{}, fmt.Errorf("store %s: %w", path, err)
+		return Head{}, fmt.Errorf("store %s: %w", named, err)
 	}
 	if _, err := inspect(ctx, path); err != nil {
 		return Head{}, fmt.Errorf("store %s: %w", path, err)

@@ -72,12 +72,14 @@ func inspect(ctx context.Context, path string) (version int, err error) {
 	defer func() { err = errors.Join(err, db.Close()) }()
 	var appID, tables int
 	var check string
-	err = errors.Join(
-		db.QueryRowContext(ctx, "PRAGMA user_version").Scan(&version),
-		db.QueryRowContext(ctx, "PRAGMA application_id").Scan(&appID),
-		db.QueryRowContext(ctx, "SELECT count(*) FROM sqlite_schema").Scan(&tables),
-		db.QueryRowContext(ctx, "PRAGMA quick_check(1)").Scan(&check),
-	)
+	for _, ask := range []struct {
+		sql string
+		to  any
+	}{{"PRAGMA user_version", &version}, {"PRAGMA application_id", &appID}, {"SELECT count(*) FROM sqlite_schema", &tables}, {"PRAGMA quick_check(1)", &check}} {
+		if err = db.QueryRowContext(ctx, ask.sql).Scan(ask.to); err != nil {
+			break // the rest would fail alike
+		}
+	}
 	const advice = "nothing was changed; restore it from a backup, or move it away to begin with an empty store"
 	switch {
 	case err != nil && ctx.Err() != nil:
