@@ -12,7 +12,7 @@ import (
 	"paritygate/internal/evidence"
 )
 
-// A run is completed once new was green for the whole soak, and an alert begins it anew; after that there is no way back.
+// A run is completed once new was green for the whole soak, and a restart or an alert begins it anew; after that there is no way back.
 func TestComplete(t *testing.T) {
 	t.Parallel()
 	older, newer := newShop(t), newShop(t)
@@ -31,6 +31,12 @@ func TestComplete(t *testing.T) {
 	r.audit(t.Context(), evidence.Event{Actor: "trigger:latency", Kind: "alert", Reason: "nothing to judge by", Evidence: json.RawMessage(`{"state":"no_data"}`)})
 	if r.soak(t.Context()).Verdict != cutover.Pass {
 		t.Error("a trigger that has nothing to judge by ends the soak")
+	}
+	if _, err := r.client.Restart(t.Context(), admin.Change{Reason: "new was mended"}); err != nil {
+		t.Fatal(err)
+	}
+	if s := r.soak(t.Context()); s.Verdict != cutover.Inconclusive || !strings.Contains(s.Criteria[0].Reason, "new was mended") {
+		t.Errorf("after a restart of the window: %+v", s)
 	}
 	r.audit(t.Context(), evidence.Event{Actor: "trigger:latency", Kind: "alert", Reason: "new is slow, and an operator is to decide", Evidence: json.RawMessage(`{"state":"manual"}`)})
 	code, out, _ = r.cli("complete", "--yes")
