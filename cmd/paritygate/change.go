@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -138,13 +139,25 @@ func newAttest(o *options) *cobra.Command {
 				return exit(exitUsage, "say with --evidence TEXT what you saw, such as where the backup is and how its restore was checked")
 			}
 			return c.do(cmd.Context(), "attest "+args[0], func(ctx context.Context, client *admin.Client, s admin.Status) (admin.Status, error) {
-				return client.Attest(ctx, c.in(s), args[0], evidence)
+				after, err := client.Attest(ctx, c.in(s), args[0], evidence)
+				if err == nil {
+					c.unasked(ctx, client, args[0])
+				}
+				return after, err
 			})
 		},
 	}
 	cmd.Flags().StringVar(&evidence, "evidence", "", "what was seen, and where")
 	c.flags(cmd, false)
 	return cmd
+}
+
+// unasked warns of a name that the gate does not ask for: it may be misspelt, and then the gate goes on waiting.
+func (c *change) unasked(ctx context.Context, client *admin.Client, name string) {
+	list, err := client.Attestations(ctx)
+	if err == nil && !slices.ContainsFunc(list, func(a admin.Attestation) bool { return a.Name == name && a.Required }) {
+		fmt.Fprintf(c.o.sys.err, "warning: %s is recorded, and the gate does not ask for it: gate.attestations has the names that it asks for\n", name)
+	}
 }
 
 func newRestart(o *options) *cobra.Command {

@@ -42,6 +42,7 @@ func TestStrictBodies(t *testing.T) {
 		{"force without a reason, dry", "/v1/cutover", `{"force":true,"dry_run":true}`, 400, admin.CodeBadRequest, "reason: is needed with force"},
 		{"force as a text", "/v1/cutover", `{"force":"yes"}`, 400, admin.CodeBadRequest, "force: must be true or false, not a string"},
 		{"attestation without a name", "/v1/attestations", `{"evidence":"x"}`, 400, admin.CodeBadRequest, "name: is needed"},
+		{"attestation that none can ask for", "/v1/attestations", `{"name":"back up","evidence":"x"}`, 400, admin.CodeBadRequest, "can stand in no gate.attestations"},
 		{"attestation without evidence", "/v1/attestations", `{"name":"x"}`, 400, admin.CodeBadRequest, "evidence: is needed"},
 		{"no fraction", "/v1/mirror", `{}`, 400, admin.CodeBadRequest, "fraction: is needed"},
 		{"fraction null", "/v1/mirror", `{"fraction":null}`, 400, admin.CodeBadRequest, "fraction: must be"},

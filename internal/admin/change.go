@@ -3,6 +3,7 @@ package admin
 import (
 	"context"
 	"net/http"
+	"regexp"
 
 	"paritygate/internal/evidence"
 )
@@ -38,6 +39,9 @@ func (s *server) setFraction(r *http.Request, set func(context.Context, Change, 
 	return s.changed(r, set(r.Context(), change, share.value))
 }
 
+// attestable is what the configuration takes for a name.
+var attestable = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.-]{0,62}$`)
+
 func (s *server) attest(r *http.Request) (any, error) {
 	change := Change{Actor: actor(r)}
 	var name, statement string
@@ -47,6 +51,8 @@ func (s *server) attest(r *http.Request) (any, error) {
 		return nil, err
 	case name == "":
 		return nil, Errorf(CodeBadRequest, "name: is needed, the attestation that the gate asks for")
+	case !attestable.MatchString(name):
+		return nil, Errorf(CodeBadRequest, "name: %q can stand in no gate.attestations: 1 to 63 letters, digits, `_`, `-` and `.`", shorten(name))
 	case statement == "":
 		return nil, Errorf(CodeBadRequest, "evidence: is needed, what shows that %q is true", shorten(name))
 	}
