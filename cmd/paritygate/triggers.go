@@ -240,15 +240,17 @@ func (t *triggers) judgeErrors() cutover.TriggerFinding {
 
 // act rolls back, or alerts.
 func (t *triggers) act(ctx context.Context, name cutover.TriggerName, plan cutover.Plan, arming cutover.TriggerState, found cutover.TriggerFinding, now time.Time) {
-	t.firing.WithLabelValues(string(name)).Set(truth(found.State == cutover.Firing))
+	t.firing.WithLabelValues(string(name)).Set(truth(found.State == cutover.Firing && !found.Past))
 	t.missing.WithLabelValues(string(name)).Set(truth(found.State == cutover.NoData && found.Missing))
-	if found.State == cutover.Firing && !found.Alike && arming == cutover.Armed {
-		if t.awaits(name, found, now) {
-			return
-		}
+	against := found.State == cutover.Firing && !found.Alike
+	if !against {
+		delete(t.holds, name)
+	} else if t.awaits(name, found, now) {
+		return // nor is anybody told of what may be over
+	}
+	if against && arming == cutover.Armed {
 		t.rollBack(ctx, name, plan, found)
 	} else {
-		delete(t.holds, name)
 		t.alert(name, plan, arming, found, now)
 	}
 	if name == cutover.ErrorRate {
@@ -256,7 +258,7 @@ func (t *triggers) act(ctx context.Context, name cutover.TriggerName, plan cutov
 	}
 }
 
-// awaits reports whether a trigger whose condition holds waits for something before it rolls back.
+// awaits reports whether a trigger whose condition holds waits for something before it rolls back, or tells.
 func (t *triggers) awaits(name cutover.TriggerName, found cutover.TriggerFinding, now time.Time) bool {
 	if name == cutover.ErrorRate {
 		return t.awaitsOld(now)

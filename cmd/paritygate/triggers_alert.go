@@ -186,7 +186,7 @@ func (t *triggers) held() []string { return t.shown.Load().held }
 // view is a trigger for the status.
 func (t *triggers) view(name cutover.TriggerName, arming cutover.TriggerState, found cutover.TriggerFinding, now time.Time) admin.Trigger {
 	state := found.State
-	if state == cutover.Armed {
+	if state == cutover.Armed || found.Past {
 		state = arming
 	}
 	a := t.alarm(name)

@@ -90,7 +90,9 @@ func (l LatencyTriggerLimit) judge(live bool, k LatencyFacts) TriggerFinding {
 	slow := k.New.Over(limit)
 	switch {
 	case k.Distinct >= m.Distinct && l.exceeds(k.New, old, limit):
-		f.State, f.Past = Firing, k.over(limit, l.Quantile)
+		if f.State, f.Past = Firing, k.over(limit, l.Quantile); f.Past {
+			f.Reason += "; it is over"
+		}
 		if live && k.Now != nil && alike(k.Now.Over(limit), k.Now.Timed(), share(slow, n)) {
 			f.Alike = true
 			f.Reason += fmt.Sprintf("; %d of old's %d answers in that time took longer as well", k.Now.Over(limit), k.Now.Timed())
