@@ -32,6 +32,7 @@ build: ## build the static binary bin/paritygate
 test: deps ## install what the tests need, then run all of them with the race detector, and the largest inputs without
 	$(GO) test -race -timeout 15m ./...
 	$(GO) test -timeout 5m ./compare ./internal/cutover
+	$(GO) test -timeout 5m -run '^TestPlantedFaults$$' ./cmd/paritygate
 
 .PHONY: lint
 lint: ## run golangci-lint (the first run builds it from its pinned module)

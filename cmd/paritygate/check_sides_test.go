@@ -38,6 +38,7 @@ checks:
 
 // Old is a source without SQL: a check of it needs only new's database, and the backend's credentials.
 func TestSidesWithoutSQL(t *testing.T) {
+	t.Parallel()
 	server := testkit.Postgres(t)
 	dsn := server.Database(t, "sides", "CREATE TABLE tag_content_entity AS SELECT i AS id FROM generate_series(1, 42) i",
 		"CREATE TABLE line AS SELECT i AS id, now() - i * interval '1 hour' AS created_at FROM generate_series(0, 9) i")

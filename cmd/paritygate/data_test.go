@@ -91,6 +91,7 @@ func valueOf(t *testing.T, dsn, sql string) (value string) {
 }
 
 func TestTheDatabasesOfAFlip(t *testing.T) {
+	t.Parallel()
 	server := testkit.Postgres(t)
 	databases := databasesOf(t, server)
 	t.Run("rehearsal refuses", func(t *testing.T) { rehearsalRefuses(t, server, databases) })

@@ -66,6 +66,7 @@ func at(t *testing.T, env map[string]string, args ...string) (code int, out, err
 }
 
 func TestInventoryAndInit(t *testing.T) {
+	t.Parallel()
 	server := testkit.Postgres(t)
 	env := map[string]string{
 		"OLD_DATABASE_URL": server.Database(t, "shop_old", oldShopSQL),

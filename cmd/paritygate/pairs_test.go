@@ -17,6 +17,7 @@ import (
 // Every pair of answers that compare is judged by, over real sockets and with its rules in YAML: the counts of /v1/routes and the
 // differences of /v1/mismatches must be what the pair says. What goes wrong here, and not there, is the wiring.
 func TestPairsThroughTheProgram(t *testing.T) {
+	t.Parallel()
 	var pairs []testkit.Pair
 	for _, p := range testkit.Pairs(t, "../../compare/testdata/pairs") {
 		if p.File == "grpc" {

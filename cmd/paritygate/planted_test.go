@@ -163,6 +163,7 @@ func named(differences []evidence.CheckDifference) []string {
 // Every type of check is asked of a faithful copy, and of copies with one fault each: those that are meant to see the fault see it,
 // and name it, and all others pass.
 func TestPlantedFaults(t *testing.T) {
+	testkit.WithoutRaceDetector(t)
 	p := newPlanted(t)
 	t.Run("no fault", func(t *testing.T) {
 		for _, new := range []struct {

@@ -14,6 +14,7 @@ import (
 
 // Every query of the dashboard finds data in a real Prometheus that scrapes a running proxy with real databases.
 func TestTheDashboardShowsARunningProxy(t *testing.T) {
+	t.Parallel()
 	server := testkit.Postgres(t)
 	old := server.Database(t, "old", "CREATE TABLE mart_performance_metrics AS SELECT generate_series(1, 1000) AS id")
 	renamed := server.Database(t, "new", "CREATE TABLE performance_measurement_dataset AS SELECT generate_series(1, 999) AS id")

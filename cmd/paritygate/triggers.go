@@ -128,7 +128,7 @@ func (t *triggers) run(ctx context.Context) error {
 // The breaker's trip waits so long, at most, for the first answers of old to what new failed, asked for so often: if old fails alike it
 // must not be followed, and where reads are not mirrored nobody has asked old before.
 const (
-	probePatience = 100 * time.Millisecond
+	probePatience = 250 * time.Millisecond
 	probeEach     = 2 * time.Millisecond
 )
 

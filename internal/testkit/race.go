@@ -2,11 +2,11 @@ package testkit
 
 import "testing"
 
-// WithoutRaceDetector skips a test whose inputs are so large that the race detector, which has nothing to find in it, would take
-// minutes. `make test` runs such tests' packages once more without it.
+// WithoutRaceDetector skips a test in which the race detector has nothing to find, since its inputs are but large, or all that it does is
+// drive a program that is built without. `make test` runs such tests once more without it.
 func WithoutRaceDetector(t testing.TB) {
 	t.Helper()
 	if raceDetector {
-		t.Skip("takes minutes with the race detector; make test runs it without")
+		t.Skip("the race detector has nothing to find here; make test runs it without")
 	}
 }
