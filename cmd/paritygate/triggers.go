@@ -39,7 +39,7 @@ type triggers struct {
 	alerts  map[cutover.TriggerName]*alarm
 	tripped map[cutover.TriggerName]bool      // in this epoch
 	trip    *proxy.Trip                       // the breaker's, not followed yet
-	patient time.Time                         // until when it may wait for news of old
+	asking  bool                              // a rollback for new's failures waits for news of old
 	holds   map[cutover.TriggerName]time.Time // since when a trigger's condition holds that does not act at once
 }
 
@@ -109,7 +109,7 @@ func (t *triggers) run(ctx context.Context) error {
 	defer tick.Stop()
 	for {
 		var soon <-chan time.Time
-		if t.trip != nil {
+		if t.asking {
 			soon = time.After(probeEach)
 		}
 		select {
@@ -119,13 +119,13 @@ func (t *triggers) run(ctx context.Context) error {
 		case <-t.wake:
 		case <-soon:
 		case trip := <-t.urgent:
-			t.trip, t.patient = &trip, time.Now().Add(probePatience)
+			t.trip = &trip
 		}
 		t.look(ctx, time.Now())
 	}
 }
 
-// The breaker's trip waits so long, at most, for the first answers of old to what new failed, asked for so often: if old fails alike it
+// A rollback for new's failures waits so long, at most, for the first answers of old to what new failed, asked for so often: if old fails alike it
 // must not be followed, and where reads are not mirrored nobody has asked old before.
 const (
 	probePatience = 250 * time.Millisecond
@@ -180,7 +180,7 @@ func (t *triggers) look(ctx context.Context, now time.Time) {
 
 // begin forgets what was seen in another epoch.
 func (t *triggers) begin(plan cutover.Plan, now time.Time) {
-	t.epoch, t.since, t.holds = plan.Epoch, now, map[cutover.TriggerName]time.Time{}
+	t.epoch, t.since, t.holds, t.asking = plan.Epoch, now, map[cutover.TriggerName]time.Time{}, false
 	t.alerts, t.tripped = map[cutover.TriggerName]*alarm{}, map[cutover.TriggerName]bool{}
 	if t.trip != nil && t.trip.Epoch < plan.Epoch {
 		t.trip = nil
@@ -243,6 +243,9 @@ func (t *triggers) act(ctx context.Context, name cutover.TriggerName, plan cutov
 	t.firing.WithLabelValues(string(name)).Set(truth(found.State == cutover.Firing && !found.Past))
 	t.missing.WithLabelValues(string(name)).Set(truth(found.State == cutover.NoData && found.Missing))
 	against := found.State == cutover.Firing && !found.Alike
+	if name == cutover.ErrorRate {
+		t.asking = false
+	}
 	if !against {
 		delete(t.holds, name)
 	} else if t.awaits(name, found, now) {
@@ -260,13 +263,14 @@ func (t *triggers) act(ctx context.Context, name cutover.TriggerName, plan cutov
 
 // awaits reports whether a trigger whose condition holds waits for something before it rolls back, or tells.
 func (t *triggers) awaits(name cutover.TriggerName, found cutover.TriggerFinding, now time.Time) bool {
-	if name == cutover.ErrorRate {
-		return t.awaitsOld(now)
-	}
 	if _, ok := t.holds[name]; !ok {
 		t.holds[name] = now
 	}
 	held := now.Sub(t.holds[name])
+	if name == cutover.ErrorRate {
+		t.asking = held < probePatience && t.awaitsOld()
+		return t.asking
+	}
 	if name == cutover.ClientErrors {
 		return t.awaitsPairs(held)
 	}
@@ -274,8 +278,8 @@ func (t *triggers) awaits(name cutover.TriggerName, found cutover.TriggerFinding
 }
 
 // awaitsOld reports whether old is just being asked for what new failed, and has not said enough yet.
-func (t *triggers) awaitsOld(now time.Time) bool {
-	if t.trip == nil || now.After(t.patient) || t.program.proxy.Probing() == 0 {
+func (t *triggers) awaitsOld() bool {
+	if t.program.proxy.Probing() == 0 {
 		return false
 	}
 	_, old, _ := t.figures.outcomes(t.program.proxy)

@@ -211,7 +211,12 @@ func TestNothingIsRolledBackToAnOldThatFailsAlike(t *testing.T) {
 	older.misbehave(faults[cutover.ErrorRate])
 	newer.misbehave(faults[cutover.ErrorRate])
 	defer r.traffic()()
-	r.eventually("an alert", func() bool { return r.trigger("error_rate").State == cutover.Firing })
+	r.eventually("an alert", func() bool {
+		if s := r.machine.State(); s.Phase != cutover.Live {
+			t.Fatalf("rolled back to an old that fails alike, by %s: %s", s.Actor, s.Reason)
+		}
+		return r.trigger("error_rate").State == cutover.Firing
+	})
 	began := time.Now()
 	r.eventually("it goes on", func() bool { return time.Since(began) > 500*time.Millisecond })
 	s := r.status()
