@@ -22,6 +22,7 @@ type Config struct {
 	Canary    Canary
 	Rollback  Rollback
 	Cutover   Cutover
+	Journal   Journal
 	Redact    Redact
 	Store     Store
 	Log       Log
@@ -159,6 +160,8 @@ type Route struct {
 	Tolerance *float64 // nil: Compare.Tolerance
 	New       RouteNew
 	Compare   RouteCompare
+	// Idempotent says that its writes may be sent again where it is not known whether they arrived.
+	Idempotent bool
 }
 
 // Match says which requests a route takes; what is empty matches everything.

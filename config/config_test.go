@@ -117,6 +117,10 @@ func TestFields(t *testing.T) {
 				true,
 			},
 		}},
+		"journal": {c.Journal, Journal{
+			"/var/lib/paritygate/journal", 16 * mib, SyncInterval, 256 * kib, Secret(environment["KEY"] + " and sixteen more"), MirrorFollow,
+			JournalReplay{map[string]Secret{"Authorization": Secret("Bearer " + environment["KEY"])}},
+		}},
 		"redact": {c.Redact, Redact{[]string{"X-Session"}, []string{"$..password"}}},
 		"store":  {c.Store, Store{"/var/lib/paritygate/orders.db"}},
 		"log":    {c.Log, Log{"debug", "console", AccessLog{0.05}}},

@@ -33,6 +33,7 @@ func contradictions(d *decoder, c *Config) {
 		d.contradict("databases", "must have old or new, or both")
 	}
 	d.cutover(c)
+	d.journal(c)
 	for i := range c.Checks {
 		d.check(index("checks", i), &c.Checks[i], c.Databases)
 	}
@@ -148,6 +149,9 @@ func (d *decoder) route(path string, r *Route) {
 	m := r.Match
 	if d.ok(path+".match") && len(m.Methods) == 0 && m.Path == "" && m.Host == "" && len(m.Headers) == 0 && m.JSON == nil {
 		d.contradict(path+".match", "must have methods, path, host, headers or json; `path: /` matches everything")
+	}
+	if r.Idempotent && r.Kind != Write && d.ok(path+".kind") && r.Kind != "" {
+		d.contradict(path+".idempotent", "has no effect on a route of kind %s; only writes are journaled", r.Kind)
 	}
 	if r.Kind == Read || !d.ok(path+".kind") || r.Kind == "" {
 		return

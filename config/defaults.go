@@ -41,6 +41,7 @@ func Default() *Config {
 			Drain:        time.Second,
 		},
 		Cutover: Cutover{Hold: Hold{Max: 10 * time.Second, Requests: 1000, Bytes: 16 * mib}, Drain: 5 * time.Second},
+		Journal: Journal{Directory: "journal", Segment: 64 * mib, Sync: SyncAlways, Body: mib, Mirror: MirrorOff},
 		Store:   Store{Path: "paritygate.db"},
 		Log:     Log{Level: "info", Format: "json"},
 	}

@@ -44,7 +44,7 @@ var restartPaths = []string{
 	"run", "listen.address", "listen.tls", "listen.limits", "admin", "backends", "databases",
 	"mirror.workers", "mirror.queue", "mirror.memory",
 	"gate.min_samples_per_route", "gate.latency.quantile", // the store counts and measures by them
-	"rollback", "cutover", "redact", "store", "log",
+	"rollback", "cutover", "journal", "redact", "store", "log",
 }
 
 // RestartNeeded returns the paths of the fields that differ and cannot change while the process runs, in the order of the

@@ -33,6 +33,7 @@ func schema(c *Config) object {
 		)),
 		opt("rollback", rollbackSchema(&c.Rollback)),
 		opt("cutover", cutoverSchema(&c.Cutover)),
+		opt("journal", journalSchema(&c.Journal)),
 		opt("redact", section(
 			opt("headers", headerNames(&c.Redact.Headers, canonicalHeader)),
 			opt("json", listOf[string]{p: &c.Redact.JSON, item: func(p *string) codec { return jsonPath(p) }}),
@@ -43,7 +44,7 @@ func schema(c *Config) object {
 			opt("format", oneOf(&c.Log.Format, []string{"json", "console"})),
 			opt("access", section(opt("fraction", fractionOf(&c.Log.Access.Fraction, unit, "1% or 0.01")))),
 		)),
-	).without("presets", "journal")
+	).without("presets")
 }
 
 func listenSchema(l *Listen) object {

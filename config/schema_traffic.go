@@ -20,7 +20,8 @@ func routesSchema(p *[]Route) codec {
 				opt("headers", unsetNames(&r.Compare.Headers)),
 				opt("rules", rulesSchema(&r.Compare.Rules)),
 			)),
-		).without("idempotent")
+			opt("idempotent", boolOf(&r.Idempotent)),
+		)
 	}}
 }
 
