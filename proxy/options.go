@@ -37,6 +37,9 @@ type Options struct {
 
 	Router   Router
 	Observer Observer
+	// Journal records the writes of plans that say so; nil: there are none. JournalBody is how many bytes of a body it takes in memory.
+	Journal     Journal
+	JournalBody int64
 	// Access takes records of the clients' requests; nil: nobody does.
 	Access AccessLog
 	// Clients counts what is refused to clients; nil counts nowhere.

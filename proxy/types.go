@@ -50,6 +50,8 @@ type Plan struct {
 	Fallback bool
 	// Stale says that the shadow's data stands still: its answers are asked for, but not compared.
 	Stale bool
+	// Journal says how writes are recorded.
+	Journal JournalMode
 }
 
 // readsFrom reports whether the backend answers reads, all or some.

@@ -43,6 +43,7 @@ var table = map[string][]string{
 	"internal/postgres":         {},
 	"internal/fence":            {"internal/postgres"},
 	"internal/handover":         {},
+	"internal/journal":          {},
 	"internal/detect":           {},
 	"internal/inventory":        {"compare/aggregate/catalog"},
 	"internal/evidence":         {"compare"},
