@@ -2,6 +2,7 @@ package journal
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"time"
 )
@@ -52,6 +53,11 @@ type Record struct {
 	Answer *Answer // of an outcome, a body, or what was sent
 	Mark   *Mark   // of sending, sent, resolved, discarded and gap
 
+	// Synced, of the first record of a batch, is the Seq up to which everything was durable before the batch was written: what cannot be read
+	// up to there is damage, what cannot be read behind it is a torn tail. 0 on other records.
+	Synced uint64
+	// Sealed says that the record has a sealed part, and that it was read without the key: what is private is missing.
+	Sealed bool
 	// Segment and Offset, in bytes of the uncompressed segment, say where it was read.
 	Segment string
 	Offset  int64
@@ -147,6 +153,8 @@ var (
 	ErrKey = errors.New("the journal was sealed with another key")
 	// ErrUnavailable says that the disk does not take records at the moment: the write must not be forwarded.
 	ErrUnavailable = errors.New("the journal cannot be written")
+	// ErrVersion says that a segment was written by a newer program.
+	ErrVersion = errors.New("the journal has a newer format")
 	// ErrNotSent says, of a Sender, that nothing of the request reached the backend, so that it may be sent again.
 	ErrNotSent = errors.New("not sent")
 )
@@ -158,7 +166,15 @@ type Damage struct {
 	What    string
 }
 
-// SegmentHeader is the first line of a segment.
+// Error says where and what.
+func (d *Damage) Error() string {
+	return fmt.Sprintf("%v: segment %s, offset %d: %s", ErrDamaged, d.Segment, d.Offset, d.What)
+}
+
+// Unwrap makes it an ErrDamaged.
+func (d *Damage) Unwrap() error { return ErrDamaged }
+
+// SegmentHeader is the first line of a segment. It has no Seq of its own. All that stands before it was durable when it was written.
 type SegmentHeader struct {
 	Version  int    // of the format: 1
 	Run      string // the run's name
@@ -167,4 +183,9 @@ type SegmentHeader struct {
 	First    uint64 // Seq of the first record after the header
 	Created  time.Time
 	KeyID    string // tells keys apart without telling anything of them; empty: nothing is sealed
+	// PreviousBytes is how much of the segment before counts, in bytes before it is compressed; what stands behind that, after a failed
+	// write that could not be cut off, is void.
+	PreviousBytes int64
+	Epoch         uint64 // the highest of the records before
+	Snapshot      []byte // the Ledger of the records before, as JSON
 }

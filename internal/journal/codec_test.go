@@ -1,0 +1,124 @@
+package journal
+
+import (
+	"encoding/json"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+var (
+	codecTime = time.Date(2026, 3, 1, 12, 0, 0, 123456789, time.UTC)
+	records   = []struct {
+		name   string
+		record Record
+	}{
+		{"header", Record{Type: HeaderRecord, Time: codecTime, Header: &SegmentHeader{
+			Version: 1, Run: "run \"one\"", Identity: "0a1b2c3d", Segment: 7, First: 99, Created: codecTime, KeyID: "feed", PreviousBytes: 4096, Epoch: 3, Snapshot: []byte(`{"a":1}`),
+		}}},
+		{"intent", Record{Seq: 17, Synced: 16, Type: IntentRecord, Time: codecTime, ID: "0a1b2c3d-17", Write: &Write{
+			At: New, Epoch: 3, Time: codecTime, Route: "orders", Method: "POST", Target: "/orders?a=%20&b=\\", Host: "shop.example", Scheme: "https", Client: "192.0.2.7",
+			Header: http.Header{"Content-Type": {"application/json"}, "X-Many": {"a", "", "b\tc"}}, Withheld: []string{"Authorization", "query:token"},
+			Body: []byte("{\"a\":\"b\\u0041\u2028\"}\n"), Idempotent: true,
+		}}},
+		{"intent of bytes", Record{Seq: 1<<63 + 1, Type: IntentRecord, Time: codecTime, ID: "0a1b2c3d-18", Write: &Write{
+			At: Old, Method: "PUT", Target: "/\xff\"", Host: "h\xfe", Header: http.Header{"X-Latin": {"caf\xe9"}, "X-Text": {"é"}}, Body: []byte{0, 1, 0xff}, Time: codecTime,
+		}}},
+		{"intent with a spool", Record{Seq: 2, Type: IntentRecord, Time: codecTime, ID: "0a1b2c3d-2", Write: &Write{
+			At: New, Method: "PUT", Target: "/", Header: http.Header{}, Time: codecTime, Spool: &Spool{Path: "00000001-2.body", Size: 1 << 40, SHA256: "ab"},
+		}}},
+		{"outcome", Record{Seq: 3, Type: OutcomeRecord, Time: codecTime, ID: "0a1b2c3d-2", Answer: &Answer{
+			Outcome: Acknowledged, Status: 201, Header: http.Header{"Location": {"/orders/17"}}, Body: []byte("\x01\x1f ok"), Size: 5, SHA256: "cd", Whole: true, Duration: 1234567,
+		}}},
+		{"no answer", Record{Seq: 4, Type: OutcomeRecord, Time: codecTime, ID: "0a1b2c3d-2", Answer: &Answer{Outcome: Unknown, Error: "cut\r\n\x00\xff"}}},
+		{"body", Record{Seq: 5, Type: BodyRecord, Time: codecTime, ID: "0a1b2c3d-2", Answer: &Answer{Outcome: Acknowledged, Status: 200, Size: 1 << 33, Whole: true}}},
+		{"sending", Record{Seq: 6, Type: SendingRecord, Time: codecTime, ID: "0a1b2c3d-2", Mark: &Mark{To: Old, By: "replay"}}},
+		{"sent", Record{Seq: 7, Type: SentRecord, Time: codecTime, ID: "0a1b2c3d-2", Answer: &Answer{Outcome: Acknowledged, Status: 200}, Mark: &Mark{To: Old, By: "mirror", Differs: "id 17 instead of 18"}}},
+		{"resolved", Record{Seq: 8, Type: ResolvedRecord, Time: codecTime, ID: "0a1b2c3d-2", Mark: &Mark{To: Old, By: "alice", Reason: "seen\nthere", Sent: true}}},
+		{"discarded", Record{Seq: 9, Type: DiscardedRecord, Time: codecTime, Mark: &Mark{To: Old, By: "alice", Through: 8}}},
+		{"gap", Record{Seq: 10, Type: GapRecord, Time: codecTime, Mark: &Mark{To: New, Count: 12, From: codecTime}}},
+	}
+)
+
+func TestRecordsSurviveTheirLine(t *testing.T) {
+	for _, tt := range records {
+		t.Run(tt.name, func(t *testing.T) {
+			line, err := appendRecord([]byte("before"), &tt.record, nil, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			line = line[len("before"):]
+			if strings.Count(string(line), "\n") != 1 || !json.Valid(line) {
+				t.Fatalf("not one line of JSON: %q", line)
+			}
+			got, err := decodeLine(line[:len(line)-1], nil)
+			if err != nil {
+				t.Fatalf("%v\n%s", err, line)
+			}
+			if diff := cmp.Diff(tt.record, got); diff != "" {
+				t.Errorf("-written +read\n%s\n%s", diff, line)
+			}
+		})
+	}
+}
+
+func TestSealedRecord(t *testing.T) {
+	s, err := newSealer([]byte("correct horse"), "0a1b2c3d")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := &Write{At: New, Method: "POST", Target: "/a?token=s3cret", Header: http.Header{"Authorization": {"Bearer s3cret"}, "X-Raw": {"s3cret\xff"}, "Accept": {"*/*"}}, Body: []byte("s3cret"), Time: codecTime}
+	clear := *want
+	clear.Target, clear.Header, clear.Body = "/a?token=[sealed]", http.Header{"Accept": {"*/*"}}, nil
+	hidden := &private{Target: want.Target, Header: http.Header{"Authorization": want.Header["Authorization"], "X-Raw": want.Header["X-Raw"]}, Body: want.Body}
+	r := Record{Seq: 5, Type: IntentRecord, Time: codecTime, ID: "0a1b2c3d-5", Write: &clear}
+	line, err := appendRecord(nil, &r, hidden, s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	line = line[:len(line)-1]
+	if strings.Contains(string(line), "s3cret") {
+		t.Errorf("a secret in clear: %s", line)
+	}
+	got, err := decodeLine(line, s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, got.Write); diff != "" || got.Sealed {
+		t.Errorf("-written +read\n%s", diff)
+	}
+	if got, err = decodeLine(line, nil); err != nil || !got.Sealed || got.Write.Body != nil || got.Write.Target != clear.Target {
+		t.Errorf("without the key: %+v, %v", got, err)
+	}
+	for _, other := range []struct{ key, identity string }{{"other", "0a1b2c3d"}, {"correct horse", "0a1b2c3e"}} {
+		s, _ := newSealer([]byte(other.key), other.identity)
+		if _, err := decodeLine(line, s); err == nil {
+			t.Errorf("opened with %+v", other)
+		}
+	}
+}
+
+func TestEveryFlippedBitOfALineIsSeen(t *testing.T) {
+	line, err := appendRecord(nil, &records[1].record, nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	line = line[:len(line)-1]
+	for i := range line {
+		for bit := range 8 {
+			line[i] ^= 1 << bit
+			if r, err := decodeLine(line, nil); err == nil {
+				t.Errorf("byte %d, bit %d: read as %+v", i, bit, r)
+			}
+			line[i] ^= 1 << bit
+		}
+	}
+	for i := range line {
+		if _, err := decodeLine(line[:i], nil); err == nil {
+			t.Errorf("cut at byte %d: read", i)
+		}
+	}
+}
