@@ -92,6 +92,9 @@ func (m *Machine) drain(ctx context.Context, ef effect) event {
 		e.before = m.o.InFlight(ef.side)
 	}
 	e.left, e.err = m.o.Traffic.Drain(ctx, ef.side)
+	if m.o.CatchUp != nil {
+		e.carried, e.mirror = m.o.CatchUp(ctx, ef.side)
+	}
 	return e
 }
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -68,16 +69,37 @@ func (m *model) onFlipDrained(e event) []effect {
 		return m.abort(e, fmt.Errorf("%d writes were still in flight at old after %s", e.left, stepLimit(m.steps)))
 	case e.err != nil && !m.fences:
 		return m.abort(e, e.err)
+	case e.mirror != nil:
+		return m.abort(e, fmt.Errorf("new lacks what old accepted: %w", e.mirror))
 	}
 	detail := ranOut(e.before)
 	if e.err != nil {
 		detail = e.err.Error() + "; the fence ends the sessions that may still be at work on it"
 	}
+	detail = sentences(detail, e.carried.told(New))
 	effects := m.end(e.now, StepDrain, nil, detail)
 	if !m.prepares {
 		return append(append(effects, m.skip(e.now, StepPrepare)), m.check(e)...)
 	}
 	return append(effects, m.stepTo(e, StepPrepare, preparing, prepare)...)
+}
+
+// told says what the journal's mirror carried to the side; empty if there was nothing to carry.
+func (c Carried) told(to Side) string {
+	name := map[Side]string{Old: "old", New: "new"}[to]
+	var parts []string
+	if c.Writes > 0 {
+		parts = append(parts, fmt.Sprintf("the mirror carried %d to %s", c.Writes, name))
+	}
+	if c.Left > 0 {
+		parts = append(parts, fmt.Sprintf("%d are not on %s", c.Left, name))
+	}
+	return sentences(parts...)
+}
+
+// sentences joins what is not empty.
+func sentences(parts ...string) string {
+	return strings.Join(slices.DeleteFunc(parts, func(s string) bool { return s == "" }), "; ")
 }
 
 // ranOut says how many writes a drain has waited for.

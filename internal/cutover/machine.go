@@ -61,6 +61,10 @@ type Options struct {
 	Traffic Traffic
 	// InFlight counts the writes in flight at a side, so that the step of the drain can say how many ran out. It may be nil.
 	InFlight func(Side) int
+	// CatchUp has the journal's mirror carry to the other side what the side had accepted, until ctx ends at most, once no write is in flight
+	// there. When it returns the mirror sends nothing, and goes on in another epoch alone. The error says that the other side lacks
+	// something still. nil: there is no mirror.
+	CatchUp func(ctx context.Context, from Side) (Carried, error)
 	// Strict runs the checks with tolerance 0 and returns why they do not agree, or ErrNoStrict if none is strict at this moment;
 	// nil if none is configured.
 	Strict func(context.Context) error

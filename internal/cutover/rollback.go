@@ -67,6 +67,10 @@ func (m *model) onRetreatDrained(e event) []effect {
 		detail = fmt.Sprintf("what became of %d writes that were in flight at new is unknown; they are never sent again", e.left)
 		effects = append(effects, effect{kind: abandon, epoch: m.state.Epoch, side: New})
 	}
+	detail = sentences(detail, e.carried.told(Old))
+	if e.mirror != nil && e.carried.Left == 0 {
+		detail = sentences(detail, e.mirror.Error())
+	}
 	effects = append(effects, m.end(e.now, StepDrain, nil, detail)...)
 	return append(effects, m.goOn(e)...)
 }

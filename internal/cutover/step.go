@@ -70,11 +70,13 @@ type event struct {
 	gate     *Report // as it stood
 	baseline []byte  // what old answers, while a flip is under way
 
-	err      error // of an effect
-	before   int   // drained: writes that were in flight when it began
-	left     int   // drained: writes still in flight
-	found    State // readBack: what the store holds
-	standing bool  // standingKnown: the fence stands
+	err      error   // of an effect
+	before   int     // drained: writes that were in flight when it began
+	left     int     // drained: writes still in flight
+	carried  Carried // drained: what the journal's mirror did
+	mirror   error   // drained: why the other side lacks something still
+	found    State   // readBack: what the store holds
+	standing bool    // standingKnown: the fence stands
 }
 
 // waiter identifies the caller of a command; 0 is nobody.

@@ -69,6 +69,12 @@ func (r Report) Bounded() Report {
 	return r
 }
 
+// Carried is what the journal's mirror did while a drain waited for it.
+type Carried struct {
+	Writes int64 // sent meanwhile
+	Left   int64 // accepted by one side, and not known to be on the other
+}
+
 // State is what a run must not forget: it is stored before it takes effect.
 type State struct {
 	Run    string
