@@ -254,7 +254,7 @@ func (f *fetched) end() {
 func (p *Proxy) judgeShadow(x *exchange, leg Leg) compare.Result {
 	skipped := func(why compare.Reason) compare.Result { return compare.Result{Verdict: compare.Skipped, Reason: why} }
 	switch {
-	case x.plan.Stale:
+	case x.stale():
 		return skipped(compare.Stale)
 	case leg.Err != nil:
 		return compare.Result{Verdict: compare.Failed}
@@ -262,6 +262,16 @@ func (p *Proxy) judgeShadow(x *exchange, leg Leg) compare.Result {
 		return skipped(compare.Conditional)
 	}
 	return x.route.comparer.Compare(x.Old.Answer, x.New.Answer)
+}
+
+// stale reports whether the shadow's data was behind when the client was answered, or is now: a write that came in between makes its
+// answer older than the authority's.
+func (x *exchange) stale() bool {
+	if x.plan.Stale {
+		return true
+	}
+	now := x.p.router.Plan()
+	return now.Stale && now.Writes == x.plan.Writes
 }
 
 // conditional reports whether the request asks for a part, or only for news: the backends' tags and dates need not agree.

@@ -72,6 +72,54 @@ func TestStaleShadowIsAskedButNotCompared(t *testing.T) {
 	}
 }
 
+// behind is a router in live whose shadow lacks writes for the next so many looks.
+type behind struct{ looks atomic.Int64 }
+
+func (b *behind) Plan() Plan {
+	plan := livePlan
+	plan.Stale = b.looks.Add(-1) >= 0
+	return plan
+}
+
+func TestAShadowThatIsBehindForAMomentIsNotJudged(t *testing.T) {
+	const forGood = 1000
+	for _, c := range []struct {
+		name    string
+		answers string        // of old, one byte each; new's is always a. The last one repeats
+		looks   map[int]int64 // for how many looks old is behind, from which of its answers on
+		verdict compare.Verdict
+		reason  compare.Reason
+	}{
+		{name: "a write came in before old answered", answers: "x", looks: map[int]int64{1: forGood}, verdict: compare.Skipped, reason: compare.Stale},
+		{name: "behind during the recheck, and then as new", answers: "xxa", looks: map[int]int64{2: 3}, verdict: compare.Lagged},
+		{name: "behind during the recheck, and different for good", answers: "x", looks: map[int]int64{2: 3}, verdict: compare.Mismatch},
+		{name: "behind from the recheck on", answers: "x", looks: map[int]int64{2: forGood}, verdict: compare.Skipped, reason: compare.Stale},
+		{name: "an agreement counts though old is behind again", answers: "xa", looks: map[int]int64{2: 1}, verdict: compare.Lagged},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			router := &behind{}
+			router.looks.Store(0)
+			var n atomic.Int64
+			old := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				i := int(n.Add(1))
+				if looks := c.looks[i]; looks > 0 {
+					router.looks.Store(looks)
+				}
+				at := min(i, len(c.answers))
+				_, _ = io.WriteString(w, c.answers[at-1:at])
+			})
+			r := start(t, livePlan, old, text("a"), func(o *Options) {
+				o.Router = router
+				o.Table.Recheck = RecheckOptions{Attempts: 3, Delay: time.Millisecond, MaxDelay: time.Millisecond, MaxRPS: 1e6}
+			})
+			r.do("GET", "/", nil)
+			if x := r.account.only(t); x.Result.Verdict != c.verdict || x.Result.Reason != c.reason {
+				t.Errorf("%s %s, want %s %s", x.Result.Verdict, x.Result.Reason, c.verdict, c.reason)
+			}
+		})
+	}
+}
+
 func TestOldIsAlwaysComparedFirst(t *testing.T) {
 	r := start(t, livePlan, text("from old"), text("from new"))
 	if _, body := r.do("GET", "/", nil); body != "from new" {

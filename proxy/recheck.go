@@ -58,20 +58,34 @@ func (r *rechecker) take(x *exchange, result compare.Result) bool {
 	return true
 }
 
+// staleAttempts are for naught, at most, before nothing is said of an exchange: under many writes what carries them to the shadow is
+// behind now and again, but not for long.
+const staleAttempts = 8
+
 // run asks until two agreements in a row make it a lag, or that can no longer happen. The first attempt's share of the rate
 // limit is taken already; the later ones wait for theirs.
 func (r *rechecker) run(x *exchange, result compare.Result) {
 	o := x.table.Recheck
-	delay, agreed := min(o.Delay, o.MaxDelay), 0
+	delay, agreed, stale := min(o.Delay, o.MaxDelay), 0, 0
 	for attempt := 1; attempt <= o.Attempts; attempt++ {
 		if attempt > 1 && !r.sleep(reserve(x.table.recheckRate)) || !r.sleep(delay) {
 			x.skip(compare.Shutdown)
 			return
 		}
-		if now := r.p.router.Plan(); now.Writes != x.plan.Writes || now.Stale != x.plan.Stale {
+		now := r.p.router.Plan()
+		if now.Writes != x.plan.Writes {
 			break // one side may stand still by now: it proves nothing
 		}
-		if r.agrees(x) {
+		agree := !now.Stale && r.agrees(x)
+		if now.Stale || !agree && x.stale() { // the shadow lacks writes again: that it still differs proves nothing either
+			if stale++; stale > staleAttempts {
+				x.skip(compare.Stale)
+				return
+			}
+			attempt--
+			continue
+		}
+		if agree {
 			agreed++
 		} else {
 			agreed = 0

@@ -48,7 +48,8 @@ type Plan struct {
 	Hold, Refuse bool
 	// Fallback lets old answer a read that new failed.
 	Fallback bool
-	// Stale says that the shadow's data stands still: its answers are asked for, but not compared.
+	// Stale says that the shadow's data is behind the authority's, since nothing carries writes there or what does is not done: its answers are
+	// asked for, but not compared. It may come and go within an epoch.
 	Stale bool
 	// Journal says how writes are recorded.
 	Journal JournalMode
