@@ -38,7 +38,8 @@ func (m *Machine) declared(ctx context.Context, stored State, ok bool, marked St
 		m.o.Logger.Warn("--recover-phase was taken by an earlier start already, and is passed over: start without it", zap.Uint64("epoch", stored.Epoch))
 		return State{}, Transition{}, nil
 	}
-	if ok && !found && m.agrees(ctx, stored) {
+	w := m.o.Witness
+	if ok && !found && !w.beyond(stored) && w.disputes(stored) == "" && m.agrees(ctx, stored) {
 		return State{}, Transition{}, fmt.Errorf("%w (phase %s, epoch %d)", ErrNothingToRecover, stored.Phase, stored.Epoch)
 	}
 	now := m.o.Now().UTC()
@@ -51,6 +52,10 @@ func (m *Machine) declared(ctx context.Context, stored State, ok bool, marked St
 		next.WritesOnNew = max(next.WritesOnNew, marked.WritesOnNew)
 		next.Epoch = max(next.Epoch, marked.Epoch)
 		next.Prepared = next.Prepared || marked.Prepared
+	}
+	next.Epoch = max(next.Epoch, w.Epoch)
+	if r.Phase == Live || r.Phase == RolledBack {
+		next.WritesOnNew = max(next.WritesOnNew, m.o.WritesOnNew) + w.Lost
 	}
 	from := model{state: next}
 	next = from.moved(now, r.Phase, Command{Actor: r.Actor, Reason: r.Reason})

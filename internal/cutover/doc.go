@@ -29,6 +29,7 @@
 //	start ─► undoing ─► unfencing ─► steady      old has the writes, and may be prepared or fenced still
 //	start ─► probing ─► steady                   the fence agrees with the store, or nobody knows
 //	             └────► disputed                 it does not: writes are refused until an operator says what is true
+//	start ─► disputed                            the journal does not bear out the store; it goes on by itself once the journal does
 //	start ─► securing ─► steady                  an operator said live: old is fenced first
 //
 // Writes are held in every stage but steady, recording and intending, and go to old again in an aborting whose commit was never

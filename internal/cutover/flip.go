@@ -196,6 +196,9 @@ func (m *model) commit(e event) []effect {
 	if m.holdLeft(e.now) <= 0 {
 		return m.abort(e, m.usedUp(StepCommit))
 	}
+	if e.unrecordable != nil {
+		return m.abort(e, fmt.Errorf("new's writes could not be recorded: %w", e.unrecordable))
+	}
 	next := m.moved(e.now, Live, m.flip)
 	next.WindowStart, next.WindowReason, next.WritesOnNew = e.now, "the cutover", 0
 	next.Prepared, next.Baseline = false, e.baseline

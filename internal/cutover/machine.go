@@ -94,6 +94,11 @@ type Options struct {
 	// Progress is told of every step of a flip or rollback, when it begins, when it is tried again and when it ends. It must not
 	// block. It may be nil.
 	Progress func(Step)
+	// Witness is what the journal of writes tells of the run.
+	Witness Witness
+	// Unrecordable says why a write to new could not be recorded in the journal at this moment; nil if it could. A flip does not commit
+	// then. It must not block. It may be nil.
+	Unrecordable func() error
 	// Recover is what an operator says is true; nil if nobody does.
 	Recover *Recovery
 	// RolledBack is told of every rollback once writes are at old again: who asked (an operator's name, or `trigger:NAME`) and
@@ -122,6 +127,9 @@ type Machine struct {
 	holder   atomic.Pointer[context.CancelFunc] // cancels the call that has the lane
 
 	first []effect // what Run does before all else
+
+	dispute  string // what the journal disputes of the store, at the start
+	nameless bool   // the store is empty, so that there is no state to go on with
 
 	known     chan struct{} // closed once the first look at the fence is over: until then every command but a rollback waits
 	knownOnce sync.Once
@@ -160,7 +168,11 @@ func Open(ctx context.Context, o Options) (*Machine, error) {
 		fenced: state.Fenced, prepared: state.Prepared,
 	}
 	m.model.keep(state)
-	m.first = m.model.start(o.Now().UTC())
+	if m.dispute == "" {
+		m.first = m.model.start(o.Now().UTC())
+	} else {
+		m.first = m.model.mistrust(m.dispute, m.nameless)
+	}
 	m.writes.Store(state.WritesOnNew)
 	m.plan.Store(new(m.model.plan()))
 	m.state.Store(&state)
@@ -322,7 +334,14 @@ func (m *Machine) handle(ctx context.Context, e event) {
 	if m.o.Baseline != nil && m.model.state.Phase == Cutover {
 		e.baseline = m.o.Baseline()
 	}
+	if m.o.Unrecordable != nil && m.model.state.Phase == Cutover {
+		e.unrecordable = m.o.Unrecordable()
+	}
+	unheard := m.model.stage == disputed && m.model.unheard
 	effects := m.model.step(e)
+	if unheard && e.kind != reconciled && m.model.stage != disputed {
+		m.writes.Add(m.o.Witness.Lost) // a rollback ended the dispute
+	}
 	state := m.model.state
 	m.state.Store(&state)
 	m.note()

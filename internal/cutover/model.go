@@ -61,6 +61,8 @@ type model struct {
 	undoing          bool   // a lateUndo is under way
 	unknown          error  // why nobody knows whether the fence stands
 	dispute          string // disputed: what disagrees
+	// unheard: it is the journal that does. nameless: and the store is empty.
+	unheard, nameless bool
 
 	closing bool    // the process is about to end: no flip begins
 	early   []event // commands that came while probing

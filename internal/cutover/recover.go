@@ -22,7 +22,17 @@ func (m *Machine) recover(ctx context.Context) (State, error) {
 		return State{}, err
 	}
 	if t.Kind == "" {
+		if what := m.o.Witness.unknown(); !ok && !found && what != "" {
+			m.dispute, m.nameless = what, true
+			return m.began(m.o.Now().UTC(), what), nil // nothing is stored: the next start finds the same
+		}
 		state, t = m.decide(stored, ok, marked, found)
+		known := stored
+		if found {
+			known = marked
+		}
+		state, t = m.testified(state, t, known)
+		m.dispute = m.o.Witness.disputes(state)
 	}
 	if state.Phase == Live || state.Phase == RolledBack {
 		state.WritesOnNew = max(state.WritesOnNew, m.o.WritesOnNew)

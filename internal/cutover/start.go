@@ -65,10 +65,22 @@ func (m *model) onStandingElsewhere(event) []effect {
 	return []effect{{kind: askStanding, epoch: m.state.Epoch, timeout: probeFor, later: true}}
 }
 
-// disagree refuses writes until an operator says what is true. The state shows the fence as it was seen, which is not stored.
+// disagree refuses writes, because the fence is not as the store says. The state shows it as it was seen, which is not stored.
 func (m *model) disagree(what string, standing bool) []effect {
-	m.stage, m.refusing, m.fenced = disputed, true, true // so that a rollback unfences
-	m.state.Fenced = standing
+	m.unheard, m.fenced, m.state.Fenced = false, true, standing // so that a rollback unfences
+	return m.refuse(what)
+}
+
+// mistrust refuses writes at a start, because the journal is not as the store says. A rollback unfences, whatever the store says of the fence.
+func (m *model) mistrust(what string, nameless bool) []effect {
+	m.unheard, m.nameless = true, nameless
+	m.fenced = m.state.Fenced || m.fences
+	return m.refuse(what)
+}
+
+// refuse refuses writes until an operator says what is true.
+func (m *model) refuse(what string) []effect {
+	m.stage, m.refusing = disputed, true
 	m.dispute = what + "; writes get 503 until you say what is true: `paritygate serve --recover-phase PHASE --reason TEXT`"
 	return []effect{m.published(), m.releasing()}
 }

@@ -24,7 +24,7 @@ const (
 	retreating       // rollback: reads are at old, writes held until new's have run out and it was recorded
 	probing          // start: whether the fence agrees with the store is being asked
 	securing         // start: an operator says live, and the fence goes up
-	disputed         // the store and the fence disagree: writes are refused until an operator says what is true
+	disputed         // the store disagrees with the fence or the journal: writes are refused until an operator says what is true
 )
 
 var stageNames = [...]string{
@@ -54,6 +54,7 @@ const (
 	readBack                       // a read-back effect ended
 	marked                         // a mark effect ended
 	retryTimer                     // what the store did not take or answer is tried again
+	reconciled                     // the journal could be opened at last
 	stopping                       // the process is asked to stop
 )
 
@@ -77,6 +78,9 @@ type event struct {
 	mirror   error   // drained: why the other side lacks something still
 	found    State   // readBack: what the store holds
 	standing bool    // standingKnown: the fence stands
+
+	unrecordable error   // why the journal takes no write to new, while a flip is under way; nil if it does
+	witness      Witness // reconciled
 }
 
 // waiter identifies the caller of a command; 0 is nobody.
@@ -177,6 +181,7 @@ var table = map[stage]map[eventKind]handler{
 // anywhere says what is done with an event in a stage that does not list it: what goes on beside the stages.
 var anywhere = map[eventKind]handler{
 	released: (*model).onReleased, standingKnown: (*model).onStandingElsewhere, lateUndoEnded: (*model).onLateUndoElsewhere,
+	reconciled: (*model).onReconciled,
 }
 
 // step takes one event. Reports of effects from an earlier epoch are ignored, and so are those of all storings and readings but the last.
