@@ -114,7 +114,9 @@ func TestHowADisputeWithTheJournalEnds(t *testing.T) {
 		},
 		{
 			name: "it can be read, and has less", stored: live, witness: unread, phase: Live, refused: true, says: "less", writes: 1,
-			act: func(t *testing.T, b *bench) error { return b.Reconciled(t.Context(), Witness{Epoch: 5, Missing: "less"}) },
+			act: func(t *testing.T, b *bench) error {
+				return b.Reconciled(t.Context(), Witness{Epoch: 5, Missing: "less"})
+			},
 		},
 		{
 			name: "it can be read, and is beyond", stored: live, witness: unread, phase: Live, refused: true, says: "restart", writes: 1,
@@ -130,7 +132,10 @@ func TestHowADisputeWithTheJournalEnds(t *testing.T) {
 		},
 		{
 			name: "a flip's command", stored: live, witness: missing, phase: Live, refused: true, says: "--recover-phase", writes: 1,
-			act: func(t *testing.T, b *bench) error { _, err := b.Do(t.Context(), Command{Kind: Finish}, nil); return err },
+			act: func(t *testing.T, b *bench) error {
+				_, err := b.Do(t.Context(), Command{Kind: Finish}, nil)
+				return err
+			},
 		},
 		{
 			name: "late, where nothing was disputed", stored: State{Run: "run", Phase: Shadow, Epoch: 7}, witness: unread, phase: Shadow,
