@@ -169,6 +169,9 @@ func appendMark(b []byte, m *Mark) []byte {
 	if m.Sent {
 		b = append(b, `,"sent":true`...)
 	}
+	if m.Repeatable {
+		b = append(b, `,"repeatable":true`...)
+	}
 	if m.Through != 0 {
 		b = appendUint(b, "through", m.Through)
 	}

@@ -64,6 +64,7 @@ type wire struct {
 	Reason        string    `json:"reason"`
 	ReasonBase64  []byte    `json:"reason_base64"`
 	Sent          bool      `json:"sent"`
+	Repeatable    bool      `json:"repeatable"`
 	Through       uint64    `json:"through"`
 	Count         int64     `json:"count"`
 	From          time.Time `json:"from"`
@@ -163,8 +164,8 @@ func (w *wire) answer() *Answer {
 
 func (w *wire) mark() *Mark {
 	return &Mark{
-		To: w.To, By: either(w.By, w.ByBase64), Reason: either(w.Reason, w.ReasonBase64), Sent: w.Sent, Through: w.Through, Count: w.Count,
-		From: w.From, Differs: either(w.Differs, w.DiffersBase64),
+		To: w.To, By: either(w.By, w.ByBase64), Reason: either(w.Reason, w.ReasonBase64), Sent: w.Sent, Repeatable: w.Repeatable,
+		Through: w.Through, Count: w.Count, From: w.From, Differs: either(w.Differs, w.DiffersBase64),
 	}
 }
 

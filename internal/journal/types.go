@@ -139,6 +139,8 @@ type Mark struct {
 	Through uint64
 	Count   int64
 	From    time.Time
+	// Repeatable, of a sending, says that the write may be sent again should nobody learn what became of it.
+	Repeatable bool
 	// Differs says how the other side's answer differs from the recorded one, such as another id that the server made; empty if it does not.
 	Differs string
 }
