@@ -70,6 +70,11 @@ func (snap *snapshot) store(ctx context.Context, tx *sql.Tx) error {
 	if err := setMeta(ctx, tx, "writes_on_new", strconv.FormatInt(snap.writesOnNew, 10)); err != nil {
 		return err
 	}
+	if snap.journal != "" {
+		if err := setMeta(ctx, tx, "journal", snap.journal); err != nil {
+			return err
+		}
+	}
 	if !snap.lastArmed.IsZero() {
 		if err := setMeta(ctx, tx, "last_armed", strconv.FormatInt(snap.lastArmed.UnixNano(), 10)); err != nil {
 			return err

@@ -23,6 +23,7 @@ type ledger struct {
 	samples       sampleBuffer
 	lastArmed     time.Time
 	writesOnNew   int64
+	journal       string // a JournalSeen as JSON; empty: none was seen
 	fault         error // of latencies that no sketch takes; the next flush logs it
 }
 

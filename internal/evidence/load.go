@@ -30,6 +30,9 @@ func (s *Store) loadLedger(ctx context.Context) error {
 	if l.writesOnNew, err = getMetaInt(ctx, s.write, "writes_on_new"); err != nil {
 		return err
 	}
+	if l.journal, _, err = getMeta(ctx, s.write, "journal"); err != nil {
+		return err
+	}
 	flushed, err := getMetaInt(ctx, s.write, "flushed")
 	if err != nil {
 		return err

@@ -77,7 +77,7 @@ func (s *Store) succeed(ctx context.Context, tx *sql.Tx, held string) error {
 		}
 	}
 	for _, statement := range []string{
-		"DELETE FROM state", "DELETE FROM check_progress", "DELETE FROM meta WHERE key IN ('last_armed', 'writes_on_new')",
+		"DELETE FROM state", "DELETE FROM check_progress", "DELETE FROM meta WHERE key IN ('last_armed', 'writes_on_new', 'journal')",
 	} {
 		if _, err := tx.ExecContext(ctx, statement); err != nil {
 			return err

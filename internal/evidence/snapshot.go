@@ -16,6 +16,7 @@ type snapshot struct {
 	at          time.Time
 	lastArmed   time.Time
 	writesOnNew int64
+	journal     string
 	windows     []windowRow
 	accounts    []accountRow
 	groups      []groupRow
@@ -63,7 +64,7 @@ func (l *ledger) snapshot(now time.Time, log *zap.Logger) (*snapshot, error) {
 	}
 	l.closeDue(now)
 	open := l.openTallies()
-	snap := &snapshot{at: now, lastArmed: l.lastArmed, writesOnNew: l.writesOnNew, doomed: l.samples.doomed}
+	snap := &snapshot{at: now, lastArmed: l.lastArmed, writesOnNew: l.writesOnNew, journal: l.journal, doomed: l.samples.doomed}
 	for _, w := range l.windows {
 		if w.changed.dirty() {
 			snap.windows = append(snap.windows, windowRow{w, w.changed.version, w.start.UnixNano(), w.ungrouped})

@@ -151,6 +151,8 @@ var (
 	ErrInUse = errors.New("the journal is in use by another process")
 	// ErrDamaged says that a record that was durable once cannot be read. See Damage.
 	ErrDamaged = errors.New("the journal is damaged")
+	// ErrOtherRun says that the directory holds the journal of another run.
+	ErrOtherRun = errors.New("the journal is of another run")
 	// ErrKey says that something is sealed with another key than the one that was given, or that none was.
 	ErrKey = errors.New("the journal was sealed with another key")
 	// ErrUnavailable says that the disk does not take records at the moment: the write must not be forwarded.
