@@ -1,0 +1,126 @@
+package journal
+
+import (
+	"bytes"
+	"compress/gzip"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/klauspost/compress/zstd"
+)
+
+// The members in which an answer may carry the id that the server made, the first that is there. They are looked for in the top-level
+// object, in the object that is its member `data`, and in the only element of an array.
+var idMembers = []string{"id", "_id", "uuid", "key"}
+
+// maxMade bounds what of an answer is decoded, in bytes.
+const maxMade = 1 << 20
+
+// madeID is the id that a server may have made: that of a member of the answer's JSON; empty if there is none.
+func madeID(a *Answer) string {
+	if a == nil || len(a.Body) == 0 {
+		return ""
+	}
+	body := bytes.TrimSpace(plain(a))
+	for depth := 0; len(body) != 0 && depth < 3; depth++ {
+		switch body[0] {
+		case '[':
+			var elements []json.RawMessage
+			if json.Unmarshal(body, &elements) != nil || len(elements) != 1 {
+				return ""
+			}
+			body = bytes.TrimSpace(elements[0])
+		case '{':
+			var members map[string]json.RawMessage
+			if json.Unmarshal(body, &members) != nil {
+				return ""
+			}
+			for _, name := range idMembers {
+				if id := scalar(members[name]); id != "" {
+					return id
+				}
+			}
+			body = bytes.TrimSpace(members["data"])
+		default:
+			return ""
+		}
+	}
+	return ""
+}
+
+// scalar is the text of a JSON string or number; empty of anything else.
+func scalar(raw json.RawMessage) string {
+	if len(raw) == 0 {
+		return ""
+	}
+	if raw[0] == '"' {
+		var s string
+		if json.Unmarshal(raw, &s) != nil {
+			return ""
+		}
+		return s
+	}
+	if raw[0] == '-' || raw[0] >= '0' && raw[0] <= '9' {
+		return string(raw)
+	}
+	return ""
+}
+
+// plain is the answer's body without its content coding; nil where it has one that is not known, or is too large.
+func plain(a *Answer) []byte {
+	var from io.Reader = bytes.NewReader(a.Body)
+	switch strings.ToLower(a.Header.Get("Content-Encoding")) {
+	case "", "identity":
+		return a.Body
+	case "gzip", "x-gzip":
+		r, err := gzip.NewReader(from)
+		if err != nil {
+			return nil
+		}
+		from = r
+	case "zstd":
+		r, err := zstd.NewReader(from, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(8*maxMade))
+		if err != nil {
+			return nil
+		}
+		defer r.Close()
+		from = r
+	default:
+		return nil
+	}
+	out, err := io.ReadAll(io.LimitReader(from, maxMade+1))
+	if err != nil || len(out) > maxMade {
+		return nil
+	}
+	return out
+}
+
+// mentions reports whether the request itself has the id, so that the server did not make it.
+func mentions(w *Write, id string) bool {
+	return strings.Contains(w.Target, id) || bytes.Contains(w.Body, []byte(id))
+}
+
+// changed is what a server made, once when the write was first accepted and once when it was carried over.
+type changed struct {
+	recorded, made string // ids, or paths where the answers have a Location
+}
+
+func (c changed) String() string {
+	if c.recorded == "" {
+		return ""
+	}
+	return fmt.Sprintf("%s was recorded, %s was made", c.recorded, c.made)
+}
+
+// compareMade compares what two answers to the same write say was made. It is empty where they agree, or one of them does not say.
+func compareMade(path string, recorded, made *Answer) changed {
+	if was, is := madeID(recorded), madeID(made); was != "" && is != "" && was != is {
+		return changed{was, is}
+	}
+	if was, is := locationOf(recorded, path), locationOf(made, path); was != "" && is != "" && was != is {
+		return changed{was, is}
+	}
+	return changed{}
+}
