@@ -33,6 +33,11 @@ type requestBody struct {
 	starved bool   // the budget forbids to keep it
 	err     error  // of the source, io.EOF excepted
 	hash    maphash.Hash
+	spooled // the first part of it, or all, may be in a file
+
+	// pace, if there is one, is called when a piece has been read ahead; gathered says that as much was as there may ever be.
+	pace     func()
+	gathered bool
 
 	// waiting says that the client is being waited for; progress is called when bytes have come.
 	waiting  atomic.Bool
@@ -104,6 +109,9 @@ func (b *requestBody) prefetch(memory *budget, limit int64) error {
 		_, _ = b.hash.Write(p[:n])
 		b.ended(err)
 		b.mu.Unlock()
+		if b.pace != nil {
+			b.pace()
+		}
 	}
 }
 
@@ -162,6 +170,11 @@ func (b *requestBody) ended(err error) {
 
 // Read serves what was read ahead, then the source.
 func (b *requestBody) Read(p []byte) (int, error) {
+	if b.file != nil {
+		if n, err := b.fromFile(p); n > 0 || err != nil {
+			return n, err
+		}
+	}
 	b.mu.Lock()
 	if b.served < len(b.kept.bytes) {
 		n := copy(p, b.kept.bytes[b.served:])
@@ -301,6 +314,7 @@ func (b *requestBody) take() buffer {
 func (b *requestBody) release() {
 	f := b.take()
 	f.drop()
+	b.spooled.close()
 }
 
 // ranOut reports whether the memory's budget kept the body from being kept.

@@ -34,10 +34,12 @@ type call struct {
 	informer informer
 	envelope *envelope    // nil: http.Transport was asked
 	recorder recorder     // of an answer that is not captured
+	held     *heldAnswer  // the answer's body, if the journal is told of it
 	header   http.Header  // of the answer, from the pool; nil if it is not
 	pieces   atomic.Int64 // of the answer's body that have come
 	flight   flight       // how it is watched
 	judged   atomic.Bool  // how it ended was entered
+	touched  atomic.Bool  // something of the request may have reached the backend
 }
 
 // ask sends a request to the authority and waits for the headers of its answer.
@@ -56,6 +58,7 @@ func (p *Proxy) ask(w http.ResponseWriter, c *call, a *asking) {
 		c.header = takeHeader()
 		c.envelope.informer, c.envelope.call.Header, c.envelope.call.HeaderTimeout = &c.informer, c.header, c.limit
 		c.resp, c.err = client.Do(c.envelope.request, &c.envelope.call) //nolint:bodyclose // whoever relays the answer closes it
+		c.touched.Store(c.err == nil || c.envelope.call.Touched)
 		switch {
 		case !errors.Is(c.err, upstream.ErrTimeout):
 		case isConnectError(c.err):
@@ -153,7 +156,7 @@ func (p *Proxy) askStandard(c *call, a *asking) {
 	if c.stop == nil {
 		c.ctx, c.stop = context.WithCancelCause(c.ctx)
 	}
-	trace := &httptrace.ClientTrace{Got1xxResponse: c.informer.got}
+	trace := &httptrace.ClientTrace{Got1xxResponse: c.informer.got, GotConn: func(httptrace.GotConnInfo) { c.touched.Store(true) }}
 	if a.sent != nil {
 		trace.WroteRequest = func(httptrace.WroteRequestInfo) { a.sent() }
 	}

@@ -18,3 +18,22 @@ func callBroke(header, trailer http.Header) bool {
 	}
 	return slices.Contains(brokenCalls, at)
 }
+
+// rejectedCalls are the codes by which gRPC says what a 4xx says in HTTP: INVALID_ARGUMENT, NOT_FOUND, ALREADY_EXISTS, PERMISSION_DENIED,
+// RESOURCE_EXHAUSTED, FAILED_PRECONDITION, ABORTED, OUT_OF_RANGE and UNAUTHENTICATED.
+var rejectedCalls = []string{"3", "5", "6", "7", "8", "9", "10", "11", "16"}
+
+// callCounts is the status that stands for how a gRPC call ended, as far as that has come.
+func callCounts(header, trailer http.Header) int {
+	at := trailer.Get("Grpc-Status")
+	if at == "" {
+		at = header.Get("Grpc-Status")
+	}
+	switch {
+	case at == "" || at == "0":
+		return http.StatusOK
+	case slices.Contains(rejectedCalls, at):
+		return http.StatusBadRequest
+	}
+	return http.StatusInternalServerError
+}

@@ -23,7 +23,14 @@ var (
 	errHeldTooLong   = errors.New("held for too long")
 	errRefused       = errors.New("no backend may take writes now")
 	errBadStatus     = errors.New("the answer's status ends no exchange")
+	errJournal       = errors.New("the journal does not take the write")
+	errUnrecorded    = errors.New("the journal did not take the outcome of the write")
+	errAborted       = errors.New("aborted by a fault of the proxy")
+	errStreamedWrite = errors.New("the call's messages did not end")
 )
+
+// codeUnrecorded is the one 503 after which nobody should try again by itself.
+const codeUnrecorded = "write_unrecorded"
 
 // refusal is an answer of the proxy itself.
 type refusal struct {
@@ -39,6 +46,18 @@ func refusalFor(err error) refusal {
 		return refusal{http.StatusRequestEntityTooLarge, "body_too_large", "The request's body is too large."}
 	case errors.Is(err, errClientStalled):
 		return refusal{http.StatusRequestTimeout, "request_timeout", "The request's body did not arrive in time."}
+	case errors.Is(err, errStreamedWrite):
+		return refusal{
+			http.StatusRequestTimeout, "request_timeout",
+			"The call's messages did not end in time. One that streams cannot be recorded as a write: its route has to be a bypass.",
+		}
+	case errors.Is(err, errJournal):
+		return refusal{http.StatusServiceUnavailable, "journal_unavailable", "Writes cannot be recorded at the moment; this one was not sent."}
+	case errors.Is(err, errUnrecorded):
+		return refusal{
+			http.StatusServiceUnavailable, codeUnrecorded,
+			"The outcome of the write could not be recorded; whether it took place is unknown.",
+		}
 	case errors.Is(err, errAbandoned):
 		return refusal{
 			http.StatusGatewayTimeout, "write_unknown",
@@ -70,7 +89,7 @@ func (f refusal) write(w http.ResponseWriter) {
 	h.Set("Content-Type", "application/json")
 	h.Set("Content-Length", strconv.Itoa(len(body)))
 	h.Set("Cache-Control", "no-store")
-	if f.status == http.StatusServiceUnavailable {
+	if f.status == http.StatusServiceUnavailable && f.code != codeUnrecorded {
 		h.Set("Retry-After", "1")
 	}
 	w.WriteHeader(f.status)

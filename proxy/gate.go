@@ -124,8 +124,8 @@ func (g *gate) register(ctx context.Context, plan Plan, stream bool) *admission 
 }
 
 func (g *gate) readBody(w http.ResponseWriter, body *requestBody, deadline time.Time) error {
-	if body == nil {
-		return nil
+	if body == nil || body.gathered {
+		return nil // in the journal's memory, or in a file
 	}
 	control := http.NewResponseController(w)
 	_ = control.SetReadDeadline(deadline) // where it cannot be set, the client's own pace counts
@@ -296,6 +296,9 @@ func (a *admission) becomeStream() {
 	g.streams[a.backend][a] = struct{}{}
 	g.notify()
 }
+
+// cause is why the gate gave the request up; nil if it did not.
+func (a *admission) cause() error { return context.Cause(a.ctx) }
 
 func (a *admission) markSent() { a.sentOnce.Do(func() { close(a.sent) }) }
 

@@ -42,24 +42,28 @@ type JournalWrite struct {
 	Target string // path and query as the client sent them
 	Host   string
 	Scheme string // http or https
-	Client string // address without port
-	Header http.Header
-	Body   []byte
-	Spool  JournalSpool // has the body instead, if it is not nil
+	Client string // the peer's address, without port
+	// Header has the end-to-end fields that are passed on, as the client sent them: X-Forwarded-* only of a trusted peer. Trailer follows
+	// the body.
+	Header, Trailer http.Header
+	Body            []byte
+	Spool           JournalSpool // has the body instead, if it is not nil
 	// Idempotent is what the route says of its writes.
 	Idempotent bool
 }
 
 // JournalSpool is a file that takes a large body. It is finished by the Begin of its write, or discarded.
 type JournalSpool interface {
+	// Write of a spool that fails tells how much the file holds for certain.
 	io.Writer
-	// Open returns the body from its begin. It may be called again.
+	// Open returns the body from its begin. It may be called again, also where a Write has failed.
 	Open() (io.ReadCloser, error)
 	Size() int64
 	Discard()
 }
 
-// JournalEntry is a write that was recorded. One of the first three methods ends it; Ended follows where the answer was not whole.
+// JournalEntry is a write that was recorded. One of the first three methods ends it; Ended follows where the answer was not whole. What
+// the answers point to is not kept after the calls.
 type JournalEntry interface {
 	// Answered returns once the outcome is durable: the answer goes to the client after that.
 	Answered(a *JournalAnswer) error
@@ -74,13 +78,17 @@ type JournalEntry interface {
 // JournalAnswer is how the backend answered.
 type JournalAnswer struct {
 	Status int
-	Header http.Header
+	// Counts is the status by which the answer counts: of a gRPC call the one that its code stands for, of all else Status.
+	Counts          int
+	Header, Trailer http.Header
 	// Body is the whole body if Whole and within the limit; Size and SHA256 are of what came.
 	Body     []byte
 	Size     int64
 	SHA256   [32]byte
 	Whole    bool
 	Duration time.Duration // to the headers
+	// Err is why the body broke off.
+	Err error
 }
 
 // ErrNeverSent says of Send that nothing of the request reached the backend.

@@ -37,7 +37,8 @@ type Options struct {
 
 	Router   Router
 	Observer Observer
-	// Journal records the writes of plans that say so; nil: there are none. JournalBody is how many bytes of a body it takes in memory.
+	// Journal records the writes of plans that say so; nil: there are none. JournalBody is how many bytes of a body it takes in memory; all
+	// such bodies together take as much as Memory, and what finds no room is spooled.
 	Journal     Journal
 	JournalBody int64
 	// Access takes records of the clients' requests; nil: nobody does.
@@ -147,6 +148,8 @@ type Route struct {
 	// Headers must all be there with these values; an empty value asks for the header alone.
 	Headers map[string]string
 	Kind    Kind
+	// Idempotent says that its writes may be sent again where it is not known whether they arrived.
+	Idempotent bool
 	// Mirror overrides the plan's fraction, 0 to 1.
 	Mirror *float64
 	// Withheld keeps the route's reads out of the canary: they are answered by the backend that answers reads otherwise.
@@ -164,6 +167,7 @@ func (o Options) withDefaults() Options {
 	setDefault(&o.Workers, 64)
 	setDefault(&o.Queue, 1024)
 	setDefault(&o.Memory, 64<<20)
+	setDefault(&o.JournalBody, 1<<20)
 	setDefault(&o.Hold.Max, 10*time.Second)
 	setDefault(&o.Hold.Requests, 1000)
 	setDefault(&o.Hold.Bytes, 16<<20)

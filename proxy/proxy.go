@@ -33,8 +33,10 @@ type Proxy struct {
 	patience patience
 	mirror   mirror
 	memory   budget
-	mask     atomic.Pointer[Mask] // nil: nothing is masked
-	seed     maphash.Seed
+	// journalMemory bounds what bodies take in memory that are recorded.
+	journalMemory budget
+	mask          atomic.Pointer[Mask] // nil: nothing is masked
+	seed          maphash.Seed
 
 	leaving atomic.Bool // every answer is the last on its connection
 }
@@ -55,6 +57,7 @@ func NewProxy(o Options) (*Proxy, error) {
 	}
 	p.recent.start, p.patience = time.Now(), newPatience(o.Old.Timeout, o.New.Timeout)
 	p.memory.limit = o.Memory
+	p.journalMemory.limit = max(o.Memory, o.JournalBody)
 	p.mirror.waiting.limit = o.Memory / waitingShare
 	p.mirror.desk = newDesk()
 	for id, bo := range map[Backend]BackendOptions{Old: o.Old, New: o.New} {

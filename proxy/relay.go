@@ -32,8 +32,12 @@ func (p *Proxy) relay(w http.ResponseWriter, c *call, rec *recorder, detached bo
 	if resp.StatusCode == http.StatusNotModified {
 		respell(h, "Content-Type", "Content-Length")
 	}
-	announced := len(resp.Trailer)
-	for name := range resp.Trailer {
+	trailer := resp.Trailer
+	if c.held != nil {
+		trailer = c.held.announced // the others are there already where the body was read ahead
+	}
+	announced := len(trailer)
+	for name := range trailer {
 		h.Add("Trailer", name)
 	}
 	if c.length < 0 && c.in.major == 1 && c.in.minor == 1 {

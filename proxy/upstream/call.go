@@ -25,6 +25,8 @@ type Call struct {
 	Informed func(status int, h http.Header) error
 	// HeaderTimeout, if it is more than 0 and less than the client's own, takes its place.
 	HeaderTimeout time.Duration
+	// Touched is set by Do where it fails: something of the request may have reached the backend all the same.
+	Touched bool
 	// Header, if not nil, becomes the header of the answer; it is cleared first. It saves the allocation of a map.
 	Header http.Header
 }

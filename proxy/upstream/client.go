@@ -78,6 +78,9 @@ func (c *Client) Do(req *http.Request, call *Call) (*http.Response, error) {
 	if call == nil {
 		call = &noCall
 	}
+	if call.Touched {
+		call.Touched = false
+	}
 	wire, err := image(req, call)
 	if err != nil {
 		return nil, err
@@ -123,6 +126,9 @@ func (c *Client) deliver(req *http.Request, call *Call, wire *buffer, limit time
 		if resp, err = cn.exchange(req, call, wire, limit); err == nil {
 			cn = nil
 			return resp, nil
+		}
+		if cn.sock.written > 0 && call != &noCall {
+			call.Touched = true
 		}
 		again := cn.mayRepeat(ctx, req, call, err)
 		cn.close()
