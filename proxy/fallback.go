@@ -49,8 +49,8 @@ func (c *call) discard() {
 
 // fallBack has old answer a read that new failed, and reports whether it did. New's failure counts all the same. It is only tried while
 // the client has seen nothing and the request can be sent again in full. If old fails as well the client gets new's answer; if there is
-// none, old's, such as it is. Stale says that old's data stand still, which its answer then tells.
-func (p *Proxy) fallBack(w http.ResponseWriter, r *http.Request, failed *call, in *inbound, x *exchange, stale bool) bool {
+// none, old's, such as it is. Behind says that new takes the writes, so that old's data may be old, which its answer then tells.
+func (p *Proxy) fallBack(w http.ResponseWriter, r *http.Request, failed *call, in *inbound, x *exchange, behind bool) bool {
 	if failed.body != nil {
 		if _, whole := failed.body.whole(); !whole {
 			return false
@@ -85,7 +85,7 @@ func (p *Proxy) fallBack(w http.ResponseWriter, r *http.Request, failed *call, i
 		x.skip(compare.AuthorityError)
 	}
 	failed.discard()
-	if stale {
+	if behind {
 		c.resp.Header.Set("Cache-Control", "no-store")
 		c.resp.Header.Set(fallbackHeader, "old")
 	}

@@ -35,7 +35,7 @@ func (p *Proxy) serveRead(w http.ResponseWriter, r *http.Request, in *inbound, r
 	}
 	defer c.end()
 	p.ask(w, c, &asking{role: Authority, in: in, route: rt, trailer: r.Trailer})
-	if fallback && c.failed() && p.fallBack(w, r, c, in, x, plan.Stale) {
+	if fallback && c.failed() && p.fallBack(w, r, c, in, x, plan.Writes == New) {
 		return
 	}
 	switch {
