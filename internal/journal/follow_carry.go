@@ -1,0 +1,117 @@
+package journal
+
+import (
+	"context"
+	"errors"
+	"fmt"
+)
+
+// byMirror is who carried, in the marks.
+const byMirror = "mirror"
+
+// Of the schedule.
+const (
+	mirrorWindow = 256 // writes that are looked at for one that may start
+	mirrorRead   = 16  // that are read ahead of it
+)
+
+// stopAt is where the mirror does not go on until an operator resolved it.
+type stopAt struct {
+	id  string // of the write, or of a gap
+	why string
+}
+
+func (s *stopAt) Error() string {
+	return fmt.Sprintf("%s; look at both sides, and then say `paritygate journal resolve %s --sent`, if the other side has it or must not get it, or `--not-sent`, to have it sent again",
+		s.why, s.id)
+}
+
+// carry carries what is in the journal, and what comes, until something ends it. limit is the number of a record which is durable: of what
+// is up to there the fate is looked up first.
+func (f *Follower) carry(ctx context.Context, to Side, limit uint64) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	go f.watch(ctx, func() { cancel(errTurned) }, to)
+	tasks := make(chan *task, mirrorRead)
+	read := make(chan error, 1)
+	go func() {
+		defer close(tasks)
+		read <- f.feed(ctx, to, limit, tasks)
+	}()
+	c := &carrier{
+		to: to, by: byMirror, concurrency: f.o.Concurrency, patience: -1, window: mirrorWindow, marks: f.log,
+		sender: &attempt{f}, admit: f.admit(to), judge: judgeMirrored(to), ended: f.carried(to),
+	}
+	err := c.run(ctx, tasks)
+	cancel(errStopping)
+	if fed := <-read; err == nil {
+		err = fed
+	}
+	var lost *Unanswered
+	if errors.As(err, &lost) {
+		return &stopAt{lost.ID, fmt.Sprintf("whether %s %s arrived at %s is unknown: %v", lost.Method, lost.Target, to, lost.Err)}
+	}
+	return err
+}
+
+// admit lets a write go while the direction is this one.
+func (f *Follower) admit(to Side) func(*task) (bool, error) {
+	return func(*task) (bool, error) {
+		if f.leg() != to {
+			return false, errTurned
+		}
+		return false, nil
+	}
+}
+
+func (f *Follower) carried(to Side) func(*task, *Answer, string) {
+	return func(_ *task, _ *Answer, differs string) {
+		f.sent.Add(1)
+		if differs != "" {
+			f.show(func(s *FollowStatus) { s.Changed++ })
+		}
+		if f.o.Carried != nil {
+			f.o.Carried(to)
+		}
+	}
+}
+
+// judgeMirrored stops the mirror at an answer of another class than the recorded one.
+func judgeMirrored(to Side) func(*task, *Answer) (string, error) {
+	return func(t *task, a *Answer) (string, error) {
+		want := 2
+		if t.recorded != nil && t.recorded.Outcome == Acknowledged {
+			want = t.recorded.Status / 100
+		}
+		if a.Status/100 == want {
+			return compareMade(t.path, t.recorded, a).String(), nil
+		}
+		why := fmt.Sprintf("%s answered %d to %s %s", to, a.Status, t.write.Method, t.write.Target)
+		if t.recorded != nil && t.recorded.Status != 0 {
+			why += fmt.Sprintf(", which %s had answered %d", to.Other(), t.recorded.Status)
+		}
+		if (a.Status == 401 || a.Status == 403) && len(t.write.Withheld) > 0 {
+			why += "; its credentials were not kept: set journal.key, or journal.replay.headers"
+		}
+		return "", &stopAt{t.id, why}
+	}
+}
+
+// attempt sends for the mirror: it notes whether the backend is there, and can be given up.
+type attempt struct{ f *Follower }
+
+func (s *attempt) Send(ctx context.Context, to Side, w *Write, key string) (*Answer, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	s.f.mu.Lock()
+	kill := s.f.kill
+	s.f.mu.Unlock()
+	defer context.AfterFunc(kill, cancel)()
+	a, err := s.f.sender.Send(ctx, to, w, key)
+	waiting := ""
+	if err != nil {
+		waiting = fmt.Sprintf("%s does not answer, and is tried again: %v", to, err)
+	}
+	s.f.show(func(status *FollowStatus) { status.Waiting = waiting })
+	return a, err
+}
