@@ -4,8 +4,8 @@ import (
 	"bytes"
 	"compress/gzip"
 	"encoding/json"
-	"fmt"
 	"io"
+	"net/url"
 	"strings"
 
 	"github.com/klauspost/compress/zstd"
@@ -102,25 +102,53 @@ func mentions(w *Write, id string) bool {
 	return strings.Contains(w.Target, id) || bytes.Contains(w.Body, []byte(id))
 }
 
-// changed is what a server made, once when the write was first accepted and once when it was carried over.
-type changed struct {
-	recorded, made string // ids, or paths where the answers have a Location
+// rename is the path of what a server made, once when the write was first accepted and once when it was carried over.
+type rename struct{ recorded, made string }
+
+// renames are several of them, of one write.
+type renames []rename
+
+// String writes them so that parseRenames can read them: both paths, escaped.
+func (c renames) String() string {
+	var parts []string
+	for _, d := range c {
+		parts = append(parts, (&url.URL{Path: d.recorded}).EscapedPath()+became+(&url.URL{Path: d.made}).EscapedPath())
+	}
+	return strings.Join(parts, nextRename)
 }
 
-func (c changed) String() string {
-	if c.recorded == "" {
-		return ""
+// What stands between the parts; in an escaped path it does not.
+const (
+	became     = " became "
+	nextRename = ", and "
+)
+
+// parseRenames reads what String wrote; what it cannot read it leaves out.
+func parseRenames(text string) renames {
+	var out renames
+	for part := range strings.SplitSeq(text, nextRename) {
+		if recorded, made, ok := strings.Cut(part, became); ok {
+			out = append(out, rename{pathOf(recorded), pathOf(made)})
+		}
 	}
-	return fmt.Sprintf("%s was recorded, %s was made", c.recorded, c.made)
+	return out
 }
 
-// compareMade compares what two answers to the same write say was made. It is empty where they agree, or one of them does not say.
-func compareMade(path string, recorded, made *Answer) changed {
-	if was, is := madeID(recorded), madeID(made); was != "" && is != "" && was != is {
-		return changed{was, is}
-	}
+// compareMade compares what two answers to a write say was made: by the path in Location, and by the id in the body, as a path below the
+// request's. It is empty where they agree, or one of them does not say.
+func compareMade(path string, recorded, made *Answer) renames {
+	var out renames
 	if was, is := locationOf(recorded, path), locationOf(made, path); was != "" && is != "" && was != is {
-		return changed{was, is}
+		out = append(out, rename{was, is})
 	}
-	return changed{}
+	was, is := madeID(recorded), madeID(made)
+	if was == "" || is == "" || was == is {
+		return out
+	}
+	base := strings.TrimSuffix(path, "/") + "/"
+	byID := rename{pathOf(base + url.PathEscape(was)), pathOf(base + url.PathEscape(is))}
+	if len(out) == 0 || out[0] != byID {
+		out = append(out, byID)
+	}
+	return out
 }

@@ -50,7 +50,7 @@ type carrier struct {
 	next     time.Time // when the rate allows another start
 	stopped  error
 	results  chan result
-	marked   chan batch
+	marked   chan marking
 }
 
 // windowBytes bounds the bodies that wait, in bytes; one write is taken in any case.
@@ -63,8 +63,8 @@ type result struct {
 	err    error
 }
 
-// batch is what was marked together.
-type batch struct {
+// marking is what was marked together.
+type marking struct {
 	tasks []*task
 	err   error
 }
@@ -89,7 +89,7 @@ const (
 // called once.
 func (c *carrier) run(ctx context.Context, tasks <-chan *task) error {
 	c.schedule = newSchedule()
-	c.results, c.marked = make(chan result, c.concurrency), make(chan batch, c.concurrency)
+	c.results, c.marked = make(chan result, c.concurrency), make(chan marking, c.concurrency)
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	done := ctx.Done()
@@ -198,11 +198,11 @@ func (c *carrier) start(ctx context.Context) {
 		marks[i] = Record{Type: SendingRecord, ID: t.id, Mark: &Mark{To: c.to, By: c.by, Repeatable: t.write.Repeatable()}}
 	}
 	ctx = context.WithoutCancel(ctx) // a mark that was begun is either there or not
-	go func() { c.marked <- batch{tasks, c.marks.Mark(ctx, marks...)} }()
+	go func() { c.marked <- marking{tasks, c.marks.Mark(ctx, marks...)} }()
 }
 
 // launch sends what is marked, unless something stands in the way by now.
-func (c *carrier) launch(ctx context.Context, b batch) {
+func (c *carrier) launch(ctx context.Context, b marking) {
 	if b.err != nil {
 		c.stop(fmt.Errorf("marks of what is about to be sent: %w", b.err))
 		c.flying -= len(b.tasks)

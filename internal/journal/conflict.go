@@ -114,13 +114,14 @@ func (t *touched) hash(path string) uint64 { return maphash.String(t.seed, path)
 type conflict struct {
 	touch
 	how string
+	gap bool
 }
 
 // against finds what was written since, in a later epoch, to what the write changed; nil if nothing was.
 func (t *touched) against(w *task) *conflict {
 	for _, gap := range t.gaps {
 		if gap.seq > max(w.outcome, w.excused) {
-			return &conflict{gap, "writes that are in no record"}
+			return &conflict{gap, "writes that are in no record", true}
 		}
 	}
 	resource := resourceOf(w.write, w.path, w.recorded)
@@ -129,20 +130,20 @@ func (t *touched) against(w *task) *conflict {
 	}
 	since := func(by touch) bool { return by.seq != 0 && by.epoch > w.write.Epoch && by.last > w.excused }
 	if by := t.own[t.hash(resource)]; since(by) {
-		return &conflict{by, "the same resource"}
+		return &conflict{by, "the same resource", false}
 	}
 	for up := parent(resource); up != ""; up = parent(up) {
 		if by := t.all[t.hash(up)]; since(by) {
-			return &conflict{by, up + " with all below it"}
+			return &conflict{by, up + " with all below it", false}
 		}
 	}
 	whole := replaces(w.write)
 	if by := t.far[t.hash(resource)]; whole && since(by) {
-		return &conflict{by, "something below it, which this one replaces or deletes"}
+		return &conflict{by, "something below it, which this one replaces or deletes", false}
 	}
 	for _, u := range t.open {
 		if since(u.touch) && meet(resource, whole, u.path, replaces(u.write)) {
-			return &conflict{u.touch, "the same resource, and that write has no outcome yet"}
+			return &conflict{u.touch, "the same resource, and that write has no outcome yet", false}
 		}
 	}
 	return nil
