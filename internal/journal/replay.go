@@ -40,8 +40,8 @@ const (
 // replayed is the name of a replay in the marks.
 const replayed = "replay"
 
-// feed is a reader of records.
-type feed interface {
+// recordReader is a reader of records.
+type recordReader interface {
 	// Next returns io.EOF at the end; of a journal that goes on, it may be asked again.
 	Next() (Record, error)
 	Close() error
@@ -50,14 +50,14 @@ type feed interface {
 // replay is one run of it.
 type replay struct {
 	o       ReplayOptions
-	read    func(from uint64) (feed, error)
+	read    func(from uint64) (recordReader, error)
 	marks   marker
 	sender  Sender
 	report  func(Progress)
 	log     *survey
 	touched *touched
 	renamed *renamed
-	tail    feed // what is written meanwhile
+	tail    recordReader // what is written meanwhile
 	caught  uint64
 	// An operator may settle a write, or say that it is to be sent, while the replay runs: at the record with this Seq.
 	settled, excused map[uint64]uint64

@@ -80,7 +80,7 @@ func (*memoryFeed) Close() error { return nil }
 
 func (m *memory) replay(ctx context.Context, o ReplayOptions, s Sender) Summary {
 	p := newReplay(m, o, s, nil)
-	p.read = func(from uint64) (feed, error) { return &memoryFeed{m, from}, nil }
+	p.read = func(from uint64) (recordReader, error) { return &memoryFeed{m, from}, nil }
 	p.last = m.last
 	sum, err := p.run(ctx, 1)
 	if err != nil {
@@ -158,7 +158,7 @@ func TestReplaySendsWhatIsLacking(t *testing.T) {
 		&Record{Seq: 21, Type: ResolvedRecord, ID: id(7), Mark: &Mark{To: Old, Sent: true}},
 		&Record{Seq: 22, Type: ResolvedRecord, ID: id(8), Mark: &Mark{To: Old}},
 		&Record{Seq: 23, Type: SendingRecord, ID: id(9), Mark: &Mark{To: Old}}, // not repeatable: unknown
-		intent(24, New, 5, "PUT", "/orders/10"), // in flight when a process died
+		intent(24, New, 5, "PUT", "/orders/10"),                                // in flight when a process died
 	)
 	b := &backend{}
 	sum := log.replay(t.Context(), ReplayOptions{To: Old, ContinueOn: []int{200}}, b)
