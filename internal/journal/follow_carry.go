@@ -79,11 +79,11 @@ func (f *Follower) carried(to Side) func(*task, *Answer, string) {
 // judgeMirrored stops the mirror at an answer of another class than the recorded one.
 func judgeMirrored(to Side) func(*task, *Answer) (string, error) {
 	return func(t *task, a *Answer) (string, error) {
-		want := 2
+		likewise := a.Outcome == Acknowledged
 		if t.recorded != nil && t.recorded.Outcome == Acknowledged {
-			want = t.recorded.Status / 100
+			likewise = likewise && a.Status/100 == t.recorded.Status/100
 		}
-		if a.Status/100 == want {
+		if likewise {
 			return compareMade(t.path, t.recorded, a).String(), nil
 		}
 		why := fmt.Sprintf("%s answered %d to %s %s", to, a.Status, t.write.Method, t.write.Target)

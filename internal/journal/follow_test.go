@@ -600,3 +600,38 @@ func TestWithheldCredentialsExplainThemselves(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+func TestTheLagIsOfWhatCanBeSent(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		writes []string // a: acknowledged, s: sent, u: unknown; one a second
+		count  int64
+		oldest int // index of the write; -1: none
+	}{
+		{"nothing", nil, 0, -1},
+		{"all is sent", []string{"s", "s"}, 0, -1},
+		{"the oldest is unknown", []string{"u", "s", "a", "a"}, 2, 2},
+		{"unknown alone", []string{"u", "u"}, 0, -1},
+		{"unknown behind", []string{"a", "u"}, 1, 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := newBook()
+				var at []time.Time
+				for _, w := range c.writes {
+					<-time.After(time.Second)
+					at = append(at, time.Now())
+					id := b.write(Old, "POST", "/x", map[string]int{"a": 200, "s": 200, "u": 502}[w])
+					if w == "s" {
+						b.add(Record{Type: SendingRecord, ID: id, Mark: &Mark{To: New}})
+						b.add(Record{Type: SentRecord, ID: id, Mark: &Mark{To: New}, Answer: &Answer{Outcome: Acknowledged}})
+					}
+				}
+				count, oldest := b.ledger.Unsent(New)
+				if count != c.count || (c.oldest < 0) != oldest.IsZero() || c.oldest >= 0 && !oldest.Equal(at[c.oldest]) {
+					t.Errorf("%d, %s", count, oldest)
+				}
+			})
+		})
+	}
+}
