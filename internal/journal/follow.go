@@ -52,6 +52,8 @@ type followed interface {
 	// Since is the number of the record from which on a reader meets every write that the side lacks, and every one that is in flight at
 	// the other; 0 if there is none.
 	Since(to Side) uint64
+	// Renamed is the number of a record before which the side made nothing under another name; 0 if it has made nothing so.
+	Renamed(to Side) uint64
 	tail(from uint64) source
 }
 
@@ -81,7 +83,6 @@ type FollowStatus struct {
 	// Stopped says why it does not go on, at which write, and what to do; empty if it does. Waiting says what it waits for meanwhile.
 	Stopped, StoppedID string
 	Waiting            string
-	Changed            int64 // writes for which the other side made another id, since the process began
 }
 
 // finish is the end of an epoch's carrying.
@@ -139,7 +140,7 @@ func (f *Follower) Run(ctx context.Context) error {
 	for ctx.Err() == nil {
 		to := f.leg()
 		if to == "" {
-			f.show(func(s *FollowStatus) { *s = FollowStatus{Changed: s.Changed} })
+			f.show(func(s *FollowStatus) { *s = FollowStatus{} })
 			select {
 			case <-ctx.Done():
 			case <-tick.C:

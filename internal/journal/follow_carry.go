@@ -32,15 +32,16 @@ func (f *Follower) carry(ctx context.Context, to Side, limit uint64) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	go f.watch(ctx, func() { cancel(errTurned) }, to)
+	names := newRenamed() // feed's until it hands out the first task
 	tasks := make(chan *task, mirrorRead)
 	read := make(chan error, 1)
 	go func() {
 		defer close(tasks)
-		read <- f.feed(ctx, to, limit, tasks)
+		read <- f.feed(ctx, to, limit, names, tasks)
 	}()
 	c := &carrier{
 		to: to, by: byMirror, concurrency: f.o.Concurrency, patience: -1, window: mirrorWindow, marks: f.log,
-		sender: &attempt{f}, admit: f.admit(to), judge: judgeMirrored(to), ended: f.carried(to),
+		sender: &attempt{f}, admit: f.admit(to, names), judge: judgeMirrored(to), ended: f.carried(to, names),
 	}
 	err := c.run(ctx, tasks)
 	cancel(errStopping)
@@ -54,21 +55,38 @@ func (f *Follower) carry(ctx context.Context, to Side, limit uint64) error {
 	return err
 }
 
-// admit lets a write go while the direction is this one.
-func (f *Follower) admit(to Side) func(*task) (bool, error) {
-	return func(*task) (bool, error) {
+// maxRenamed bounds what is remembered under other names.
+const maxRenamed = 100_000
+
+// admit lets a write go while the direction is this one, unless it names something that has another name on the other side: it would miss
+// it there, or hit what is another's.
+func (f *Follower) admit(to Side, names *renamed) func(*task) (bool, error) {
+	return func(t *task) (bool, error) {
 		if f.leg() != to {
 			return false, errTurned
+		}
+		switch made := names.uses(t); {
+		case t.excused != 0:
+		case len(names.paths) > maxRenamed:
+			return false, &stopAt{t.id, fmt.Sprintf("more than %d things have another name on %s than on %s, so nothing that names one can be carried", maxRenamed, to, to.Other())}
+		case made != 0:
+			return false, &stopAt{t.id, fmt.Sprintf("%s %s names what has another name on %s, where write %s made it", t.write.Method, t.write.Target, to, madeBy(t.id, made))}
 		}
 		return false, nil
 	}
 }
 
-func (f *Follower) carried(to Side) func(*task, *Answer, string) {
-	return func(_ *task, _ *Answer, differs string) {
+// madeBy names the write whose intent has a number, in the journal of another one.
+func madeBy(id string, seq uint64) string {
+	identity, _, _ := SplitID(id)
+	return WriteID(identity, seq)
+}
+
+func (f *Follower) carried(to Side, names *renamed) func(*task, *Answer, string) {
+	return func(t *task, _ *Answer, differs string) {
 		f.sent.Add(1)
 		if differs != "" {
-			f.show(func(s *FollowStatus) { s.Changed++ })
+			names.add(parseRenames(differs), t.intent)
 		}
 		if f.o.Carried != nil {
 			f.o.Carried(to)

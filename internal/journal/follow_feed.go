@@ -7,14 +7,18 @@ import (
 )
 
 // feed reads the journal and hands out what is to be carried, in the order in which it was answered, until something ends it.
-func (f *Follower) feed(ctx context.Context, to Side, limit uint64, tasks chan<- *task) error {
+func (f *Follower) feed(ctx context.Context, to Side, limit uint64, names *renamed, tasks chan<- *task) error {
 	from := f.log.Since(to)
 	if from == 0 {
 		from = limit + 1
 	}
-	r := &feed{to: to, limit: limit, fates: NewFates(), open: map[uint64]*Write{}}
-	if from <= limit {
-		if err := r.look(ctx, f.log.tail(from)); err != nil {
+	r := &feed{to: to, limit: limit, names: names, fates: NewFates(), open: map[uint64]*Write{}}
+	known := from
+	if first := f.log.Renamed(to); first != 0 {
+		known = min(known, first)
+	}
+	if known <= limit {
+		if err := r.look(ctx, f.log.tail(known)); err != nil {
 			return err
 		}
 	}
@@ -53,6 +57,7 @@ type feed struct {
 	to    Side
 	limit uint64 // up to there the fates are known
 	fates *Fates
+	names *renamed
 	open  map[uint64]*Write // without an outcome yet
 }
 
@@ -65,6 +70,10 @@ func (r *feed) look(ctx context.Context, tail source) error {
 			return readable(ctx, err)
 		}
 		r.fates.Apply(&record)
+		if record.Type == SentRecord && record.Mark.To == r.to && record.Mark.Differs != "" {
+			_, seq, _ := SplitID(record.ID)
+			r.names.add(parseRenames(record.Mark.Differs), seq)
+		}
 		if record.Seq >= r.limit {
 			r.fates.Abandon()
 			return nil
@@ -106,7 +115,7 @@ func (r *feed) began(record *Record) *task {
 		return nil
 	}
 	if fate, ok := r.fates.Find(record.Seq); ok && record.Seq <= r.limit && fate.Outcome == Unknown && fate.Carried == Unsent {
-		return taskOf(record.ID, record.Write, nil, record.Seq, record.Seq)
+		return taskOf(record.ID, record.Write, nil, record.Seq, record.Seq, fate)
 	}
 	r.open[record.Seq] = record.Write
 	return nil
@@ -123,12 +132,17 @@ func (r *feed) ended(record *Record) (*task, error) {
 	if record.Answer.Outcome != Acknowledged {
 		return nil, nil //nolint:nilnil // it changed nothing, or an operator decides
 	}
-	if fate, known := r.fates.Find(seq); known && record.Seq <= r.limit && fate.Carried == CarriedUnknown {
+	fate, known := r.fates.Find(seq)
+	if known && record.Seq <= r.limit && fate.Carried == CarriedUnknown {
 		return nil, &stopAt{record.ID, fmt.Sprintf("whether %s %s arrived at %s is unknown: it was being sent when a process ended, or got no answer", w.Method, w.Target, r.to)}
 	}
-	return taskOf(record.ID, w, record.Answer, seq, record.Seq), nil
+	return taskOf(record.ID, w, record.Answer, seq, record.Seq, fate), nil
 }
 
-func taskOf(id string, w *Write, recorded *Answer, intent, outcome uint64) *task {
-	return &task{id: id, write: w, recorded: recorded, intent: intent, outcome: outcome, path: pathOf(w.Target)}
+func taskOf(id string, w *Write, recorded *Answer, intent, outcome uint64, fate Fate) *task {
+	t := &task{id: id, write: w, recorded: recorded, intent: intent, outcome: outcome, path: pathOf(w.Target)}
+	if fate.Forced {
+		t.excused = outcome
+	}
+	return t
 }

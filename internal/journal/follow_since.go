@@ -55,3 +55,6 @@ func (s *span) oldestBut(others map[uint64]bool) (at int64, ok bool) {
 	}
 	return s.firstAt, left > 0
 }
+
+// Renamed is the number of a record before which no write stands that the side made something of under another name; 0 if there is none.
+func (l *Ledger) Renamed(to Side) uint64 { return l.renamed[sideIndex(to)].first }

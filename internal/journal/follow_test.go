@@ -97,6 +97,12 @@ func (b *book) Since(to Side) uint64 {
 	return b.ledger.Since(to)
 }
 
+func (b *book) Renamed(to Side) uint64 {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.ledger.Renamed(to)
+}
+
 func (b *book) tail(from uint64) source { return &bookTail{b, from} }
 
 // reopened is the journal after the process ended.
@@ -153,13 +159,14 @@ func (*bookTail) Close() error { return nil }
 
 // other is the side that writes are sent to: it says what it is told to, and remembers in which order they began.
 type other struct {
-	mu      sync.Mutex
-	got     []string // "POST /a"
-	to      []Side
-	answers map[string][]any // by that: a status, or an error; the last one repeats. 200 without
-	took    time.Duration
-	flying  int
-	most    int
+	mu       sync.Mutex
+	got      []string // "POST /a"
+	to       []Side
+	answers  map[string][]any // by that: a status, or an error; the last one repeats. 200 without
+	took     time.Duration
+	location map[string]string
+	flying   int
+	most     int
 }
 
 func (o *other) Send(ctx context.Context, to Side, w *Write, _ string) (*Answer, error) {
@@ -191,7 +198,11 @@ func (o *other) Send(ctx context.Context, to Side, w *Write, _ string) (*Answer,
 	}
 	switch say := say.(type) {
 	case int:
-		return &Answer{Outcome: OutcomeOf(say), Status: say}, nil
+		a := &Answer{Outcome: OutcomeOf(say), Status: say}
+		if at := o.location[name]; at != "" {
+			a.Status, a.Header = 201, http.Header{"Location": {at}}
+		}
+		return a, nil
 	case error:
 		return nil, say
 	}
@@ -598,6 +609,58 @@ func TestWithheldCredentialsExplainThemselves(t *testing.T) {
 	_, err := judge(&task{id: "00000001-1", write: w, recorded: &Answer{Outcome: Acknowledged, Status: 201}}, &Answer{Status: 401})
 	if err == nil || !strings.Contains(err.Error(), "journal.key") {
 		t.Errorf("%v", err)
+	}
+}
+
+func TestTheLedgerRemembersOtherNames(t *testing.T) {
+	b := newBook()
+	b.write(Old, "PUT", "/a", 200)
+	id := b.write(Old, "POST", "/orders", 201)
+	b.add(Record{Type: SendingRecord, ID: id, Mark: &Mark{To: New}})
+	b.add(Record{Type: SentRecord, ID: id, Mark: &Mark{To: New, Differs: "/orders/1: /orders/2"}, Answer: &Answer{Outcome: Acknowledged}})
+	for name, l := range map[string]*Ledger{"as it is": b.ledger, "restored": RestoreLedger(b.ledger.identity, b.ledger.Snapshot())} {
+		if l.Backlog(New).Renamed != 1 || l.Backlog(Old).Renamed != 0 || l.Renamed(New) != 3 {
+			t.Errorf("%s: %+v, from %d on", name, l.Backlog(New), l.Renamed(New))
+		}
+		l.Apply(&Record{Type: DiscardedRecord, Seq: 7, Mark: &Mark{To: New, Through: 6}})
+		if l.Backlog(New).Renamed != 0 {
+			t.Errorf("%s: %+v after all was given up", name, l.Backlog(New))
+		}
+	}
+}
+
+// Where both sides make ids of their own, a write by the id that the client knows would miss on the other side, or hit another's row.
+func TestTheMirrorSendsNothingByANameThatTheOtherSideDoesNotUse(t *testing.T) {
+	for _, crash := range []bool{false, true} {
+		t.Run(fmt.Sprint("after a restart ", crash), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := newBook()
+				o := &other{location: map[string]string{"POST /orders": "/orders/18"}}
+				m := follow(t, b, o, New)
+				made := b.begin(Old, "POST", "/orders")
+				b.add(Record{Type: OutcomeRecord, ID: made, Answer: &Answer{Outcome: Acknowledged, Status: 201, Header: http.Header{"Location": {"/orders/17"}}}})
+				b.write(Old, "PUT", "/orders/16", 200)
+				settle(time.Second)
+				if crash {
+					m.end()
+					b = b.reopened()
+					m = follow(t, b, o, New)
+				}
+				defer func() { m.end() }()
+				id := b.write(Old, "PUT", "/orders/17", 200)
+				settle(time.Second)
+				m.wants("POST /orders", "PUT /orders/16")
+				if s := m.Status(); s.StoppedID != id || !strings.Contains(s.Stopped, made) {
+					t.Errorf("%+v", s)
+				}
+				b.resolve(id, New, false)
+				settle(time.Second)
+				m.wants("POST /orders", "PUT /orders/16", "PUT /orders/17")
+				if left := b.Backlog(New); left.Renamed != 1 || left.Unreplayed() != 0 {
+					t.Errorf("%+v", left)
+				}
+			})
+		})
 	}
 }
 

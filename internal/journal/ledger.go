@@ -18,8 +18,15 @@ type Ledger struct {
 	lacking  [2]pendingSet    // by the side that lacks, see sideIndex: what is pending
 	unknown  [2]int64         // of those, what an operator decides on
 	gaps     [2]int64         // writes in no record
+	renamed  [2]renamings
 	special  map[uint64]known // what is neither settled nor plainly unsent
 	open     int
+}
+
+// renamings are the writes for which a side made something under another name than the one that is recorded.
+type renamings struct {
+	count int64
+	first uint64 // Seq of the first one's intent, or an earlier one
 }
 
 // known is a write that the ledger remembers by itself.
@@ -47,6 +54,7 @@ type Backlog struct {
 	Unknown      int64 // writes that an operator decides on
 	Conflicts    int64 // of the acknowledged ones: on something that was written at this side since. The ledger leaves it 0
 	Gaps         int64 // writes that are in no record
+	Renamed      int64 // writes that the side has, but made something of under another name than the one that clients know
 	// OldestID is the oldest of them, without gaps; empty where only its time is known. No write is older than Oldest.
 	OldestID string
 	Oldest   time.Time
@@ -61,7 +69,7 @@ func (b Backlog) Unreplayed() int64 { return b.Acknowledged + b.Unknown }
 func (l *Ledger) Backlog(to Side) Backlog {
 	i := sideIndex(to)
 	pending := &l.lacking[i]
-	b := Backlog{Acknowledged: max(0, pending.count-l.unknown[i]), Unknown: l.unknown[i], Gaps: l.gaps[i]}
+	b := Backlog{Acknowledged: max(0, pending.count-l.unknown[i]), Unknown: l.unknown[i], Gaps: l.gaps[i], Renamed: l.renamed[i].count}
 	seq, at, exact := pending.oldest()
 	if pending.count == 0 {
 		return b
@@ -163,6 +171,12 @@ func (l *Ledger) change(r *Record) {
 			return
 		}
 	}
+	if r.Type == SentRecord && c == changeSent && r.Mark != nil && r.Mark.Differs != "" {
+		n := &l.renamed[sideIndex(r.Mark.To)]
+		if n.count++; n.first == 0 || seq < n.first {
+			n.first = seq
+		}
+	}
 	before := w.fate
 	w.fate = w.fate.step(c)
 	if r.Type == SendingRecord && r.Mark != nil && r.Mark.Repeatable {
@@ -239,6 +253,7 @@ func (l *Ledger) discard(m *Mark) {
 		l.set(seq, before, w)
 	}
 	l.lacking[sideIndex(m.To)].removeThrough(m.Through)
+	l.renamed[sideIndex(m.To)] = renamings{} // who gives up what a side lacks brings it in line by other means
 }
 
 // Abandon says that the process is gone that wrote what was applied so far: what is open is unknown, and so is what was under way to the

@@ -15,6 +15,29 @@ type Snapshot struct {
 	ToOld   []SnapshotSpan  `json:"to_old,omitempty"` // what old lacks
 	ToNew   []SnapshotSpan  `json:"to_new,omitempty"`
 	Special []SnapshotWrite `json:"special,omitempty"` // what is open, under way or unknown, and gaps
+	// Writes that a side made something of under another name.
+	RenamedAtOld *SnapshotRenamed `json:"renamed_at_old,omitempty"`
+	RenamedAtNew *SnapshotRenamed `json:"renamed_at_new,omitempty"`
+}
+
+// SnapshotRenamed counts writes; none of their intents has a lower number than First.
+type SnapshotRenamed struct {
+	Count int64  `json:"count"`
+	First uint64 `json:"first"`
+}
+
+func (n renamings) snapshot() *SnapshotRenamed {
+	if n.count == 0 {
+		return nil
+	}
+	return &SnapshotRenamed{n.count, n.first}
+}
+
+func (s *SnapshotRenamed) restore() renamings {
+	if s == nil {
+		return renamings{}
+	}
+	return renamings{s.Count, s.First}
 }
 
 // SnapshotSpan says how many writes are pending whose intents' numbers lie in a range, both ends in it.
@@ -46,6 +69,7 @@ func (l *Ledger) Snapshot() *Snapshot {
 		return nil
 	}
 	s := &Snapshot{Seq: l.seq, Epoch: l.epoch, ToOld: l.lacking[0].snapshot(l.seq), ToNew: l.lacking[1].snapshot(l.seq)}
+	s.RenamedAtOld, s.RenamedAtNew = l.renamed[0].snapshot(), l.renamed[1].snapshot()
 	for _, seq := range l.sorted() {
 		w := l.special[seq]
 		told := w.fate.tell()
@@ -75,6 +99,7 @@ func RestoreLedger(identity string, s *Snapshot) *Ledger {
 	l.identity, l.seq, l.epoch = identity, s.Seq, s.Epoch
 	l.lacking[0].restore(s.ToOld)
 	l.lacking[1].restore(s.ToNew)
+	l.renamed = [2]renamings{s.RenamedAtOld.restore(), s.RenamedAtNew.restore()}
 	for _, w := range s.Special {
 		k := known{fate: w.fate(), at: w.Time.UnixNano(), count: w.Gap}
 		l.special[w.Seq] = k
