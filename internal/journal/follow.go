@@ -47,6 +47,7 @@ type Follower struct {
 type followed interface {
 	marker
 	Backlog(to Side) Backlog
+	Err() error
 	// position is the number of the last record, and how many writes have no outcome yet.
 	position() (seq uint64, open int)
 	// Since is the number of the record from which on a reader meets every write that the side lacks, and every one that is in flight at
@@ -353,8 +354,8 @@ func (f *Follower) level(ctx context.Context, epoch uint64, to Side) error {
 			return errTurned
 		case b.Gaps > 0:
 			return fmt.Errorf("%d writes are in no record", b.Gaps)
-		case b.Acknowledged == 0 && open == 0:
-			return nil
+		case b.Acknowledged == 0 && open == 0 && f.log.Err() == nil:
+			return nil // a journal that cannot be written may have missed some
 		case s.Stopped != "":
 			return fmt.Errorf("the mirror is stopped: %s", s.Stopped)
 		}

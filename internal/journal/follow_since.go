@@ -1,6 +1,9 @@
 package journal
 
-import "time"
+import (
+	"math/bits"
+	"time"
+)
 
 // Since is the number of the record from which on a reader meets every write, or gap, that the side lacks, and every write that has no
 // outcome yet at the other side; 0 if there is none.
@@ -16,44 +19,48 @@ func (l *Ledger) Since(to Side) uint64 {
 	return since
 }
 
-// Unsent is how many acknowledged writes the side lacks, and when the oldest of them arrived; no later than that, where only the range is
-// known in which it is. The time is zero if there is none.
-func (l *Ledger) Unsent(to Side) (count int64, oldest time.Time) {
+// oldestUnsent is when the oldest acknowledged write arrived that the side lacks.
+func (l *Ledger) oldestUnsent(to Side) time.Time {
 	pending := &l.lacking[sideIndex(to)]
-	if count = pending.count - l.unknown[sideIndex(to)]; count <= 0 {
-		return 0, time.Time{}
-	}
-	undecided := map[uint64]bool{} // pending as well, but nobody can send them
-	for seq, w := range l.special {
-		if w.fate.at() == to.Other() && shown[w.fate.state()].carried == CarriedUnknown {
-			undecided[seq] = true
-		}
+	undecided := l.unknown[sideIndex(to)]
+	if pending.count <= undecided {
+		return time.Time{}
 	}
 	for _, s := range pending.spans {
-		if at, ok := s.oldestBut(undecided); ok {
-			return count, time.Unix(0, at).UTC()
+		if undecided == 0 && s.count > 0 {
+			return time.Unix(0, s.firstAt).UTC()
+		}
+		if at, ok := l.oldestOf(to, s); ok {
+			return time.Unix(0, at).UTC()
 		}
 	}
-	return count, time.Time{}
+	return time.Time{}
 }
 
-// oldestBut is when the oldest write of the span arrived that is not among the others.
-func (s *span) oldestBut(others map[uint64]bool) (at int64, ok bool) {
-	if s.exact != nil {
-		for i, at := range s.exact.times {
-			if s.exact.bits[i/64]&(1<<(i%64)) != 0 && !others[s.from+uint64(i)] { //nolint:gosec // an index
-				return at, true
+// oldestOf is when the oldest write of the span arrived on which no operator decides.
+func (l *Ledger) oldestOf(to Side, s *span) (at int64, ok bool) {
+	undecided := func(seq uint64) bool {
+		w, known := l.special[seq]
+		return known && w.fate.at() == to.Other() && pendingWrite(w.fate) && shown[w.fate.state()].carried == CarriedUnknown
+	}
+	if s.exact == nil {
+		left := s.count
+		for seq := range l.special {
+			if seq >= s.from && seq <= s.to && undecided(seq) {
+				left--
 			}
 		}
-		return 0, false
+		return s.firstAt, left > 0
 	}
-	left := s.count
-	for seq := range others {
-		if seq >= s.from && seq <= s.to {
-			left--
+	for word, w := range s.exact.bits {
+		for ; w != 0; w &= w - 1 {
+			i := word*64 + bits.TrailingZeros64(w)
+			if !undecided(s.from + uint64(i)) { //nolint:gosec // an index
+				return s.exact.times[i], true
+			}
 		}
 	}
-	return s.firstAt, left > 0
+	return 0, false
 }
 
 // Renamed is the number of a record before which no write stands that the side made something of under another name; 0 if there is none.

@@ -97,6 +97,12 @@ func (b *book) Since(to Side) uint64 {
 	return b.ledger.Since(to)
 }
 
+func (b *book) Err() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.refuse
+}
+
 func (b *book) Renamed(to Side) uint64 {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -579,6 +585,22 @@ func TestCatchUpWaitsForOutcomesThatAreNotRecordedYet(t *testing.T) {
 	})
 }
 
+func TestCatchUpTrustsNoJournalThatCannotBeWritten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBook()
+		m := follow(t, b, &other{}, New)
+		defer m.end()
+		b.mu.Lock()
+		b.refuse = ErrUnavailable // writes pass, and are not recorded yet as missing
+		b.mu.Unlock()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if _, _, err := m.CatchUp(ctx, Old); err == nil {
+			t.Error("caught up with what is not recorded")
+		}
+	})
+}
+
 func TestTheMirrorWaitsForAJournalThatTakesNoMarks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBook()
@@ -690,7 +712,8 @@ func TestTheLagIsOfWhatCanBeSent(t *testing.T) {
 						b.add(Record{Type: SentRecord, ID: id, Mark: &Mark{To: New}, Answer: &Answer{Outcome: Acknowledged}})
 					}
 				}
-				count, oldest := b.ledger.Unsent(New)
+				left := b.ledger.Backlog(New)
+				count, oldest := left.Acknowledged, left.OldestUnsent
 				if count != c.count || (c.oldest < 0) != oldest.IsZero() || c.oldest >= 0 && !oldest.Equal(at[c.oldest]) {
 					t.Errorf("%d, %s", count, oldest)
 				}

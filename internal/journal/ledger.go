@@ -15,9 +15,9 @@ type Ledger struct {
 	identity string
 	seq      uint64
 	epoch    uint64
-	lacking  [2]pendingSet    // by the side that lacks, see sideIndex: what is pending
-	unknown  [2]int64         // of those, what an operator decides on
-	gaps     [2]int64         // writes in no record
+	lacking  [2]pendingSet // by the side that lacks, see sideIndex: what is pending
+	unknown  [2]int64      // of those, what an operator decides on
+	gaps     [2]int64      // writes in no record
 	renamed  [2]renamings
 	special  map[uint64]known // what is neither settled nor plainly unsent
 	open     int
@@ -58,6 +58,8 @@ type Backlog struct {
 	// OldestID is the oldest of them, without gaps; empty where only its time is known. No write is older than Oldest.
 	OldestID string
 	Oldest   time.Time
+	// OldestUnsent is when the oldest of the acknowledged ones arrived, or earlier where only the range is known in which it is; zero without any.
+	OldestUnsent time.Time
 	// OldestSeq is the number of a record before which no intent of them stands; 0 without any.
 	OldestSeq uint64
 }
@@ -70,6 +72,7 @@ func (l *Ledger) Backlog(to Side) Backlog {
 	i := sideIndex(to)
 	pending := &l.lacking[i]
 	b := Backlog{Acknowledged: max(0, pending.count-l.unknown[i]), Unknown: l.unknown[i], Gaps: l.gaps[i], Renamed: l.renamed[i].count}
+	b.OldestUnsent = l.oldestUnsent(to)
 	seq, at, exact := pending.oldest()
 	if pending.count == 0 {
 		return b

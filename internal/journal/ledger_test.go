@@ -206,6 +206,9 @@ func (h *history) backlog(to Side) (b Backlog, open int) {
 		default:
 			pending = false
 		}
+		if w.gap == 0 && (w.carried == Unsent || w.carried == Sending) && w.at == to.Other() && b.OldestUnsent.IsZero() {
+			b.OldestUnsent = w.arrived
+		}
 		if pending && b.OldestSeq == 0 {
 			b.OldestSeq, b.OldestID, b.Oldest = seq, WriteID(testIdentity, seq), w.arrived
 		}
@@ -272,6 +275,10 @@ func (h *history) compare(t *testing.T, ledger *Ledger, fates *Fates, exact bool
 			if got.OldestSeq > want.OldestSeq || got.Oldest.After(want.Oldest) || got.OldestID != "" && got.OldestID != want.OldestID {
 				t.Errorf("the oldest that %s lacks is %s of %v from %d on, want %s of %v", to, got.OldestID, got.Oldest, got.OldestSeq, want.OldestID, want.Oldest)
 			}
+			if got.OldestUnsent.After(want.OldestUnsent) || got.OldestUnsent.IsZero() != want.OldestUnsent.IsZero() {
+				t.Errorf("the oldest that can be sent to %s is of %v, want %v", to, got.OldestUnsent, want.OldestUnsent)
+			}
+			got.OldestUnsent = want.OldestUnsent
 			got.OldestID, got.Oldest, got.OldestSeq = want.OldestID, want.Oldest, want.OldestSeq
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
