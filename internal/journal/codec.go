@@ -37,46 +37,21 @@ type private struct {
 
 func (p *private) empty() bool { return p.Target == "" && len(p.Header) == 0 && len(p.Body) == 0 }
 
-// appendRecord appends the record's line, with its newline. Of a write and an answer it takes every field as it may be seen; what hidden
-// holds is sealed by s.
-func appendRecord(b []byte, r *Record, hidden *private, s *sealer) ([]byte, error) {
-	begin := len(b)
-	b = append(b, crcPrefix+"00000000\","...)
-	if r.Type == HeaderRecord {
-		b = append(b, `"type":"header"`...)
-		b = appendTime(b, "time", r.Time)
-		b = appendHeader(b, r.Header)
-	} else {
-		b = append(b, `"seq":`...)
-		b = strconv.AppendUint(b, r.Seq, 10)
-		if r.Synced != 0 {
-			b = appendUint(b, "synced", r.Synced)
-		}
-		b = appendText(b, "type", string(r.Type))
-		b = appendTime(b, "time", r.Time)
-		b = appendText(b, "id", r.ID)
-		b = appendBody(b, r)
-	}
-	if hidden != nil && s != nil && !hidden.empty() {
-		plain := append([]byte{'{'}, `"v":1`...)
-		plain = appendText(plain, "path", hidden.Target)
-		plain = appendFields(plain, hidden.Header)
-		plain = append(appendBytes(plain, hidden.Body), '}')
-		sealed, err := s.seal(plain, recordContext(s.identity, r))
-		if err != nil {
-			return b[:begin], err
-		}
-		b = append(b, `,"sealed":"`...)
-		b = base64.StdEncoding.AppendEncode(b, sealed)
-		b = append(b, '"')
-	}
-	b = append(b, '}')
-	putChecksum(b[begin:])
-	return append(b, '\n'), nil
+// draft is a record that is encoded but for what is only known when its turn comes: its number, and what that is sealed with.
+type draft struct {
+	kind  Type
+	about string // the id of the write that it is about; empty: it is named by its own number
+	tail  []byte // the members from `type` on, without the closing brace
+	plain []byte // what is sealed, as JSON; nil: nothing is
 }
 
-func appendBody(b []byte, r *Record) []byte {
+// newDraft encodes a record. Of a write and an answer it takes every field as it may be seen; hidden is what is sealed.
+func newDraft(b []byte, r *Record, hidden *private) draft {
+	b = append(append(append(b, `"type":"`...), r.Type...), '"')
+	b = appendTime(b, "time", r.Time)
 	switch {
+	case r.Header != nil:
+		b = appendHeader(b, r.Header)
 	case r.Write != nil:
 		b = appendWrite(b, r.Write)
 	case r.Answer != nil:
@@ -85,7 +60,46 @@ func appendBody(b []byte, r *Record) []byte {
 	if r.Mark != nil {
 		b = appendMark(b, r.Mark)
 	}
-	return b
+	d := draft{kind: r.Type, about: r.ID, tail: b}
+	if hidden != nil && !hidden.empty() {
+		plain := append(make([]byte, 0, 64+len(hidden.Target)+2*len(hidden.Body)), `{"v":1`...)
+		plain = appendText(plain, "path", hidden.Target)
+		plain = appendFields(plain, hidden.Header)
+		d.plain = append(appendBytes(plain, hidden.Body), '}')
+	}
+	return d
+}
+
+// appendLine appends the draft's line, with its newline. synced is 0 on all but the first record of a batch.
+func (d *draft) appendLine(b []byte, identity string, seq, synced uint64, s *sealer) ([]byte, error) {
+	begin := len(b)
+	b = append(b, crcPrefix+"00000000\","...)
+	if d.kind != HeaderRecord {
+		b = append(b, `"seq":`...)
+		b = strconv.AppendUint(b, seq, 10)
+		if synced != 0 {
+			b = appendUint(b, "synced", synced)
+		}
+		b = append(b, `,"id":"`...)
+		if d.about != "" {
+			b = append(b, d.about...)
+		} else {
+			b = strconv.AppendUint(append(append(b, identity...), '-'), seq, 10)
+		}
+		b = append(b, `",`...)
+	}
+	b = append(b, d.tail...)
+	if d.plain != nil {
+		sealed, err := s.seal(d.plain, recordContext(identity, seq, d.kind))
+		if err != nil {
+			return b[:begin], err
+		}
+		b = append(b, `,"sealed":"`...)
+		b = append(base64.StdEncoding.AppendEncode(b, sealed), '"')
+	}
+	b = append(b, '}')
+	putChecksum(b[begin:])
+	return append(b, '\n'), nil
 }
 
 // putChecksum fills in the checksum of a line without its newline.

@@ -38,28 +38,34 @@ var (
 		{"sending", Record{Seq: 6, Type: SendingRecord, Time: codecTime, ID: "0a1b2c3d-2", Mark: &Mark{To: Old, By: "replay"}}},
 		{"sent", Record{Seq: 7, Type: SentRecord, Time: codecTime, ID: "0a1b2c3d-2", Answer: &Answer{Outcome: Acknowledged, Status: 200}, Mark: &Mark{To: Old, By: "mirror", Differs: "id 17 instead of 18"}}},
 		{"resolved", Record{Seq: 8, Type: ResolvedRecord, Time: codecTime, ID: "0a1b2c3d-2", Mark: &Mark{To: Old, By: "alice", Reason: "seen\nthere", Sent: true}}},
-		{"discarded", Record{Seq: 9, Type: DiscardedRecord, Time: codecTime, Mark: &Mark{To: Old, By: "alice", Through: 8}}},
-		{"gap", Record{Seq: 10, Type: GapRecord, Time: codecTime, Mark: &Mark{To: New, Count: 12, From: codecTime}}},
+		{"discarded", Record{Seq: 9, Type: DiscardedRecord, Time: codecTime, ID: "0a1b2c3d-9", Mark: &Mark{To: Old, By: "alice", Through: 8}}},
+		{"gap", Record{Seq: 10, Type: GapRecord, Time: codecTime, ID: "0a1b2c3d-10", Mark: &Mark{To: New, Count: 12, From: codecTime}}},
 	}
 )
+
+// encode is a record's line, as the writer makes it.
+func encode(r *Record, hidden *private, s *sealer) ([]byte, error) {
+	d := newDraft(nil, r, hidden)
+	identity, _, _ := strings.Cut(r.ID, "-")
+	return d.appendLine([]byte{}, identity, r.Seq, r.Synced, s)
+}
 
 func TestRecordsSurviveTheirLine(t *testing.T) {
 	for _, tt := range records {
 		t.Run(tt.name, func(t *testing.T) {
-			line, err := appendRecord([]byte("before"), &tt.record, nil, nil)
+			written, err := encode(&tt.record, nil, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
-			line = line[len("before"):]
-			if strings.Count(string(line), "\n") != 1 || !json.Valid(line) {
-				t.Fatalf("not one line of JSON: %q", line)
+			if strings.Count(string(written), "\n") != 1 || !json.Valid(written) {
+				t.Fatalf("not one written of JSON: %q", written)
 			}
-			got, err := decodeLine(line[:len(line)-1], nil)
+			got, err := decodeLine(written[:len(written)-1], nil)
 			if err != nil {
-				t.Fatalf("%v\n%s", err, line)
+				t.Fatalf("%v\n%s", err, written)
 			}
 			if diff := cmp.Diff(tt.record, got); diff != "" {
-				t.Errorf("-written +read\n%s\n%s", diff, line)
+				t.Errorf("-written +read\n%s\n%s", diff, written)
 			}
 		})
 	}
@@ -75,49 +81,49 @@ func TestSealedRecord(t *testing.T) {
 	clear.Target, clear.Header, clear.Body = "/a?token=[sealed]", http.Header{"Accept": {"*/*"}}, nil
 	hidden := &private{Target: want.Target, Header: http.Header{"Authorization": want.Header["Authorization"], "X-Raw": want.Header["X-Raw"]}, Body: want.Body}
 	r := Record{Seq: 5, Type: IntentRecord, Time: codecTime, ID: "0a1b2c3d-5", Write: &clear}
-	line, err := appendRecord(nil, &r, hidden, s)
+	written, err := encode(&r, hidden, s)
 	if err != nil {
 		t.Fatal(err)
 	}
-	line = line[:len(line)-1]
-	if strings.Contains(string(line), "s3cret") {
-		t.Errorf("a secret in clear: %s", line)
+	written = written[:len(written)-1]
+	if strings.Contains(string(written), "s3cret") {
+		t.Errorf("a secret in clear: %s", written)
 	}
-	got, err := decodeLine(line, s)
+	got, err := decodeLine(written, s)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(want, got.Write); diff != "" || got.Sealed {
 		t.Errorf("-written +read\n%s", diff)
 	}
-	if got, err = decodeLine(line, nil); err != nil || !got.Sealed || got.Write.Body != nil || got.Write.Target != clear.Target {
+	if got, err = decodeLine(written, nil); err != nil || !got.Sealed || got.Write.Body != nil || got.Write.Target != clear.Target {
 		t.Errorf("without the key: %+v, %v", got, err)
 	}
 	for _, other := range []struct{ key, identity string }{{"other", "0a1b2c3d"}, {"correct horse", "0a1b2c3e"}} {
 		s, _ := newSealer([]byte(other.key), other.identity)
-		if _, err := decodeLine(line, s); err == nil {
+		if _, err := decodeLine(written, s); err == nil {
 			t.Errorf("opened with %+v", other)
 		}
 	}
 }
 
 func TestEveryFlippedBitOfALineIsSeen(t *testing.T) {
-	line, err := appendRecord(nil, &records[1].record, nil, nil)
+	written, err := encode(&records[1].record, nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	line = line[:len(line)-1]
-	for i := range line {
+	written = written[:len(written)-1]
+	for i := range written {
 		for bit := range 8 {
-			line[i] ^= 1 << bit
-			if r, err := decodeLine(line, nil); err == nil {
+			written[i] ^= 1 << bit
+			if r, err := decodeLine(written, nil); err == nil {
 				t.Errorf("byte %d, bit %d: read as %+v", i, bit, r)
 			}
-			line[i] ^= 1 << bit
+			written[i] ^= 1 << bit
 		}
 	}
-	for i := range line {
-		if _, err := decodeLine(line[:i], nil); err == nil {
+	for i := range written {
+		if _, err := decodeLine(written[:i], nil); err == nil {
 			t.Errorf("cut at byte %d: read", i)
 		}
 	}

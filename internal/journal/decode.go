@@ -88,7 +88,7 @@ func decodeLine(line []byte, s *sealer) (Record, error) {
 	}
 	r := Record{Seq: w.Seq, Synced: w.Synced, Type: w.Type, Time: w.Time, ID: w.ID, Sealed: len(w.Sealed) != 0}
 	if r.Sealed && s != nil {
-		plain, err := s.open(w.Sealed, recordContext(s.identity, &r))
+		plain, err := s.open(w.Sealed, recordContext(s.identity, r.Seq, r.Type))
 		if err != nil {
 			return Record{}, err
 		}

@@ -65,9 +65,9 @@ func (s *sealer) open(sealed, context []byte) ([]byte, error) {
 }
 
 // recordContext is what a record's seal is bound to: IDENTITY-SEQ/TYPE.
-func recordContext(identity string, r *Record) []byte {
+func recordContext(identity string, seq uint64, kind Type) []byte {
 	b := make([]byte, 0, 48)
 	b = append(append(b, identity...), '-')
-	b = strconv.AppendUint(b, r.Seq, 10)
-	return append(append(b, '/'), r.Type...)
+	b = strconv.AppendUint(b, seq, 10)
+	return append(append(b, '/'), kind...)
 }
