@@ -2,6 +2,7 @@ package journal
 
 import (
 	"encoding/base64"
+	"encoding/json"
 	"hash/crc32"
 	"net/http"
 	"slices"
@@ -119,10 +120,11 @@ func appendHeader(b []byte, h *SegmentHeader) []byte {
 	b = appendUint(b, "segment", uint64(h.Segment)) //nolint:gosec // segments count from 1
 	b = appendUint(b, "first", h.First)
 	b = appendUint(b, "previous_bytes", uint64(h.PreviousBytes)) //nolint:gosec // a length
-	b = appendUint(b, "epoch", h.Epoch)
 	b = appendText(b, "key_id", h.KeyID)
-	if len(h.Snapshot) != 0 {
-		b = append(append(b, `,"snapshot":`...), h.Snapshot...)
+	if h.Snapshot != nil {
+		if snapshot, err := json.Marshal(h.Snapshot); err == nil { // it has nothing that has no JSON
+			b = append(append(b, `,"snapshot":`...), snapshot...)
+		}
 	}
 	return b
 }

@@ -18,15 +18,15 @@ type wire struct {
 	Time   time.Time `json:"time"`
 	ID     string    `json:"id"`
 
-	Version       int             `json:"version"`
-	Run           string          `json:"run"`
-	RunBase64     []byte          `json:"run_base64"`
-	Identity      string          `json:"identity"`
-	Segment       int             `json:"segment"`
-	First         uint64          `json:"first"`
-	PreviousBytes int64           `json:"previous_bytes"`
-	KeyID         string          `json:"key_id"`
-	Snapshot      json.RawMessage `json:"snapshot"`
+	Version       int       `json:"version"`
+	Run           string    `json:"run"`
+	RunBase64     []byte    `json:"run_base64"`
+	Identity      string    `json:"identity"`
+	Segment       int       `json:"segment"`
+	First         uint64    `json:"first"`
+	PreviousBytes int64     `json:"previous_bytes"`
+	KeyID         string    `json:"key_id"`
+	Snapshot      *Snapshot `json:"snapshot"`
 
 	Epoch         uint64              `json:"epoch"`
 	At            Side                `json:"at"`
@@ -121,7 +121,7 @@ func (w *wire) fill(r *Record) error {
 		}
 		r.Header = &SegmentHeader{
 			Version: w.Version, Run: either(w.Run, w.RunBase64), Identity: w.Identity, Segment: w.Segment, First: w.First, Created: w.Time,
-			PreviousBytes: w.PreviousBytes, Epoch: w.Epoch, KeyID: w.KeyID, Snapshot: w.Snapshot,
+			PreviousBytes: w.PreviousBytes, KeyID: w.KeyID, Snapshot: w.Snapshot,
 		}
 		return nil
 	case IntentRecord:

@@ -68,9 +68,11 @@ type Status struct {
 	Epoch       uint64 // the highest of its writes
 	Seq         uint64 // of the last record
 	Segments    int
-	Bytes       int64 // of the segments as they lie on the disk, without spools
-	Open        int   // writes without an outcome
-	Unavailable string
+	Bytes       int64  // of the segments as they lie on the disk, without spools
+	Open        int    // writes without an outcome
+	Unavailable string // why records are refused at the moment; empty if they are not
+
+	segment int // the number of the last one
 }
 
 // Open locks the directory and reads where the journal ends. It starts nothing; the first segment is made by the first record.
@@ -129,6 +131,10 @@ func (j *Journal) Close() error {
 		}
 		j.mu.Lock()
 		j.closed = true
+		if j.news != nil {
+			close(j.news)
+			j.news = nil
+		}
 		j.mu.Unlock()
 		return errors.Join(failed, j.log.close())
 	})
@@ -159,7 +165,7 @@ func (j *Journal) Err() error {
 func (j *Journal) publish() {
 	l := j.log.ledger
 	j.backlogs.Store(&[2]Backlog{l.Backlog(Old), l.Backlog(New)})
-	s := Status{Identity: j.identity, Epoch: l.Epoch(), Seq: j.log.seq, Segments: j.log.segments, Bytes: j.log.bytes(), Open: l.Open()}
+	s := Status{Identity: j.identity, Epoch: l.Epoch(), Seq: j.log.seq, Segments: j.log.segments, Bytes: j.log.bytes(), Open: l.Open(), segment: j.log.number}
 	j.status.Store(&s)
 	j.metrics.segments.Set(float64(s.Segments))
 }

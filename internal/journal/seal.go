@@ -18,6 +18,7 @@ import (
 type sealer struct {
 	identity string
 	keyID    string
+	master   []byte // the configuration's key
 	aead     cipher.AEAD
 }
 
@@ -42,7 +43,7 @@ func newSealer(key []byte, identity string) (*sealer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("deriving the journal's key: %w", err)
 	}
-	return &sealer{identity: identity, keyID: hex.EncodeToString(id), aead: aead}, nil
+	return &sealer{identity: identity, keyID: hex.EncodeToString(id), master: key, aead: aead}, nil
 }
 
 func (s *sealer) seal(plain, context []byte) ([]byte, error) {

@@ -190,6 +190,5 @@ type SegmentHeader struct {
 	// PreviousBytes is how much of the segment before counts, in bytes before it is compressed; what stands behind that, after a failed
 	// write that could not be cut off, is void.
 	PreviousBytes int64
-	Epoch         uint64 // the highest of the records before
-	Snapshot      []byte // the Ledger of the records before, as JSON
+	Snapshot      *Snapshot // the Ledger of the records before; nil of a first segment, and where it would be too long
 }

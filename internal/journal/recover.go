@@ -1,0 +1,403 @@
+package journal
+
+import (
+	"bufio"
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"go.uber.org/zap"
+)
+
+// recover reads where the journal ends, and cuts off what a crash left there.
+func (j *Journal) recover(ctx context.Context) error {
+	l, err := listDirectory(j.dir.path)
+	if err != nil {
+		return fmt.Errorf("reading the journal's directory: %w", err)
+	}
+	for _, name := range l.leftovers {
+		j.o.Logger.Info("removing what a crash cut short", zap.String("file", name))
+		if err := os.Remove(j.dir.file(name)); err != nil {
+			return fmt.Errorf("removing what a crash cut short: %w", err)
+		}
+	}
+	files, err := j.unique(l)
+	if err != nil {
+		return err
+	}
+	a := &j.log
+	a.ledger = NewLedger()
+	for len(files) > 0 {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		ok, err := j.recoverLast(files, l)
+		if err != nil {
+			return err
+		}
+		if ok {
+			break
+		}
+		files = files[:len(files)-1] // nothing but the begin of a header was in it
+	}
+	if len(files) == 0 {
+		return j.found()
+	}
+	return nil
+}
+
+// found makes the identity of a journal without records.
+func (j *Journal) found() error {
+	var random [4]byte
+	if _, err := rand.Read(random[:]); err != nil {
+		return fmt.Errorf("making the journal's identity: %w", err)
+	}
+	j.identity = hex.EncodeToString(random[:])
+	var err error
+	j.sealer, err = newSealer(j.o.Key, j.identity)
+	return err
+}
+
+// segmentFile is a segment in the directory.
+type segmentFile struct {
+	number     int
+	compressed bool
+	bytes      int64
+}
+
+func (f segmentFile) name() string {
+	if f.compressed {
+		return segmentName(f.number) + compressedSuffix
+	}
+	return segmentName(f.number)
+}
+
+// unique lists the segments in order. Of one that is there twice, because a crash came before the plain file was removed, the compressed
+// one stays if it is whole.
+func (j *Journal) unique(l *listing) ([]segmentFile, error) {
+	var files []segmentFile
+	plain, compressed := l.plain, l.compressed
+	for len(plain)+len(compressed) > 0 {
+		var f segmentFile
+		switch {
+		case len(compressed) == 0 || len(plain) > 0 && plain[0] < compressed[0]:
+			f.number, plain = plain[0], plain[1:]
+		case len(plain) == 0 || compressed[0] < plain[0]:
+			f.number, compressed, f.compressed = compressed[0], compressed[1:], true
+		default:
+			f.number, plain, compressed = plain[0], plain[1:], compressed[1:]
+			same := j.sameLines(f.number)
+			f.compressed = same == nil
+			superfluous := segmentFile{number: f.number, compressed: !f.compressed}.name()
+			j.o.Logger.Info("removing the superfluous one of a segment's two files", zap.String("file", superfluous), zap.NamedError("why", same))
+			if err := os.Remove(j.dir.file(superfluous)); err != nil {
+				return nil, err
+			}
+		}
+		info, err := os.Stat(j.dir.file(f.name()))
+		if err != nil {
+			return nil, err
+		}
+		f.bytes = info.Size()
+		files = append(files, f)
+	}
+	return files, nil
+}
+
+// recoverLast goes on where the last segment ends. It returns false if that one has no header, because a crash came while it was made; it
+// is removed then.
+func (j *Journal) recoverLast(files []segmentFile, l *listing) (bool, error) {
+	a := &j.log
+	last := files[len(files)-1]
+	spools := map[string]bool{}
+	var records []*Record
+	s, err := j.scan(last, 0, func(r *Record) {
+		if r.Write != nil && r.Write.Spool != nil {
+			spools[r.Write.Spool.Path] = true
+		}
+		records = append(records, lean(r))
+	})
+	if err != nil {
+		return false, err
+	}
+	if s.bad != nil && !s.torn && !j.o.Recover {
+		return false, fmt.Errorf("%w; serve --recover-phase goes on without what cannot be read", s.bad)
+	}
+	if s.header == nil && (s.bad == nil || s.torn) && !last.compressed {
+		return false, j.removeUnmade(last, s)
+	}
+	if s.header == nil {
+		return false, s.bad
+	}
+	if err := j.adopt(s.header); err != nil {
+		return false, err
+	}
+	if err := j.restore(files, s.header, records); err != nil {
+		return false, err
+	}
+	a.number, a.segments = last.number, len(files)
+	a.seq = max(s.last, a.ledger.Seq())
+	a.synced = a.seq
+	a.ledger.Abandon()
+	for _, f := range files[:len(files)-1] {
+		a.closed += f.bytes
+		if !f.compressed {
+			if err := j.trim(f, files, s.header); err != nil {
+				return false, err
+			}
+			j.toCompress(f.number)
+		}
+	}
+	if err := j.goOn(last, s); err != nil {
+		return false, err
+	}
+	j.settled = a.seq
+	return true, j.removeOrphans(l, files, spools)
+}
+
+// lean is a record without what the ledger does not need.
+func lean(r *Record) *Record {
+	out := *r
+	if r.Write != nil {
+		out.Write = &Write{At: r.Write.At, Epoch: r.Write.Epoch, Time: r.Write.Time, Method: r.Write.Method, Idempotent: r.Write.Idempotent}
+	}
+	if r.Answer != nil {
+		out.Answer = &Answer{Outcome: r.Answer.Outcome, Status: r.Answer.Status}
+	}
+	return &out
+}
+
+func (j *Journal) scan(f segmentFile, limit int64, tell func(*Record)) (*scanned, error) {
+	in, err := openSegment(j.dir.path, f.number, f.compressed)
+	if err != nil {
+		return nil, err
+	}
+	s, err := scanSegment(in, f.name(), limit, j.o.Recover, tell)
+	return s, errors.Join(err, in.Close())
+}
+
+// adopt takes over the journal's identity, and refuses one that is another run's or was sealed with another key.
+func (j *Journal) adopt(h *SegmentHeader) error {
+	if h.Run != j.o.Run {
+		return fmt.Errorf("%w: %s is that of %q, and this one is %q; give this run another journal.directory", ErrOtherRun, j.o.Directory, h.Run, j.o.Run)
+	}
+	j.identity = h.Identity
+	var err error
+	if j.sealer, err = newSealer(j.o.Key, h.Identity); err != nil {
+		return err
+	}
+	switch {
+	case h.KeyID == "" || j.sealer != nil && h.KeyID == j.sealer.keyID:
+		return nil
+	case j.sealer == nil:
+		return fmt.Errorf("%w: %s is sealed, and there is no journal.key; set it again, or begin another journal.directory", ErrKey, j.o.Directory)
+	}
+	return fmt.Errorf("%w: %s was sealed with the key %s, and journal.key is %s; set the former one again, or begin another journal.directory", ErrKey, j.o.Directory, h.KeyID, j.sealer.keyID)
+}
+
+// restore counts what became of the writes: from the last header's snapshot or, where that has none, from all segments.
+func (j *Journal) restore(files []segmentFile, h *SegmentHeader, records []*Record) error {
+	a := &j.log
+	known := uint64(0)
+	switch {
+	case h.Snapshot != nil:
+		a.ledger = RestoreLedger(h.Identity, h.Snapshot)
+		known = h.Snapshot.Seq
+	case h.First > 1:
+		if err := j.readBefore(files); err != nil {
+			return err
+		}
+	}
+	for _, r := range records {
+		if r.Header != nil || r.Seq > known {
+			a.ledger.Apply(r)
+		}
+	}
+	return nil
+}
+
+// readBefore counts all segments but the last one.
+func (j *Journal) readBefore(files []segmentFile) error {
+	limits := make([]int64, len(files))
+	for i := 1; i < len(files); i++ {
+		h, err := j.header(files[i])
+		if err != nil {
+			return err
+		}
+		limits[i-1] = h.PreviousBytes
+	}
+	for i, f := range files[:len(files)-1] {
+		s, err := j.scan(f, limits[i], func(r *Record) { j.log.ledger.Apply(lean(r)) })
+		if err != nil {
+			return err
+		}
+		if s.bad != nil && !j.o.Recover {
+			return fmt.Errorf("%w; serve --recover-phase goes on without what cannot be read", s.bad)
+		}
+	}
+	return nil
+}
+
+// header reads the header of a segment.
+func (j *Journal) header(f segmentFile) (*SegmentHeader, error) {
+	in, err := openSegment(j.dir.path, f.number, f.compressed)
+	if err != nil {
+		return nil, err
+	}
+	defer in.Close() //nolint:errcheck // it was read
+	h, err := readHeader(in)
+	if err != nil {
+		return nil, &Damage{Segment: f.name(), What: err.Error()}
+	}
+	return h, nil
+}
+
+// readHeader reads the first line of a segment.
+func readHeader(r io.Reader) (*SegmentHeader, error) {
+	line, err := readLine(bufio.NewReader(r), nil)
+	if err != nil {
+		return nil, fmt.Errorf("it has no header: %w", err)
+	}
+	rec, err := decodeLine(line[:len(line)-1], nil)
+	if err != nil {
+		return nil, err
+	}
+	if rec.Header == nil {
+		return nil, errors.New("a segment begins with its header")
+	}
+	return rec.Header, nil
+}
+
+// trim cuts off what the next segment's header says does not count.
+func (j *Journal) trim(f segmentFile, files []segmentFile, last *SegmentHeader) error {
+	next := last
+	for i, g := range files {
+		if g.number == f.number+1 && i < len(files)-1 {
+			h, err := j.header(g)
+			if err != nil {
+				return nil //nolint:nilerr // it is found, and said, by who reads it
+			}
+			next = h
+		}
+	}
+	if next.Segment != f.number+1 || next.PreviousBytes <= 0 || f.bytes <= next.PreviousBytes {
+		return nil
+	}
+	return os.Truncate(j.dir.file(f.name()), next.PreviousBytes)
+}
+
+// goOn opens the last segment for writing, behind its last record.
+func (j *Journal) goOn(last segmentFile, s *scanned) error {
+	a := &j.log
+	if last.compressed {
+		a.closed += last.bytes
+		a.drop = s.size
+		return nil
+	}
+	damaged := s.bad != nil && !s.torn
+	if s.bad != nil && s.torn {
+		if err := j.keepTorn(last, s.end, s.size); err != nil {
+			return err
+		}
+	}
+	end := s.end
+	if damaged {
+		end = s.size
+	}
+	seg, err := reopenSegment(j.dir, last.number, end)
+	if err != nil {
+		return err
+	}
+	if s.bad != nil && s.torn {
+		err = seg.cut(end)
+	}
+	if err == nil {
+		err = seg.sync(j.o.disk) // what was read may have been in memory alone
+	}
+	if err != nil {
+		return errors.Join(err, seg.f.Close())
+	}
+	a.seg = seg
+	if damaged || j.sealer != nil && s.header.KeyID == "" {
+		// What follows is another segment's: behind a damage nothing is written, and a segment is sealed as a whole or not.
+		a.drop = end
+		a.closed += end
+		a.seg = nil
+		j.toCompress(last.number)
+		return seg.finish()
+	}
+	return nil
+}
+
+// keepTorn keeps what is cut off in a file of its own.
+func (j *Journal) keepTorn(f segmentFile, from, to int64) error {
+	in, err := os.Open(j.dir.file(f.name()))
+	if err != nil {
+		return err
+	}
+	defer in.Close() //nolint:errcheck // it was read
+	name := strings.TrimSuffix(f.name(), ".jsonl") + ".torn"
+	j.o.Logger.Warn("the journal ends in what was never synced; it is cut off, and kept", zap.String("segment", f.name()), zap.Int64("offset", from), zap.Int64("bytes", to-from), zap.String("kept", name))
+	out, err := os.OpenFile(j.dir.file(name), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
+	if err != nil {
+		return fmt.Errorf("keeping what is cut off: %w", err)
+	}
+	_, err = io.Copy(out, io.NewSectionReader(in, from, to-from))
+	if err = errors.Join(err, out.Sync(), out.Close()); err != nil {
+		return fmt.Errorf("keeping what is cut off: %w", err)
+	}
+	return nil
+}
+
+// removeUnmade removes a segment whose header was never written.
+func (j *Journal) removeUnmade(f segmentFile, s *scanned) error {
+	if s.bad != nil {
+		if err := j.keepTorn(f, 0, s.size); err != nil {
+			return err
+		}
+	}
+	j.o.Logger.Info("removing a segment that was not made before a crash", zap.String("segment", f.name()))
+	return os.Remove(j.dir.file(f.name()))
+}
+
+// removeOrphans removes spools whose write was never recorded. Only those of the last two segments may be such.
+func (j *Journal) removeOrphans(l *listing, files []segmentFile, named map[string]bool) error {
+	last := files[len(files)-1].number
+	var orphans []string
+	for _, name := range l.spools {
+		digits, _, _ := strings.Cut(name, "-")
+		if n, err := strconv.Atoi(digits); err == nil && n >= last-1 && !named[name] {
+			orphans = append(orphans, name)
+		}
+	}
+	if len(orphans) == 0 {
+		return nil
+	}
+	if len(files) > 1 {
+		_, err := j.scan(files[len(files)-2], 0, func(r *Record) {
+			if r.Write != nil && r.Write.Spool != nil {
+				named[r.Write.Spool.Path] = true
+			}
+		})
+		if err != nil {
+			return err
+		}
+	}
+	for _, name := range orphans {
+		if named[filepath.Base(name)] {
+			continue
+		}
+		j.o.Logger.Info("removing a spooled body whose write was not recorded before a crash", zap.String("spool", name))
+		if err := os.Remove(j.dir.file(name)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
