@@ -46,9 +46,13 @@ var (
 
 // encode is a record's line, as the writer makes it.
 func encode(r *Record, hidden *private, s *sealer) ([]byte, error) {
+	return appendRecord(nil, r, hidden, s)
+}
+
+func appendRecord(b []byte, r *Record, hidden *private, s *sealer) ([]byte, error) {
 	d := newDraft(nil, r, hidden)
 	identity, _, _ := strings.Cut(r.ID, "-")
-	return d.appendLine([]byte{}, identity, r.Seq, r.Synced, s)
+	return d.appendLine(b, identity, r.Seq, r.Synced, s)
 }
 
 func TestRecordsSurviveTheirLine(t *testing.T) {

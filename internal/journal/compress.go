@@ -13,8 +13,6 @@ import (
 	"go.uber.org/zap"
 )
 
-const compressedSuffix = ".zst"
-
 // lateSync is how soon a record that nobody waits for is synced if nothing else is.
 const lateSync = 100 * time.Millisecond
 
@@ -97,7 +95,7 @@ func (j *Journal) compressClosed(ctx context.Context) {
 // another name, synced and proven; it gets its name, which is made durable; then the plain one is removed.
 func (j *Journal) compress(ctx context.Context, number int) error {
 	plain := j.dir.file(segmentName(number))
-	final := plain + compressedSuffix
+	final := j.dir.file(segmentBase(number) + compressedEnding)
 	temporary := final + ".tmp"
 	if err := j.compressInto(ctx, plain, temporary); err != nil {
 		return errors.Join(err, os.Remove(temporary))
@@ -156,17 +154,17 @@ func (j *Journal) compressInto(ctx context.Context, plain, temporary string) err
 
 // sameLines reports whether both files of a segment have the same lines.
 func (j *Journal) sameLines(number int) error {
-	plain, err := openSegment(j.dir.path, number, false)
+	plain, err := openLines(j.dir.file(segmentName(number)), false)
 	if err != nil {
 		return err
 	}
-	defer plain.Close() //nolint:errcheck // it was read
-	compressed, err := openSegment(j.dir.path, number, true)
+	defer plain.close()
+	compressed, err := openLines(j.dir.file(segmentBase(number)+compressedEnding), true)
 	if err != nil {
 		return err
 	}
-	defer compressed.Close() //nolint:errcheck // it was read
-	return sameBytes(plain, compressed)
+	defer compressed.close()
+	return sameBytes(plain.stream, compressed.stream)
 }
 
 // sameBytes compares two streams; what one of them has more may be newlines.
@@ -272,12 +270,14 @@ func (j *Journal) Writable(ctx context.Context) error {
 	})
 }
 
+const probeName = "probe.tmp"
+
 // probe writes a file as large as what a segment begins with, and removes it.
 func (j *Journal) probe() error {
 	if err := j.dir.present(); err != nil {
 		return j.fail("trying a record", err)
 	}
-	path := j.dir.file("probe.tmp")
+	path := j.dir.file(probeName)
 	f, err := j.o.disk.create(path)
 	if err != nil {
 		return j.fail("trying a record", err)

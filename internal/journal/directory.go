@@ -6,9 +6,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"regexp"
-	"slices"
-	"strconv"
 	"strings"
 	"syscall"
 )
@@ -88,55 +85,22 @@ func (d *directory) present() error {
 
 func (d *directory) close() error { return d.lock.Close() }
 
-var segmentPattern = regexp.MustCompile(`^([0-9]{8,})\.jsonl(\.zst)?$`)
-
 // segmentName is the name of a segment that is not compressed.
-func segmentName(number int) string { return fmt.Sprintf("%08d.jsonl", number) }
+func segmentName(number int) string { return segmentBase(number) + plainEnding }
 
-// listing is what lies in the directory.
-type listing struct {
-	plain, compressed []int // numbers of segments, ascending
-	spools            []string
-	leftovers         []string // of what a crash cut short
-}
-
-func (l *listing) last() int {
-	n := 0
-	for _, list := range [][]int{l.plain, l.compressed} {
-		if len(list) > 0 {
-			n = max(n, list[len(list)-1])
-		}
-	}
-	return n
-}
-
-func listDirectory(path string) (*listing, error) {
+// listSpools lists what lies beside the segments: bodies that were spooled, and what a crash cut short.
+func listSpools(path string) (spools, leftovers []string, err error) {
 	entries, err := os.ReadDir(path)
 	if err != nil {
-		return nil, err
+		return nil, nil, fmt.Errorf("reading the journal's directory: %w", err)
 	}
-	var l listing
 	for _, e := range entries {
-		name := e.Name()
-		if m := segmentPattern.FindStringSubmatch(name); m != nil {
-			n, err := strconv.Atoi(m[1])
-			switch {
-			case err != nil || n == 0 || segmentName(n)+m[2] != name:
-			case m[2] == "":
-				l.plain = append(l.plain, n)
-			default:
-				l.compressed = append(l.compressed, n)
-			}
-			continue
-		}
-		switch {
-		case strings.HasSuffix(name, ".jsonl.zst.tmp"), strings.HasSuffix(name, ".body.tmp"):
-			l.leftovers = append(l.leftovers, name)
+		switch name := e.Name(); {
+		case strings.HasSuffix(name, compressedEnding+".tmp"), strings.HasSuffix(name, ".body.tmp"), name == probeName:
+			leftovers = append(leftovers, name)
 		case strings.HasSuffix(name, ".body"):
-			l.spools = append(l.spools, name)
+			spools = append(spools, name)
 		}
 	}
-	slices.Sort(l.plain)
-	slices.Sort(l.compressed)
-	return &l, nil
+	return spools, leftovers, nil
 }

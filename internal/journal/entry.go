@@ -129,8 +129,8 @@ func (j *Journal) marks(marks []Record, sync bool) []*item {
 	return items
 }
 
-// missing are writes that passed without a record.
-type missing struct {
+// missedWrites are writes that passed without a record.
+type missedWrites struct {
 	count int64
 	from  time.Time
 }
@@ -141,7 +141,7 @@ func (j *Journal) Missed(at Side) {
 	j.mu.Lock()
 	m := j.missed[at]
 	if m == nil {
-		m = &missing{from: j.o.Now()}
+		m = &missedWrites{from: j.o.Now()}
 		j.missed[at] = m
 	}
 	m.count++

@@ -46,7 +46,7 @@ type Journal struct {
 	mu      sync.Mutex
 	next    *batch // what the next commit takes
 	leading bool   // somebody commits, or is about to
-	missed  map[Side]*missing
+	missed  map[Side]*missedWrites
 	closed  bool
 	settled uint64        // up to here all records count: they are synced or, with Interval, written
 	news    chan struct{} // closed when settled grows; nil while nobody waits
@@ -83,7 +83,7 @@ func Open(ctx context.Context, o Options) (*Journal, error) {
 		return nil, err
 	}
 	j := &Journal{
-		o: o, dir: dir, missed: map[Side]*missing{}, unsynced: make(chan struct{}, 1), closing: make(chan int, 1024),
+		o: o, dir: dir, missed: map[Side]*missedWrites{}, unsynced: make(chan struct{}, 1), closing: make(chan int, 1024),
 		guard: newGuard(o), metrics: newMetrics(o.Registerer),
 	}
 	if err := j.recover(ctx); err != nil {

@@ -37,7 +37,7 @@ func put(at Side, target string) *Write {
 	return &Write{At: at, Epoch: 3, Time: codecTime, Route: "write", Method: "PUT", Target: target, Host: "h", Scheme: "http", Client: "192.0.2.1", Header: http.Header{"Content-Type": {"text/plain"}}, Body: []byte("body of " + target)}
 }
 
-func begin(t testing.TB, j *Journal, w *Write) *Entry {
+func mustBegin(t testing.TB, j *Journal, w *Write) *Entry {
 	t.Helper()
 	e, err := j.Begin(context.Background(), w)
 	if err != nil {
@@ -49,42 +49,25 @@ func begin(t testing.TB, j *Journal, w *Write) *Entry {
 // all reads the records of a directory.
 func all(t testing.TB, dir string, key []byte) []Record {
 	t.Helper()
-	l, err := listDirectory(dir)
+	reader, err := OpenReader(dir, ReadOptions{Key: key})
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer reader.Close() //nolint:errcheck // it was read
 	var records []Record
-	for n := 1; n <= l.last(); n++ {
-		in, err := openSegment(dir, n, false)
-		if err != nil {
-			in, err = openSegment(dir, n, true)
+	for {
+		r, err := reader.Next()
+		if errors.Is(err, io.EOF) {
+			if torn := reader.Torn(); torn != nil {
+				t.Fatalf("a torn tail: %+v", torn)
+			}
+			return records
 		}
 		if err != nil {
 			t.Fatal(err)
 		}
-		data, err := io.ReadAll(in)
-		if err != nil {
-			t.Fatal(err)
-		}
-		_ = in.Close()
-		var s *sealer
-		for line := range bytes.Lines(data) {
-			if len(line) == 1 {
-				continue
-			}
-			r, err := decodeLine(line[:len(line)-1], s)
-			if err != nil {
-				t.Fatalf("segment %d: %v in %q", n, err, line)
-			}
-			if r.Header != nil && r.Header.KeyID != "" {
-				if s, err = newSealer(key, r.Header.Identity); err != nil {
-					t.Fatal(err)
-				}
-			}
-			records = append(records, r)
-		}
+		records = append(records, r)
 	}
-	return records
 }
 
 func brief(records []Record) string {
@@ -108,9 +91,9 @@ func brief(records []Record) string {
 func TestWriteAndReadAgain(t *testing.T) {
 	dir := t.TempDir()
 	j := open(t, Options{Directory: filepath.Join(dir, "journal")})
-	a := begin(t, j, put(New, "/a"))
-	b := begin(t, j, put(New, "/b"))
-	c := begin(t, j, put(Old, "/c"))
+	a := mustBegin(t, j, put(New, "/a"))
+	b := mustBegin(t, j, put(New, "/b"))
+	c := mustBegin(t, j, put(Old, "/c"))
 	if err := b.Answered(&Answer{Outcome: Acknowledged, Status: 201, Whole: true}); err != nil {
 		t.Fatal(err)
 	}
@@ -150,7 +133,7 @@ func TestWriteAndReadAgain(t *testing.T) {
 	if got := j.Backlog(Old); got.Acknowledged != 0 || got.Unknown != 1 || got.OldestID != a.ID() {
 		t.Errorf("backlog to old after a restart: %+v", got)
 	}
-	if e := begin(t, j, put(New, "/d")); e.ID() != before.Identity+"-9" {
+	if e := mustBegin(t, j, put(New, "/d")); e.ID() != before.Identity+"-9" {
 		t.Errorf("the next write is %s", e.ID())
 	}
 }
@@ -226,7 +209,7 @@ func TestSpools(t *testing.T) {
 				}
 				w := put(New, "/large")
 				w.Body, w.Spool = nil, s
-				begin(t, j, w)
+				mustBegin(t, j, w)
 				if err := j.Close(); err != nil {
 					t.Fatal(err)
 				}

@@ -1,7 +1,6 @@
 package journal
 
 import (
-	"bufio"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -18,17 +17,17 @@ import (
 
 // recover reads where the journal ends, and cuts off what a crash left there.
 func (j *Journal) recover(ctx context.Context) error {
-	l, err := listDirectory(j.dir.path)
+	spools, leftovers, err := listSpools(j.dir.path)
 	if err != nil {
-		return fmt.Errorf("reading the journal's directory: %w", err)
+		return err
 	}
-	for _, name := range l.leftovers {
+	for _, name := range leftovers {
 		j.o.Logger.Info("removing what a crash cut short", zap.String("file", name))
 		if err := os.Remove(j.dir.file(name)); err != nil {
 			return fmt.Errorf("removing what a crash cut short: %w", err)
 		}
 	}
-	files, err := j.unique(l)
+	files, err := j.unique()
 	if err != nil {
 		return err
 	}
@@ -38,7 +37,7 @@ func (j *Journal) recover(ctx context.Context) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		ok, err := j.recoverLast(files, l)
+		ok, err := j.recoverLast(files, spools)
 		if err != nil {
 			return err
 		}
@@ -65,60 +64,41 @@ func (j *Journal) found() error {
 	return err
 }
 
-// segmentFile is a segment in the directory.
-type segmentFile struct {
-	number     int
-	compressed bool
-	bytes      int64
-}
-
-func (f segmentFile) name() string {
-	if f.compressed {
-		return segmentName(f.number) + compressedSuffix
-	}
-	return segmentName(f.number)
-}
-
 // unique lists the segments in order. Of one that is there twice, because a crash came before the plain file was removed, the compressed
 // one stays if it is whole.
-func (j *Journal) unique(l *listing) ([]segmentFile, error) {
-	var files []segmentFile
-	plain, compressed := l.plain, l.compressed
-	for len(plain)+len(compressed) > 0 {
-		var f segmentFile
-		switch {
-		case len(compressed) == 0 || len(plain) > 0 && plain[0] < compressed[0]:
-			f.number, plain = plain[0], plain[1:]
-		case len(plain) == 0 || compressed[0] < plain[0]:
-			f.number, compressed, f.compressed = compressed[0], compressed[1:], true
-		default:
-			f.number, plain, compressed = plain[0], plain[1:], compressed[1:]
-			same := j.sameLines(f.number)
-			f.compressed = same == nil
-			superfluous := segmentFile{number: f.number, compressed: !f.compressed}.name()
-			j.o.Logger.Info("removing the superfluous one of a segment's two files", zap.String("file", superfluous), zap.NamedError("why", same))
-			if err := os.Remove(j.dir.file(superfluous)); err != nil {
-				return nil, err
-			}
+func (j *Journal) unique() ([]segmentFile, error) {
+	files, err := listFiles(j.dir.path)
+	if err != nil {
+		return nil, err
+	}
+	for i := range files {
+		f := &files[i]
+		if !f.plain || !f.compressed {
+			continue
 		}
-		info, err := os.Stat(j.dir.file(f.name()))
-		if err != nil {
-			return nil, err
+		same := j.sameLines(f.number)
+		superfluous := plainEnding
+		if same != nil {
+			superfluous = compressedEnding
 		}
-		f.bytes = info.Size()
-		files = append(files, f)
+		f.plain, f.compressed = same != nil, same == nil
+		superfluous = segmentBase(f.number) + superfluous
+		j.o.Logger.Info("removing the superfluous one of a segment's two files", zap.String("file", superfluous), zap.NamedError("why", same))
+		if err := os.Remove(j.dir.file(superfluous)); err != nil {
+			return nil, fmt.Errorf("removing the superfluous one of a segment's two files: %w", err)
+		}
 	}
 	return files, nil
 }
 
 // recoverLast goes on where the last segment ends. It returns false if that one has no header, because a crash came while it was made; it
 // is removed then.
-func (j *Journal) recoverLast(files []segmentFile, l *listing) (bool, error) {
+func (j *Journal) recoverLast(files []segmentFile, lying []string) (bool, error) {
 	a := &j.log
 	last := files[len(files)-1]
 	spools := map[string]bool{}
 	var records []*Record
-	s, err := j.scan(last, 0, func(r *Record) {
+	s, err := j.scan(last, -1, func(r *Record) {
 		if r.Write != nil && r.Write.Spool != nil {
 			spools[r.Write.Spool.Path] = true
 		}
@@ -147,19 +127,19 @@ func (j *Journal) recoverLast(files []segmentFile, l *listing) (bool, error) {
 	a.synced = a.seq
 	a.ledger.Abandon()
 	for _, f := range files[:len(files)-1] {
-		a.closed += f.bytes
-		if !f.compressed {
+		if f.plain {
 			if err := j.trim(f, files, s.header); err != nil {
 				return false, err
 			}
 			j.toCompress(f.number)
 		}
+		a.closed += j.sizeOf(f)
 	}
 	if err := j.goOn(last, s); err != nil {
 		return false, err
 	}
 	j.settled = a.seq
-	return true, j.removeOrphans(l, files, spools)
+	return true, j.removeOrphans(lying, files, spools)
 }
 
 // lean is a record without what the ledger does not need.
@@ -174,13 +154,24 @@ func lean(r *Record) *Record {
 	return &out
 }
 
+// scan reads a segment up to a limit; negative: to its end.
 func (j *Journal) scan(f segmentFile, limit int64, tell func(*Record)) (*scanned, error) {
-	in, err := openSegment(j.dir.path, f.number, f.compressed)
+	in, err := f.open(j.dir.path)
 	if err != nil {
 		return nil, err
 	}
-	s, err := scanSegment(in, f.name(), limit, j.o.Recover, tell)
-	return s, errors.Join(err, in.Close())
+	defer in.close()
+	in.limit = limit
+	return scanSegment(in, f.name(), j.o.Recover, tell)
+}
+
+// sizeOf is how many bytes the segment has on the disk.
+func (j *Journal) sizeOf(f segmentFile) int64 {
+	info, err := os.Stat(j.dir.file(f.name()))
+	if err != nil {
+		return 0 // it is a figure for the status
+	}
+	return info.Size()
 }
 
 // adopt takes over the journal's identity, and refuses one that is another run's or was sealed with another key.
@@ -225,9 +216,9 @@ func (j *Journal) restore(files []segmentFile, h *SegmentHeader, records []*Reco
 
 // readBefore counts all segments but the last one.
 func (j *Journal) readBefore(files []segmentFile) error {
-	limits := make([]int64, len(files))
+	limits := make([]int64, len(files)) // of the last one nothing is read
 	for i := 1; i < len(files); i++ {
-		h, err := j.header(files[i])
+		h, err := files[i].header(j.dir.path)
 		if err != nil {
 			return err
 		}
@@ -245,49 +236,19 @@ func (j *Journal) readBefore(files []segmentFile) error {
 	return nil
 }
 
-// header reads the header of a segment.
-func (j *Journal) header(f segmentFile) (*SegmentHeader, error) {
-	in, err := openSegment(j.dir.path, f.number, f.compressed)
-	if err != nil {
-		return nil, err
-	}
-	defer in.Close() //nolint:errcheck // it was read
-	h, err := readHeader(in)
-	if err != nil {
-		return nil, &Damage{Segment: f.name(), What: err.Error()}
-	}
-	return h, nil
-}
-
-// readHeader reads the first line of a segment.
-func readHeader(r io.Reader) (*SegmentHeader, error) {
-	line, err := readLine(bufio.NewReader(r), nil)
-	if err != nil {
-		return nil, fmt.Errorf("it has no header: %w", err)
-	}
-	rec, err := decodeLine(line[:len(line)-1], nil)
-	if err != nil {
-		return nil, err
-	}
-	if rec.Header == nil {
-		return nil, errors.New("a segment begins with its header")
-	}
-	return rec.Header, nil
-}
-
 // trim cuts off what the next segment's header says does not count.
 func (j *Journal) trim(f segmentFile, files []segmentFile, last *SegmentHeader) error {
 	next := last
 	for i, g := range files {
 		if g.number == f.number+1 && i < len(files)-1 {
-			h, err := j.header(g)
+			h, err := g.header(j.dir.path)
 			if err != nil {
 				return nil //nolint:nilerr // it is found, and said, by who reads it
 			}
 			next = h
 		}
 	}
-	if next.Segment != f.number+1 || next.PreviousBytes <= 0 || f.bytes <= next.PreviousBytes {
+	if next.Segment != f.number+1 || next.PreviousBytes <= 0 || j.sizeOf(f) <= next.PreviousBytes {
 		return nil
 	}
 	return os.Truncate(j.dir.file(f.name()), next.PreviousBytes)
@@ -297,8 +258,8 @@ func (j *Journal) trim(f segmentFile, files []segmentFile, last *SegmentHeader) 
 func (j *Journal) goOn(last segmentFile, s *scanned) error {
 	a := &j.log
 	if last.compressed {
-		a.closed += last.bytes
-		a.drop = s.size
+		a.closed += j.sizeOf(last)
+		a.drop = s.end
 		return nil
 	}
 	damaged := s.bad != nil && !s.torn
@@ -343,7 +304,7 @@ func (j *Journal) keepTorn(f segmentFile, from, to int64) error {
 		return err
 	}
 	defer in.Close() //nolint:errcheck // it was read
-	name := strings.TrimSuffix(f.name(), ".jsonl") + ".torn"
+	name := strings.TrimSuffix(f.name(), plainEnding) + ".torn"
 	j.o.Logger.Warn("the journal ends in what was never synced; it is cut off, and kept", zap.String("segment", f.name()), zap.Int64("offset", from), zap.Int64("bytes", to-from), zap.String("kept", name))
 	out, err := os.OpenFile(j.dir.file(name), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
 	if err != nil {
@@ -368,10 +329,10 @@ func (j *Journal) removeUnmade(f segmentFile, s *scanned) error {
 }
 
 // removeOrphans removes spools whose write was never recorded. Only those of the last two segments may be such.
-func (j *Journal) removeOrphans(l *listing, files []segmentFile, named map[string]bool) error {
+func (j *Journal) removeOrphans(lying []string, files []segmentFile, named map[string]bool) error {
 	last := files[len(files)-1].number
 	var orphans []string
-	for _, name := range l.spools {
+	for _, name := range lying {
 		digits, _, _ := strings.Cut(name, "-")
 		if n, err := strconv.Atoi(digits); err == nil && n >= last-1 && !named[name] {
 			orphans = append(orphans, name)
@@ -381,7 +342,7 @@ func (j *Journal) removeOrphans(l *listing, files []segmentFile, named map[strin
 		return nil
 	}
 	if len(files) > 1 {
-		_, err := j.scan(files[len(files)-2], 0, func(r *Record) {
+		_, err := j.scan(files[len(files)-2], -1, func(r *Record) {
 			if r.Write != nil && r.Write.Spool != nil {
 				named[r.Write.Spool.Path] = true
 			}

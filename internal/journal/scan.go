@@ -1,120 +1,69 @@
 package journal
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
 	"io"
-	"os"
-
-	"github.com/klauspost/compress/zstd"
 )
-
-// openSegment opens a segment to read its lines, uncompressed.
-func openSegment(dir string, number int, compressed bool) (io.ReadCloser, error) {
-	d := &directory{path: dir}
-	if !compressed {
-		return os.Open(d.file(segmentName(number)))
-	}
-	f, err := os.Open(d.file(segmentName(number) + compressedSuffix))
-	if err != nil {
-		return nil, err
-	}
-	z, err := zstd.NewReader(f, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true))
-	if err != nil {
-		return nil, errors.Join(err, f.Close())
-	}
-	return &decompressed{z: z, f: f}, nil
-}
-
-type decompressed struct {
-	z *zstd.Decoder
-	f *os.File
-}
-
-func (d *decompressed) Read(p []byte) (int, error) { return d.z.Read(p) }
-
-func (d *decompressed) Close() error {
-	d.z.Close()
-	return d.f.Close()
-}
 
 // scanned is what was found in a segment.
 type scanned struct {
 	header *SegmentHeader // nil: there is none that can be read
 	last   uint64         // of the last record before end
 	end    int64          // behind the last record that can be read and has the right number, before anything that cannot
-	size   int64          // bytes of the segment, with what stands behind end
+	size   int64          // of the segment, what stands behind end included, but for the room at its end
 	bad    *Damage        // what stands at end, if it is no room
 	// torn says that what stands at end was never synced: no later record says that it was.
 	torn bool
-	// lines says how many more could be read behind bad.
-	lines int
 }
 
-// scanSegment reads a segment up to a limit (0: its end), and tells each record that can be read, in order. Those behind a damage it tells
-// only if it is asked to. It opens no seals.
-func scanSegment(r io.Reader, name string, limit int64, beyond bool, tell func(*Record)) (*scanned, error) {
-	if limit > 0 {
-		r = io.LimitReader(r, limit)
-	}
+// scanSegment reads a segment, and tells each record that can be read, in order: those behind a damage too if it is asked to. It opens no
+// seals.
+func scanSegment(in *lines, name string, beyond bool, tell func(*Record)) (*scanned, error) {
 	s := &scanned{torn: true}
-	in := bufio.NewReaderSize(r, 256<<10)
-	var line []byte
 	for {
-		at := s.size
-		var err error
-		line, err = readLine(in, line[:0])
-		s.size += int64(len(line))
-		if err != nil && !errors.Is(err, io.EOF) {
+		line, at, err := in.next()
+		if errors.Is(err, io.EOF) {
+			s.torn = s.torn && s.bad != nil
+			return s, nil
+		}
+		if err != nil && !errors.Is(err, errUnfinished) && s.bad == nil && !isDamage(asDamage(name, at, err)) {
 			return s, fmt.Errorf("reading the segment %s at offset %d: %w", name, at, err)
 		}
-		if len(line) > 0 && (len(line) > 1 || line[0] != '\n') {
-			s.take(line, at, name, beyond, tell)
+		var r Record
+		if err == nil {
+			r, err = decodeLine(line, nil)
 		}
-		if err != nil {
-			break
+		s.size = in.offset
+		if errors.Is(err, ErrVersion) {
+			return s, fmt.Errorf("segment %s: %w", name, err)
+		}
+		if s.bad == nil && s.take(&r, at, in.offset, name, err, tell) {
+			continue
+		}
+		s.behind(line, &r, at, name, err, beyond, tell)
+		if errors.Is(err, errUnfinished) || errors.Is(err, errTooLong) {
+			s.size = in.offset + int64(in.end-in.start)
+			return s, nil
 		}
 	}
-	if s.bad == nil {
-		s.torn = false
-	}
-	return s, nil
 }
 
-// take looks at a line, with its newline.
-func (s *scanned) take(line []byte, at int64, name string, beyond bool, tell func(*Record)) {
-	var r Record
-	err := errors.New("it has no end")
-	if line[len(line)-1] == '\n' {
-		r, err = decodeLine(line[:len(line)-1], nil)
-	}
-	if s.bad == nil {
-		what := s.wrong(&r, at, err)
-		if what == "" {
-			r.Segment, r.Offset = name, at
-			if r.Header != nil {
-				s.header, s.last = r.Header, r.Header.First-1
-			} else {
-				s.last = r.Seq
-			}
-			s.end = at + int64(len(line))
-			tell(&r)
-			return
-		}
+// take takes a line that can be read and is the one that must come; false says that it is not.
+func (s *scanned) take(r *Record, at, end int64, name string, err error, tell func(*Record)) bool {
+	if what := s.wrong(r, at, err); what != "" {
 		s.bad = &Damage{Segment: name, Offset: s.end, What: what}
+		return false
 	}
-	if err != nil {
-		return
+	r.Segment, r.Offset = name, at
+	if r.Header != nil {
+		s.header, s.last = r.Header, r.Header.First-1
+	} else {
+		s.last = r.Seq
 	}
-	s.lines++
-	if r.Synced > s.last {
-		s.torn = false
-	}
-	if beyond && r.Header == nil && r.Seq > s.last {
-		r.Segment, r.Offset = name, at
-		tell(&r)
-	}
+	s.end = end
+	tell(r)
+	return true
 }
 
 // wrong says what is wrong with a line.
@@ -134,13 +83,26 @@ func (s *scanned) wrong(r *Record, at int64, err error) string {
 	return ""
 }
 
-// readLine appends a line with its newline, or what there is before the end.
-func readLine(in *bufio.Reader, line []byte) ([]byte, error) {
-	for {
-		part, err := in.ReadSlice('\n')
-		line = append(line, part...)
-		if !errors.Is(err, bufio.ErrBufferFull) {
-			return line, err
+// behind looks at a line that stands at a damage or behind it: whether it says that what is damaged was synced.
+func (s *scanned) behind(line []byte, r *Record, at int64, name string, err error, beyond bool, tell func(*Record)) {
+	if errors.Is(err, errTooLong) {
+		s.torn = false // nothing of that length is written at once
+		return
+	}
+	for err != nil {
+		if line = joined(line); line == nil { // a newline may be what was damaged
+			return
 		}
+		*r, err = decodeLine(line, nil)
+	}
+	if r.Header != nil {
+		return
+	}
+	if r.Synced > s.last {
+		s.torn = false
+	}
+	if beyond && r.Seq > s.last {
+		r.Segment, r.Offset = name, at
+		tell(r)
 	}
 }
