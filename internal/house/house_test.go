@@ -236,6 +236,9 @@ var foreign = []*regexp.Regexp{
 	regexp.MustCompile(`prox[y]\.golang\.org|su[m]\.golang\.org|registr[y]\.npmjs\.org|pyp[i]\.org|[a-z.]+\.debia[n]\.org`),
 }
 
+// hints are parts of what the patterns find: a line without any of them needs no pattern, which is a hundred times dearer.
+var hints = []string{"wor" + "k/", "far" + "m/", "roo" + "t/", "hom" + "e/", "golang" + ".org", "npmjs" + ".org", "pypi" + ".org", "debian" + ".org"}
+
 func TestNothingOfOneMachine(t *testing.T) {
 	for _, name := range tracked(t) {
 		data, err := os.ReadFile(filepath.Join(root, name))
@@ -246,6 +249,9 @@ func TestNothingOfOneMachine(t *testing.T) {
 			continue // not text
 		}
 		for i, line := range strings.Split(string(data), "\n") {
+			if !slices.ContainsFunc(hints, func(hint string) bool { return strings.Contains(line, hint) }) {
+				continue
+			}
 			for _, pattern := range foreign {
 				if found := pattern.FindString(line); found != "" {
 					t.Errorf("%s:%d names what is true of one machine alone: %s", name, i+1, strings.TrimSpace(found))
