@@ -42,6 +42,7 @@ func zipped(t *testing.T, text string, level int) string {
 // What is larger than max_body is hashed as it streams: equal is a match, and what is not is judged by its type. The client gets every
 // byte, and no more is captured than the limit.
 func TestBodiesBeyondTheLimit(t *testing.T) {
+	t.Parallel()
 	const limit = 64 << 10
 	noise := func(n int, seed byte) string { // does not compress
 		b := make([]byte, n)

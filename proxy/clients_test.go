@@ -193,6 +193,7 @@ func TestHandshakesAreBounded(t *testing.T) {
 
 // What net/http refuses before there is a request is counted as well.
 func TestRefusalsAreCounted(t *testing.T) {
+	t.Parallel()
 	secure, roots := certificate(t)
 	for _, c := range []struct {
 		name, request, status string

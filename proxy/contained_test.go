@@ -166,6 +166,7 @@ func TestAnswersWithHugeHeadersFail(t *testing.T) {
 
 // A body of more than half of what may be held is held, and one that was read ahead as that of a read as well.
 func TestHeldBodiesFindRoom(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct{ name, path, body string }{
 		{"in chunks", "/w", strings.Repeat("x", 9<<20)},
 		{"read turned write", "/q", `{"pad":"` + strings.Repeat("x", 3<<20) + `","query":"mutation{a}"}`},

@@ -9,6 +9,7 @@ import (
 
 // A write for which no connection came about in time has reached nobody.
 func TestDialTimeoutIsNoUnansweredWrite(t *testing.T) {
+	t.Parallel()
 	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM, 0)
 	if err != nil {
 		t.Fatal(err)

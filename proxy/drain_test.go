@@ -100,6 +100,7 @@ const oneRequest = "GET /a HTTP/1.1\r\nHost: h\r\n\r\n"
 
 // What arrives on a kept connection while the server drains is answered, and told that it was the last.
 func TestDrainAnswersOnKeptConnections(t *testing.T) {
+	t.Parallel()
 	r := start(t, shadowPlan, text("fine"), text("fine"))
 	f := r.drainable(ServerOptions{})
 	kept, silent, late := f.connect(), f.connect(), f.connect()
@@ -218,6 +219,7 @@ func TestDrainEndsRequestsInFlightAndStreams(t *testing.T) {
 
 // At the end of the time, or of the patience, what is left is cut off and counted, and nothing runs on.
 func TestDrainCutsOffWhatTakesTooLong(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name    string
 		limit   time.Duration

@@ -68,6 +68,7 @@ func TestConnectionAfterAnAmbiguousEnd(t *testing.T) {
 }
 
 func TestChunksOverTLSEndTheConnection(t *testing.T) {
+	t.Parallel()
 	r := start(t, shadowPlan, text("a"), text("a"))
 	s := httptest.NewUnstartedServer(nil)
 	s.Config = NewServer(ServerOptions{}, r.proxy)

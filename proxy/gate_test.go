@@ -158,6 +158,7 @@ func TestHeldWritesAreReleasedInOrderOfArrival(t *testing.T) {
 }
 
 func TestAStallingBackendDoesNotBlockTheRest(t *testing.T) {
+	t.Parallel()
 	r := startAt(t, holdPlan(), serve(t, text("x")), rawBackend(t, func(int, net.Conn) { <-t.Context().Done() }), func(o *Options) {
 		o.New.Timeout = 300 * time.Millisecond
 	})
@@ -179,6 +180,7 @@ func TestAStallingBackendDoesNotBlockTheRest(t *testing.T) {
 }
 
 func TestHoldLimits(t *testing.T) {
+	t.Parallel()
 	r := start(t, holdPlan(), text("x"), text("x"), func(o *Options) {
 		o.Hold = HoldOptions{Max: 500 * time.Millisecond, Requests: 2, Bytes: 10000}
 	})

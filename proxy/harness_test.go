@@ -17,10 +17,12 @@ import (
 	"go.uber.org/goleak"
 
 	"paritygate/compare"
+	"paritygate/internal/testkit"
 )
 
 // A connection that the server closes while its client may still be sending lingers for half a second after the test.
 func TestMain(m *testing.M) {
+	testkit.Overlap(8)
 	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("net/http.(*conn).closeWriteAndWait"))
 }
 

@@ -149,6 +149,7 @@ func TestShadowHeaderIsOnTheShadowLegAlone(t *testing.T) {
 
 // Rule 4.
 func TestRule04_TheShadowGetsTheWholeBodyOrNone(t *testing.T) {
+	t.Parallel()
 	var mu sync.Mutex
 	got := map[string]string{}
 	keep := func(name string) http.Handler {

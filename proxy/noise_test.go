@@ -138,6 +138,7 @@ func TestShadowAndSecondReadAreAskedAtOnce(t *testing.T) {
 
 // A coin decides which of the two is asked first, so that neither is always the later one.
 func TestShadowAndSecondReadComeInRandomOrder(t *testing.T) {
+	t.Parallel()
 	var toOld, arrivals, newFirst atomic.Int64
 	r := start(t, shadowPlan, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		if toOld.Add(1)%2 == 0 { // a second read

@@ -11,6 +11,7 @@ import (
 
 // A write whose client has left does not wait for ever for a backend that stalls in the body of its answer.
 func TestDetachedWriteEndsWhenTheBackendStalls(t *testing.T) {
+	t.Parallel()
 	for _, how := range []string{"reset", "fin"} {
 		for _, when := range []string{"before the head", "after the head"} {
 			t.Run(how+" "+when, func(t *testing.T) {

@@ -37,6 +37,7 @@ func broken(t *testing.T, faults ...testkit.Fault) map[string]*httptest.Server {
 // Rule 1: however the shadow breaks, the requests on one client connection are answered at once, whole, over few connections to
 // the authority, and without memory that stays.
 func TestRule01_ABrokenShadowChangesNothing(t *testing.T) {
+	t.Parallel()
 	const size, requests = 20000, 40
 	body := strings.Repeat("0123456789", size/10)
 	for name, shadow := range broken(t, testkit.Faults()...) {

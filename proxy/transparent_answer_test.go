@@ -92,6 +92,7 @@ func TestTransparent100Continue(t *testing.T) {
 }
 
 func TestTransparentFinalAnswerInsteadOf100Continue(t *testing.T) {
+	t.Parallel()
 	for _, status := range []string{"417 Expectation Failed", "413 Content Too Large", "401 Unauthorized", "200 OK", "303 See Other"} {
 		for _, path := range []string{"/write", "/read/x"} {
 			t.Run(status+path, func(t *testing.T) {
@@ -116,6 +117,7 @@ func TestTransparentFinalAnswerInsteadOf100Continue(t *testing.T) {
 
 // A backend that does not know Expect gets the body after a second.
 func TestTransparent100ContinueOfABackendThatSaysNothing(t *testing.T) {
+	t.Parallel()
 	authority := echoes(t)
 	r := mirrored(t, authority.Server, echoes(t).Server)
 	f := r.dial(t)
@@ -130,6 +132,7 @@ func TestTransparent100ContinueOfABackendThatSaysNothing(t *testing.T) {
 }
 
 func TestTransparent103EarlyHints(t *testing.T) {
+	t.Parallel()
 	const hints = "HTTP/1.1 103 Early Hints\r\nLink: </a.css>; rel=preload\r\nLink: </b.js>; rel=preload\r\nX-Latin: \xe9\r\n\r\n" +
 		"HTTP/1.1 102 Processing\r\n\r\n" + "HTTP/1.1 103 Early Hints\r\nLink: </c.css>; rel=preload\r\n\r\n"
 	besideEveryShadow(t, func(t *testing.T) *httptest.Server {
@@ -159,6 +162,7 @@ func TestTransparent103EarlyHints(t *testing.T) {
 
 // What has no body keeps its headers, and the connection its place.
 func TestTransparentAnswersWithoutABody(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct{ name, method, head, kept, gone string }{
 		{"HEAD with a length", "HEAD", "200 OK\r\nContent-Length: 12345\r\nContent-Type: a/b\r\n", "Content-Length: 12345|Content-Type: a/b", ""},
 		{"HEAD without a length", "HEAD", "200 OK\r\nContent-Type: a/b\r\n", "Content-Type: a/b", "Content-Length"},

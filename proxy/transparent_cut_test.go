@@ -77,6 +77,7 @@ func atEveryByte(t *testing.T, r *rig, length int, judge func(what string, at in
 // A backend that closes or resets its connection at any byte of its answer: the client gets 502, or an answer that shows that it is
 // cut, and never a cut answer that looks like a whole one.
 func TestTransparentBackendClosesOrResetsAtEveryByte(t *testing.T) {
+	t.Parallel()
 	for name, then := range map[string]func(*wire){"closes": func(*wire) {}, "resets": reset} {
 		for _, c := range cuttable {
 			t.Run(name+" "+c.name, func(t *testing.T) {
@@ -109,6 +110,7 @@ func TestTransparentBackendClosesOrResetsAtEveryByte(t *testing.T) {
 // A backend that stalls at any byte: 504 within the timeout as long as its headers are not complete. Then what has come is passed
 // on at once, the client is free to wait or to leave, and when it leaves the backend's connection is given up.
 func TestTransparentBackendStallsAtEveryByte(t *testing.T) {
+	t.Parallel()
 	const timeout = time.Second
 	for _, c := range cuttable[:3] {
 		t.Run(c.name, func(t *testing.T) {
@@ -173,6 +175,7 @@ func countsCloses(t *testing.T, closed *atomic.Int64) *player {
 
 // A connection that the backend has closed meanwhile is not used again: neither a read nor a write fails.
 func TestTransparentBackendHasClosedItsIdleConnection(t *testing.T) {
+	t.Parallel()
 	var closed atomic.Int64
 	authority := countsCloses(t, &closed)
 	r := mirrored(t, authority.Server, always(t, sized).Server)

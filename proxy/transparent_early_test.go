@@ -28,6 +28,7 @@ const (
 
 // The client gets an answer that comes before its body was read, although it sends no more before it has it.
 func TestTransparentAnswerBeforeTheBodyWasRead(t *testing.T) {
+	t.Parallel()
 	thens := map[string]func(w *wire){
 		"then reads on":  func(w *wire) { _, _ = io.Copy(io.Discard, w.in) },
 		"then closes":    func(*wire) {},
@@ -66,6 +67,7 @@ func TestTransparentAnswerBeforeTheBodyWasRead(t *testing.T) {
 
 // A backend that answers early and takes the rest of the body nevertheless gets every byte of it.
 func TestTransparentBackendAnswersEarlyAndKeepsReading(t *testing.T) {
+	t.Parallel()
 	const size = 3 << 20
 	for _, path := range []string{"/write", "/read/x"} {
 		t.Run(path, func(t *testing.T) {
@@ -104,6 +106,7 @@ func TestTransparentStalledUploadIsAnswered(t *testing.T) {
 	for _, framing := range []string{"Content-Length: 10\r\n\r\nabc", "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n"} {
 		for _, path := range []string{"/write", "/read/x"} {
 			t.Run(path+framing[:9], func(t *testing.T) {
+				t.Parallel()
 				swallow := func(w *wire) { _, _ = io.Copy(io.Discard, w.in) }
 				r := mirrored(t, connections(t, swallow), connections(t, swallow), func(o *Options) { o.Old.Timeout = 50 * time.Millisecond })
 				f := r.dial(t)

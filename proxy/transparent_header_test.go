@@ -35,6 +35,7 @@ func TestTransparentHeaderValuesAndTheirOrder(t *testing.T) {
 }
 
 func TestTransparentManySetCookieInOrder(t *testing.T) {
+	t.Parallel()
 	var lines strings.Builder
 	var want []string
 	for i := range 200 {
@@ -100,6 +101,7 @@ func namesOf(fields []field) string {
 
 // The content goes through as it is coded: nothing is decoded, and no coding asked for that the client did not ask for.
 func TestTransparentGzipPassesUntouched(t *testing.T) {
+	t.Parallel()
 	const zipped = "\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xffbroken on purpose\r\n\x00"
 	for _, framing := range []string{fmt.Sprintf("Content-Length: %d\r\n\r\n%s", len(zipped), zipped), fmt.Sprintf("Transfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n", len(zipped), zipped)} {
 		besideEveryShadow(t, func(t *testing.T) *httptest.Server {

@@ -34,6 +34,7 @@ func framed(answer string, closes bool) func(*testing.T) *httptest.Server {
 }
 
 func TestTransparentHTTP10(t *testing.T) {
+	t.Parallel()
 	for _, c := range framings {
 		t.Run(c.name, func(t *testing.T) {
 			besideEveryShadow(t, framed(c.answer, c.closes), func(t *testing.T, r *rig) {
@@ -50,6 +51,7 @@ func TestTransparentHTTP10(t *testing.T) {
 }
 
 func TestTransparentHTTP10KeepAlive(t *testing.T) {
+	t.Parallel()
 	besideEveryShadow(t, framed(sized, false), func(t *testing.T, r *rig) {
 		f := r.dial(t)
 		for range 3 {
@@ -62,6 +64,7 @@ func TestTransparentHTTP10KeepAlive(t *testing.T) {
 }
 
 func TestTransparentHTTP11KeepAlive(t *testing.T) {
+	t.Parallel()
 	for _, c := range framings {
 		t.Run(c.name, func(t *testing.T) {
 			besideEveryShadow(t, framed(c.answer, c.closes), func(t *testing.T, r *rig) {
@@ -95,6 +98,7 @@ func echoes(t *testing.T) *player {
 }
 
 func TestTransparentPipelinedRequests(t *testing.T) {
+	t.Parallel()
 	methods := []string{"GET", "POST", "HEAD", "PUT", "GET", "OPTIONS"}
 	const n = 60
 	var all strings.Builder

@@ -100,6 +100,7 @@ func trusting(s *httptest.Server) *tls.Config {
 }
 
 func TestTransparentHTTP2Front(t *testing.T) {
+	t.Parallel()
 	large := strings.Repeat("v", 40<<10)
 	backend := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)

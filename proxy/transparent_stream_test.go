@@ -108,6 +108,7 @@ func TestTransparentClientLeavesAPoll(t *testing.T) {
 }
 
 func TestTransparentManySmallChunks(t *testing.T) {
+	t.Parallel()
 	const n = 20000
 	var all strings.Builder
 	for i := range n {
