@@ -199,7 +199,9 @@ func (j *Journal) sync(refused int64) error {
 	if err := a.seg.sync(j.o.disk); err != nil {
 		return j.outage(err, nil)
 	}
-	j.metrics.sync.Observe(time.Since(began).Seconds())
+	took := time.Since(began)
+	j.metrics.sync.Observe(took.Seconds())
+	j.gather.synced(took)
 	if err := a.seg.present(); err != nil {
 		if cut := a.seg.cut(a.seg.size - refused); cut != nil {
 			a.broken = true

@@ -3,7 +3,7 @@ package journal
 import (
 	"context"
 	"errors"
-	"time"
+	"sync/atomic"
 )
 
 // item is a record on its way into the journal.
@@ -29,10 +29,12 @@ type batch struct {
 	sync    bool          // what was written before is synced, whether or not a record comes
 	done    chan struct{} // closed when it has been written
 	lead    chan struct{} // tells one of those who wait to write it
+	arrived atomic.Int64  // how many have come to wait
+	more    chan struct{} // tells the leader that somebody came
 }
 
 func newBatch() *batch {
-	return &batch{done: make(chan struct{}), lead: make(chan struct{}, 1)}
+	return &batch{done: make(chan struct{}), lead: make(chan struct{}, 1), more: make(chan struct{}, 1)}
 }
 
 // commit writes the items and waits until they are written and, if they ask for it, synced. Whoever finds nobody at it does it for all that
@@ -45,8 +47,13 @@ func (j *Journal) commit(ctx context.Context, items ...*item) error {
 	}
 	b := j.join(items)
 	b.waiting++
+	b.arrived.Add(1)
 	if j.leading {
 		j.mu.Unlock()
+		select {
+		case b.more <- struct{}{}:
+		default:
+		}
 		select {
 		case <-b.done:
 			return nil
@@ -139,9 +146,7 @@ func (j *Journal) lead(b *batch) {
 		gaps := j.takeMissed()
 		j.mu.Unlock()
 
-		began := time.Now()
 		j.write(b, gaps)
-		j.gather.wrote(time.Since(began))
 
 		j.mu.Lock()
 		j.settle(b)

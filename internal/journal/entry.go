@@ -23,6 +23,7 @@ func (j *Journal) Begin(ctx context.Context, w *Write) (*Entry, error) {
 			return nil, err
 		}
 	}
+	j.gather.came()
 	clear, hidden := j.guard.write(w)
 	r := Record{Type: IntentRecord, Time: j.o.Now(), Write: clear}
 	it := &item{draft: newDraft(nil, &r, hidden), record: r, sync: j.o.Interval == 0, open: 1}
@@ -33,6 +34,7 @@ func (j *Journal) Begin(ctx context.Context, w *Write) (*Entry, error) {
 		err = it.err
 	}
 	if err != nil {
+		j.gather.went()
 		j.refused(w.At)
 		if w.Spool != nil {
 			w.Spool.Discard()
@@ -51,6 +53,7 @@ func (j *Journal) refused(at Side) {
 // Answered records how the write ended, and returns once that is durable. After an error nobody must be told the answer; the outcome is
 // recorded all the same should the disk come back.
 func (e *Entry) Answered(a *Answer) error {
+	defer e.j.gather.went()
 	it := e.j.outcome(e.id, a, e.j.o.Interval == 0)
 	if err := e.j.commit(context.Background(), it); err != nil { // without the outcome the write would be unknown for nothing
 		return err
@@ -63,7 +66,10 @@ func (e *Entry) Answered(a *Answer) error {
 }
 
 // AnsweredSoon records how the write ended. It waits for no sync: that comes with the next one.
-func (e *Entry) AnsweredSoon(a *Answer) { e.j.later(e.j.outcome(e.id, a, false)) }
+func (e *Entry) AnsweredSoon(a *Answer) {
+	e.j.gather.went()
+	e.j.later(e.j.outcome(e.id, a, false))
+}
 
 // Ended records the end of an answer's body whose outcome was recorded before it.
 func (e *Entry) Ended(a *Answer) {
