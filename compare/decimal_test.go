@@ -5,6 +5,8 @@ import (
 	"math/rand/v2"
 	"strings"
 	"testing"
+
+	"paritygate/internal/testkit"
 )
 
 func TestDecimalEqual(t *testing.T) {
@@ -91,7 +93,7 @@ func TestDecimalAgainstRationals(t *testing.T) {
 		return s + []string{"", "e0", "e1", "E-2", "e+3"}[r.IntN(5)]
 	}
 	rat := func(s string) *big.Rat { v, _ := new(big.Rat).SetString(s); return v }
-	for range 20000 {
+	for range testkit.Rounds(20000) {
 		a, b, absolute, relative := texts(), texts(), strings.TrimPrefix(texts(), "-"), strings.TrimPrefix(texts(), "-")
 		x, y := rat(a), rat(b)
 		distance := new(big.Rat).Sub(x, y)

@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"golang.org/x/net/html"
+
+	"paritygate/internal/testkit"
 )
 
 func TestCompareHTML(t *testing.T) {
@@ -71,6 +73,7 @@ func TestCompareHTML(t *testing.T) {
 
 // Bodies that are made to cost much end with a verdict.
 func TestHostileHTML(t *testing.T) {
+	testkit.WithoutRaceDetector(t)
 	many := func(n int, piece func(int) string) string {
 		var b strings.Builder
 		for i := range n {

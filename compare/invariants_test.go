@@ -24,7 +24,7 @@ func (m maker) rules(t *tree, actions []string) []testkit.Rule {
 // A document matches itself in every spelling, whatever the rules: nothing is there for them to forgive.
 func TestRespelledMatchesUnderRules(t *testing.T) {
 	m := newMaker(21)
-	for range 1500 {
+	for range testkit.Rounds(1500) {
 		v := m.value(4)
 		rules := m.rules(v, symmetric)
 		old, new := m.spell(v), m.spell(v)
@@ -39,7 +39,7 @@ func TestRulesOnlyForgive(t *testing.T) {
 	m := newMaker(22)
 	plain := comparerFor(t, nil)
 	forgiven := 0
-	for range 3000 {
+	for range testkit.Rounds(3000) {
 		v := m.value(4)
 		rules := m.rules(v, symmetric)
 		old, new := jsonAnswer(m.spell(v)), jsonAnswer(m.spell(m.changed(v, 1+m.IntN(2))))
@@ -54,7 +54,7 @@ func TestRulesOnlyForgive(t *testing.T) {
 			forgiven++
 		}
 	}
-	if forgiven < 150 {
+	if forgiven < testkit.Rounds(150) {
 		t.Errorf("only %d were forgiven: the test says little", forgiven)
 	}
 }
@@ -64,7 +64,7 @@ func TestPathsOfDifferencesLeadBack(t *testing.T) {
 	m := newMaker(23)
 	plain := comparerFor(t, nil)
 	tried := 0
-	for range 2500 {
+	for range testkit.Rounds(2500) {
 		v := m.value(4)
 		old, new := jsonAnswer(m.spell(v)), jsonAnswer(m.spell(m.changed(v, 1+m.IntN(3))))
 		found := plain.Compare(old, new)
@@ -88,7 +88,7 @@ func TestPathsOfDifferencesLeadBack(t *testing.T) {
 			t.Fatalf("%s\n%s\nfound %q, want %q", old.Body, new.Body, where(got.Differences), where(want))
 		}
 	}
-	if tried < 400 {
+	if tried < testkit.Rounds(400) {
 		t.Errorf("only %d were tried: the test says little", tried)
 	}
 }
@@ -101,7 +101,7 @@ func elementAlone(d compare.Difference) bool {
 // What surrounds two values does not matter: in another document their differences are the same, beneath the place.
 func TestSurroundingsDoNotMatter(t *testing.T) {
 	m := newMaker(24)
-	for range 2000 {
+	for range testkit.Rounds(2000) {
 		v := m.value(4)
 		rules := m.rules(v, symmetric)
 		other := m.changed(v, m.IntN(3))

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"paritygate/internal/testkit"
 )
 
 // show writes differences as `kind path old new`, one a line.
@@ -251,7 +253,7 @@ func TestEqualTexts(t *testing.T) {
 		"a rather long text without escapes", `\ufffd`, "\ufffd",
 	}
 	equal := 0
-	for range 200000 {
+	for range testkit.Rounds(200000) {
 		var texts [2]string
 		for i := range texts {
 			for range r.IntN(4) {
@@ -267,7 +269,7 @@ func TestEqualTexts(t *testing.T) {
 			equal++
 		}
 	}
-	if equal < 500 {
+	if equal < testkit.Rounds(500) {
 		t.Errorf("only %d pairs are equal and spelled apart: the test says little", equal)
 	}
 }

@@ -6,6 +6,8 @@ import (
 	"math/rand/v2"
 	"strings"
 	"testing"
+
+	"paritygate/internal/testkit"
 )
 
 // small makes documents of so few values that they are often equal under one rule or another.
@@ -118,7 +120,7 @@ func TestEqualValuesHaveOneHash(t *testing.T) {
 	r := small{rand.New(rand.NewPCG(4, 2))}
 	equal, renamed := 0, 0
 	var c *Comparer
-	for i := range 60000 {
+	for i := range testkit.Rounds(60000) {
 		rename := i%40 >= 20
 		if i%20 == 0 {
 			c = r.comparer(rename)
@@ -145,7 +147,7 @@ func TestEqualValuesHaveOneHash(t *testing.T) {
 			renamed++
 		}
 	}
-	if equal < 10000 || renamed < 500 {
+	if equal < testkit.Rounds(10000) || renamed < testkit.Rounds(500) {
 		t.Errorf("%d pairs were equal, %d of them after renames: the test says little", equal, renamed)
 	}
 }
@@ -180,7 +182,7 @@ func describe(c *Comparer) string {
 func TestElementsPairWhereverTheyCan(t *testing.T) {
 	r := small{rand.New(rand.NewPCG(4, 3))}
 	agreed := map[Order]int{}
-	for range 12000 {
+	for range testkit.Rounds(12000) {
 		order := Multiset + Order(r.IntN(2))
 		var c *Comparer
 		for c == nil {
@@ -221,7 +223,7 @@ func TestElementsPairWhereverTheyCan(t *testing.T) {
 			agreed[order]++
 		}
 	}
-	if agreed[Multiset] < 500 || agreed[Set] < 500 {
+	if least := testkit.Rounds(500); agreed[Multiset] < least || agreed[Set] < least {
 		t.Errorf("%v agreed: the test says little", agreed)
 	}
 }

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"paritygate/internal/testkit"
 )
 
 func TestRenames(t *testing.T) {
@@ -147,6 +149,7 @@ func TestRenameRefuses(t *testing.T) {
 
 // Members that are moved under many names take no longer than the walk may.
 func TestRenamesHaveLimits(t *testing.T) {
+	testkit.WithoutRaceDetector(t)
 	var old, new strings.Builder
 	for i := range 20000 {
 		fmt.Fprintf(&old, `,"k%d":{"b":1}`, i)

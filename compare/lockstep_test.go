@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"paritygate/internal/testkit"
 )
 
 // varied returns v with about the share p of its values changed, and elements and members lost and added.
@@ -167,7 +169,7 @@ func agree(t testing.TB, c *Comparer, old, new string) (steps bool) {
 func TestLockstepFindsWhatTapesFind(t *testing.T) {
 	r := documents{rand.New(rand.NewPCG(21, 22))}
 	steps := 0
-	const rounds = 8000
+	rounds := testkit.Rounds(8000)
 	for i := range rounds {
 		v := any([]any{r.value(5), map[string]any{"a": r.value(4), "b": r.value(4), "id": r.value(3)}, r.value(5)})
 		p := []float64{0, 0.02, 0.1, 0.4}[r.IntN(4)]

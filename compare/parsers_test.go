@@ -20,6 +20,8 @@ import (
 	"golang.org/x/net/html"
 
 	"paritygate/compare"
+
+	"paritygate/internal/testkit"
 )
 
 // second is how another parser reads bodies of a type: what it makes of them, in words that are equal where the bodies are.
@@ -250,13 +252,13 @@ func TestMatchesAreReal(t *testing.T) {
 			t.Parallel()
 			m := newMaker(uint64(40 + i))
 			matched := 0
-			for range 4000 {
+			for range testkit.Rounds(4000) {
 				old := m.edited(oneOf(m, s.seeds), s.marks, m.IntN(4))
 				if judgeTwice(t, s, old, m.edited(old, s.marks, 1+m.IntN(3))) {
 					matched++
 				}
 			}
-			if matched < 40 {
+			if matched < testkit.Rounds(40) {
 				t.Errorf("only %d matched: the test says little", matched)
 			}
 		})

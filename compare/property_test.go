@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"paritygate/internal/testkit"
 )
 
 // documents makes random JSON values, and spells them in random ways.
@@ -202,7 +204,7 @@ func leaves(v any) int {
 func TestRespelledDocumentsMatch(t *testing.T) {
 	r := documents{rand.New(rand.NewPCG(3, 4))}
 	c := comparer(t)
-	for range 5000 {
+	for range testkit.Rounds(5000) {
 		v := r.value(5)
 		old, new := r.spell(v), r.spell(v)
 		if got := c.Compare(jsonAnswer(old), jsonAnswer(new)); got.Verdict != Match {
@@ -215,7 +217,7 @@ func TestOneChangedLeafIsFound(t *testing.T) {
 	r := documents{rand.New(rand.NewPCG(5, 6))}
 	c := comparer(t)
 	unordered := comparer(t, Rule{Path: "$..*", Unordered: Multiset}, Rule{Path: "$", Unordered: Multiset})
-	for range 5000 {
+	for range testkit.Rounds(5000) {
 		v := r.value(5)
 		leaf := r.IntN(leaves(v))
 		other, path := change(v, &leaf, "$")
@@ -257,7 +259,7 @@ func (r documents) shuffled(v any) any {
 func TestShuffledArraysPassAsUnordered(t *testing.T) {
 	r := documents{rand.New(rand.NewPCG(7, 8))}
 	c := comparer(t, Rule{Path: "$", Unordered: Multiset}, Rule{Path: "$..*", Unordered: Multiset})
-	for range 3000 {
+	for range testkit.Rounds(3000) {
 		v := r.value(5)
 		old, new := r.spell(v), r.spell(r.shuffled(v))
 		if got := c.Compare(jsonAnswer(old), jsonAnswer(new)); got.Verdict != Match && got.Verdict != Tolerated {
@@ -271,7 +273,7 @@ func TestAgainstReference(t *testing.T) {
 	r := documents{rand.New(rand.NewPCG(9, 10))}
 	c := comparer(t)
 	equal := 0
-	for range 50000 {
+	for range testkit.Rounds(50000) {
 		old, new := r.spell(r.value(1)), r.spell(r.value(1))
 		want := referenceEqual(decodeReference(t, old), decodeReference(t, new))
 		if got := c.Compare(jsonAnswer(old), jsonAnswer(new)); (got.Verdict == Match) != want {
@@ -281,7 +283,7 @@ func TestAgainstReference(t *testing.T) {
 			equal++
 		}
 	}
-	if equal < 1000 {
+	if equal < testkit.Rounds(1000) {
 		t.Errorf("only %d pairs were equal: the test says little", equal)
 	}
 }
@@ -327,7 +329,7 @@ func TestValidityAgainstReference(t *testing.T) {
 	r := documents{rand.New(rand.NewPCG(11, 12))}
 	const marks = "{}[]\",:0123eE+-.tfn\\u\x00 "
 	var d document
-	for range 50000 {
+	for range testkit.Rounds(50000) {
 		text := []byte(r.spell(r.value(3)))
 		for range r.IntN(3) {
 			i := r.IntN(len(text))

@@ -5,6 +5,8 @@ import (
 	"math/rand/v2"
 	"strings"
 	"testing"
+
+	"paritygate/internal/testkit"
 )
 
 func redactor(t testing.TB, paths ...string) *Redactor {
@@ -97,7 +99,7 @@ func TestRedactDifference(t *testing.T) {
 func TestNoDifferenceLeaks(t *testing.T) {
 	r := documents{rand.New(rand.NewPCG(13, 14))}
 	c, red := comparer(t), redactor(t, "$..secret", "$.a[*].b")
-	for range 5000 {
+	for range testkit.Rounds(5000) {
 		plant := func() *Answer {
 			body := []byte(r.spell(map[string]any{"a": []any{map[string]any{"b": "hunter2"}, r.value(2)}, "x": r.value(2), "secret": []any{"hunter2", r.value(1)}}))
 			if r.IntN(4) == 0 {

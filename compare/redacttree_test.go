@@ -5,6 +5,8 @@ import (
 	"math/rand/v2"
 	"strings"
 	"testing"
+
+	"paritygate/internal/testkit"
 )
 
 func TestRedactTrees(t *testing.T) {
@@ -54,7 +56,7 @@ func TestNoTreeLeaks(t *testing.T) {
 			return fmt.Sprintf("<n%d>%s%s</n%d>", n, tree(depth-1), tree(depth-1), n)
 		}
 	}
-	for range 500 {
+	for range testkit.Rounds(500) {
 		for _, media := range []string{"application/xml", "text/html"} {
 			document := func() *Answer {
 				body := "<r><i><p>hunter2" + fmt.Sprint(r.IntN(2)) + "</p></i>" + strings.Repeat("<i><p>hunter2</p></i>", r.IntN(2)) + tree(3) + "</r>"
