@@ -247,7 +247,7 @@ func (c *change) explain(err error) {
 }
 
 func newRollback(o *options) *cobra.Command {
-	c := &change{o: o, leaves: "%s will be on new alone"}
+	c := &change{o: o, leaves: "%s will be on new alone, until `paritygate journal replay --to old` carries them over"}
 	cmd := &cobra.Command{
 		Use: "rollback --reason TEXT", Short: "Send reads and writes back to old, now", Args: none,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -271,8 +271,9 @@ func newResume(o *options) *cobra.Command {
 	var discard bool
 	cmd := &cobra.Command{
 		Use: "resume", Short: "Go from rolled_back to shadow again", Args: none,
-		Long: "Goes from rolled_back to shadow, with a new window of evidence. Refused while writes that new accepted are unreplayed:\n" +
-			"carry them over to old, then say --discard --reason TEXT.",
+		Long: "Goes from rolled_back to shadow, with a new window of evidence. Refused while old lacks writes that new accepted, or may have:\n" +
+			"`journal replay --to old` carries them over, `journal resolve` says what became of the unknown ones, and --discard --reason TEXT gives\n" +
+			"up the rest for good.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if discard {
 				if err := c.needReason(); err != nil {
@@ -286,23 +287,6 @@ func newResume(o *options) *cobra.Command {
 		},
 	}
 	cmd.Flags().BoolVar(&discard, "discard", false, "give up the writes that new accepted and old does not have; needs --reason")
-	c.flags(cmd, true)
-	return cmd
-}
-
-func newComplete(o *options) *cobra.Command {
-	c := &change{o: o}
-	cmd := &cobra.Command{
-		Use: "complete", Short: "End the run: new answers for good, old is not asked any more", Args: none,
-		Long: "Ends a run that is live, once new was green for the whole of run.soak. There is no way back from it.",
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return c.do(cmd.Context(), "end the run, with no way back", func(ctx context.Context, client *admin.Client, s admin.Status) (admin.Status, error) {
-				after, err := client.Complete(ctx, c.in(s))
-				c.explain(err)
-				return after, err
-			})
-		},
-	}
 	c.flags(cmd, true)
 	return cmd
 }

@@ -30,7 +30,7 @@ func TestAConflictIsARefusal(t *testing.T) {
 		}
 	}
 	for line, want := range map[string]string{
-		"rollback --reason x": "send reads and writes back to old; 3 writes will be on new alone: ", "resume --discard --reason x": "; 3 writes on new are given up for good: ",
+		"rollback --reason x": "send reads and writes back to old; 3 writes will be on new alone, until `paritygate journal replay --to old` carries them over: ", "resume --discard --reason x": "; 3 writes on new are given up for good: ",
 		"resume": "go back to shadow: ",
 	} {
 		if code, _, errs := command(t, append(strings.Fields(line), "--admin", server.URL)...); code != exitUsage || !strings.Contains(errs, want) {

@@ -142,6 +142,7 @@ cutover:
     unfence: ["GRANT INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO shop_app"]
 {{end}}
 store: {path: "{{.Store}}"}
+journal: {directory: "{{.Store}}.journal"}
 `))
 
 // writeDemoConfig writes the configuration into dir and returns its path.

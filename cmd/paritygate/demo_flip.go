@@ -84,7 +84,7 @@ func (d *demonstration) tellFence(ctx context.Context) error {
 
 // tellSoak tries to complete the run, which must wait for the soak.
 func (d *demonstration) tellSoak(ctx context.Context) error {
-	_, err := d.client.Complete(ctx, admin.Change{Reason: "the demo tries its luck"})
+	_, err := d.client.Complete(ctx, admin.Change{Reason: "the demo tries its luck"}, false)
 	refused, ok := errors.AsType[*admin.Error](err)
 	if !ok || refused.Report == nil {
 		return fmt.Errorf("the run must not be completed before its soak is over; it answered: %w", err)

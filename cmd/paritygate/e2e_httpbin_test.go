@@ -225,7 +225,7 @@ func newStage(t *testing.T) *stage {
 		installation: &installation{t: t, path: binary(t), config: example, env: []string{
 			"WINDOW=20s", "CHECK_EVERY=2s", "LATENCY_FLOOR=1s", // the machine is busy with other tests
 			"LISTEN=" + listen, "ADMIN=127.0.0.1:" + strconv.Itoa(testkit.FreePort(t)),
-			"OLD_URL=" + old.URL, "NEW_URL=" + debianHTTPBin(t), "STORE=" + filepath.Join(t.TempDir(), "paritygate.db"),
+			"OLD_URL=" + old.URL, "NEW_URL=" + debianHTTPBin(t), "STORE=" + filepath.Join(t.TempDir(), "paritygate.db"), "JOURNAL=" + filepath.Join(t.TempDir(), "journal"),
 			"OLD_DATABASE_URL=" + oldDB.Database(t, "old_side", oldTables...),
 			"NEW_DATABASE_URL=" + newDB.Database(t, "new_side", newTables...),
 		}},
@@ -251,6 +251,7 @@ admin: {address: "${ADMIN}"}
 backends: {old: {url: "${OLD_URL}", host: client}, new: {url: "${NEW_URL}", host: client}}
 mirror: {fraction: 100%, recheck: {attempts: 1, delay: 100ms}}
 store: {path: "${STORE}.plain"}
+journal: {directory: "${STORE}.plain.journal"}
 `), 0o600)
 	if err != nil {
 		s.t.Fatal(err)

@@ -198,7 +198,7 @@ func (s *site) killedAt(w walk, point string) {
 	if want == cutover.Cutover {
 		want = cutover.Shadow
 	}
-	if _, err := os.Stat(s.store() + ".rollback"); err == nil {
+	if _, err := os.Stat(s.store() + ".journal/rollback"); err == nil {
 		want = cutover.RolledBack
 	}
 	s.start()

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -66,6 +67,7 @@ func tryBootLogged(t *testing.T, log *zap.Logger, text string, replace ...string
 	if !strings.Contains(text, "store:") {
 		text += "store: {path: " + filepath.Join(t.TempDir(), "paritygate.db") + "}\n"
 	}
+	text += besideTheStore(text)
 	parse := func() (*compiled, error) {
 		c, err := config.Parse("paritygate.yaml", []byte(text), func(string) (string, bool) { return "", false })
 		if err != nil {
@@ -97,6 +99,16 @@ func tryBootLogged(t *testing.T, log *zap.Logger, text string, replace ...string
 		return err == nil && got.State == admin.Ready
 	})
 	return r, nil
+}
+
+var storePath = regexp.MustCompile(`store: \{path: "?([^"}]+)"?\}`)
+
+// besideTheStore configures a directory for the journal, unless the configuration has one.
+func besideTheStore(text string) string {
+	if found := storePath.FindStringSubmatch(text); found != nil && !strings.Contains(text, "journal:") {
+		return fmt.Sprintf("journal: {directory: %q}\n", found[1]+".journal")
+	}
+	return ""
 }
 
 // end stops the program as SIGTERM does.

@@ -125,7 +125,7 @@ func (h *health) well(part string) bool {
 }
 
 // healthParts are all the parts that can be unwell.
-var healthParts = []string{"backends.old", "backends.new", "databases.old", "databases.new", "store", "cutover"}
+var healthParts = []string{"backends.old", "backends.new", "databases.old", "databases.new", "store", "journal", "cutover"}
 
 // unwell lists what is wrong now.
 func (h *health) unwell() []admin.Unwell {
@@ -142,6 +142,9 @@ func (h *health) unwell() []admin.Unwell {
 	}
 	if err := h.program.store.ChainErr(); err != nil {
 		out = append(out, admin.Unwell{Part: "store", Message: err.Error()})
+	}
+	if err := h.program.keeper.err(); err != nil {
+		out = append(out, admin.Unwell{Part: "journal", Message: err.Error()})
 	}
 	if text := h.program.machine.Unwell(); text != "" {
 		out = append(out, admin.Unwell{Part: "cutover", Message: text})

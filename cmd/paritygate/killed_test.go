@@ -62,6 +62,7 @@ func newProcess(t *testing.T, text string, replace ...string) *process {
 	listen, adminAt := testkit.FreePort(t), testkit.FreePort(t)
 	text = strings.NewReplacer(replace...).Replace(text) + fmt.Sprintf(
 		"listen: {address: \"127.0.0.1:%d\"}\nadmin: {address: \"127.0.0.1:%d\"}\nstore: {path: %q}\n", listen, adminAt, filepath.Join(dir, "paritygate.db"))
+	text += besideTheStore(text)
 	p := &process{t: t, config: filepath.Join(dir, "paritygate.yaml"), proxy: fmt.Sprintf("http://127.0.0.1:%d", listen), admin: fmt.Sprintf("http://127.0.0.1:%d", adminAt)}
 	if err := os.WriteFile(p.config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)

@@ -72,6 +72,7 @@ func (p *Program) adminURL() string { return "http://" + p.adminList.Addr().Stri
 func (p *Program) run(ctx context.Context) error {
 	var parts stack
 	parts.start(ctx, "store", p.store.Run)     // stops last: everything before it leaves its evidence there
+	parts.start(ctx, "journal", p.keeper.run)  // takes the last outcomes of what drains
 	parts.start(ctx, "cutover", p.machine.Run) // decides, also while requests drain
 	if p.access != nil {
 		parts.start(ctx, "access log", p.access.run)
@@ -178,6 +179,11 @@ func (p *Program) close() {
 	}
 	if p.checks != nil {
 		p.checks.Close()
+	}
+	if p.keeper != nil { // before the store, whose lock says who may serve
+		if err := p.keeper.close(); err != nil {
+			p.log.Error("closing the journal", zap.Error(err))
+		}
 	}
 	if p.store != nil {
 		if err := p.store.Close(); err != nil {

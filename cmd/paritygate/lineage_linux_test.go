@@ -82,6 +82,7 @@ func (l *lineage) configure(text, settings string, replace ...string) {
 	l.t.Helper()
 	text = strings.NewReplacer(replace...).Replace(text) + fmt.Sprintf(
 		"listen: {address: %q%s}\nadmin: {address: %q}\nstore: {path: %s}\n", l.proxy, settings, l.admin, l.store)
+	text += besideTheStore(text)
 	if err := os.WriteFile(l.config, []byte(text), 0o600); err != nil {
 		l.t.Fatal(err)
 	}

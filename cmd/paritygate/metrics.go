@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"paritygate/internal/cutover"
+	"paritygate/internal/journal"
 	"paritygate/proxy"
 )
 
@@ -22,7 +23,7 @@ type metrics struct {
 	mismatch, bound, gate, phase        *prometheus.Desc
 	epoch, fraction, unreplayed, reload *prometheus.Desc
 	canary, refused, fence, forced      *prometheus.Desc
-	unwell                              *prometheus.Desc
+	unwell, unknown, free               *prometheus.Desc
 	build                               *prometheus.Desc
 	cutovers, rollbacks                 *prometheus.CounterVec
 	rollbackSeconds                     *prometheus.HistogramVec
@@ -47,6 +48,8 @@ func newMetrics(p *Program) *metrics {
 		fence:      desc("fence_standing", "1 while old is fenced, or may be."),
 		forced:     desc("forced", "1 if the run was once flipped past a gate that did not pass."),
 		unwell:     desc("unwell", "1 for a part that does not work as it should.", "part"),
+		unknown:    desc("journal_unknown_writes", "Writes in the journal of which nobody knows whether their backend carried them out."),
+		free:       desc("journal_free_bytes", "Room on the journal's disk."),
 		reload:     desc("config_reload_success", "1 if the last reload of the configuration and of the TLS certificate succeeded, or none was asked for."),
 		build:      desc("build_info", "The build; always 1.", "version", "commit", "go_version"),
 		cutovers: prometheus.NewCounterVec(prometheus.CounterOpts{
@@ -103,7 +106,7 @@ func (p *Program) rolledBack(actor string, took time.Duration) {
 
 // Describe implements prometheus.Collector.
 func (m *metrics) Describe(to chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{m.mismatch, m.bound, m.gate, m.phase, m.epoch, m.fraction, m.canary, m.unreplayed, m.refused, m.fence, m.forced, m.unwell, m.reload, m.build} {
+	for _, d := range []*prometheus.Desc{m.mismatch, m.bound, m.gate, m.phase, m.epoch, m.fraction, m.canary, m.unreplayed, m.refused, m.fence, m.forced, m.unwell, m.unknown, m.free, m.reload, m.build} {
 		to <- d
 	}
 }
@@ -122,7 +125,8 @@ func (m *metrics) Collect(to chan<- prometheus.Metric) {
 	gauge(m.epoch, float64(state.Epoch))
 	gauge(m.fraction, state.MirrorFraction)
 	gauge(m.canary, p.machine.Plan().Canary)
-	gauge(m.unreplayed, float64(state.WritesOnNew))
+	gauge(m.unreplayed, float64(p.keeper.left(state).total()))
+	m.collectJournal(gauge)
 	gauge(m.refused, truth(p.machine.Plan().Refuse))
 	gauge(m.fence, truth(state.Fenced))
 	gauge(m.forced, truth(state.Forced != ""))
@@ -153,6 +157,16 @@ func (m *metrics) Collect(to chan<- prometheus.Metric) {
 		gauge(m.bound, bound.Upper(stats[i].Units, stats[i].BadUnits), name)
 	}
 	m.collectGate(gauge)
+}
+
+func (m *metrics) collectJournal(gauge func(*prometheus.Desc, float64, ...string)) {
+	k := m.program.keeper
+	if j, err := k.journal(); err == nil {
+		gauge(m.unknown, float64(j.Backlog(journal.Old).Unknown+j.Backlog(journal.New).Unknown))
+	}
+	if free := k.free(); free != nil {
+		gauge(m.free, float64(*free))
+	}
 }
 
 func (m *metrics) collectGate(gauge func(*prometheus.Desc, float64, ...string)) {

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -41,6 +42,7 @@ type Program struct {
 	explanations explanations // of the groups of mismatches
 
 	store     *evidence.Store
+	keeper    *keeper // of the journal of writes
 	machine   *cutover.Machine
 	databases *fence.Databases // nil: a flip does nothing to them
 	proxy     *proxy.Proxy
@@ -88,6 +90,7 @@ func newProgram(ctx context.Context, c *compiled, o programOptions) (*Program, e
 	p.health = newHealth(p)
 	steps := []func(context.Context, *compiled) error{
 		p.openStore,   // first: its lock keeps a second proxy out
+		p.openJournal, // bears out what the store says, or does not
 		p.openMachine, // decides the phase before anything can be answered
 		p.openChecks,  // the flip asks them
 		p.openProxy,   // asks the machine where traffic goes
@@ -134,7 +137,7 @@ var fallbacks = map[string]cutover.Fallback{
 
 func (p *Program) openMachine(ctx context.Context, c *compiled) error {
 	o := cutover.Options{
-		Run: c.config.Run.Name, Store: &stateStore{store: p.store}, Traffic: traffic{p}, Marker: cutover.Marker(c.config.Store.Path + ".rollback"),
+		Run: c.config.Run.Name, Store: &stateStore{store: p.store}, Traffic: traffic{p}, Marker: cutover.Marker(filepath.Join(c.config.Journal.Directory, "rollback")),
 		MirrorFraction: c.config.Mirror.Fraction, ConfigChecksum: c.config.Checksum(), ConfigText: string(c.config.EvidenceYAML()), AllowDrift: p.options.allowDrift,
 		CanaryFraction: c.config.Canary.Fraction, Fallback: fallbacks[c.config.Rollback.Fallback],
 		HoldMax: c.config.Cutover.Hold.Max, DrainMax: c.config.Cutover.Drain, RollbackDrain: c.config.Rollback.Drain,
@@ -143,6 +146,7 @@ func (p *Program) openMachine(ctx context.Context, c *compiled) error {
 	o.Snapshot, o.Progress, o.Recover = p.gateAsItStood, p.step, p.options.recovery
 	o.Baseline = func() json.RawMessage { return p.triggers.baseline() }
 	o.InFlight = func(of cutover.Side) int { return p.proxy.Writes(backendOf(of)).InFlight }
+	o.Witness, o.Unrecordable = p.keeper.witness(), p.keeper.err
 	o.Strict = p.strictChecks // a reload may make a check strict
 	databases, err := newDatabases(c.config, p.log)
 	if err != nil {

@@ -15,6 +15,7 @@ import (
 // The lines that a dry run adds to the gate's report, one for each precondition that is configured.
 const (
 	storeCriterion     = "store"
+	journalCriterion   = "journal"
 	fenceCriterion     = "fence"
 	prepareCriterion   = "prepare"
 	sequencesCriterion = "sequences"
@@ -23,7 +24,7 @@ const (
 )
 
 // preconditions are all of them.
-var preconditions = []string{storeCriterion, fenceCriterion, prepareCriterion, sequencesCriterion, strictCriterion, holdCriterion}
+var preconditions = []string{storeCriterion, journalCriterion, fenceCriterion, prepareCriterion, sequencesCriterion, strictCriterion, holdCriterion}
 
 // inspectFor bounds how long a dry run looks at the databases.
 const inspectFor = 10 * time.Second
@@ -34,7 +35,7 @@ const inspectFor = 10 * time.Second
 // first day of the window, not after it.
 func (s *service) rehearse(ctx context.Context, report cutover.Report, force bool) (cutover.Report, error) {
 	c := s.current.Load()
-	lines := []cutover.Criterion{s.storeLine(ctx)}
+	lines := []cutover.Criterion{s.storeLine(ctx), s.journalLine(ctx)}
 	found, spent := s.databaseLines(ctx, c, true) // spent of the hold, as far as it can be measured
 	lines = append(lines, found...)
 	if line, ok := sequencesLine(c); ok {

@@ -84,6 +84,9 @@ func newValidate(o *options) *cobra.Command {
 			if err := o.showConfig(c); err != nil {
 				return err
 			}
+			if c.config.Journal.Key == "" {
+				fmt.Fprintln(o.sys.err, "warning: "+noKey)
+			}
 			if probe {
 				return probeAll(cmd.Context(), o, c)
 			}

@@ -36,9 +36,10 @@ func (s *service) Status(context.Context) (admin.Status, error) {
 			Eligible: total.Eligible(), Compared: compared(&total), MismatchRate: mismatchRate(&total),
 			UpperBound: bound.Upper(total.Units, total.BadUnits), Tolerance: c.Compare.Tolerance,
 		},
-		Rollback:   s.triggers.on(rollbackSafety(state), *plan),
+		Rollback:   s.triggers.on(rollbackSafety(state, s.keeper.left(state)), *plan),
 		Cutover:    admin.Flip{Steps: stepsAt(s.machine.Steps(), now)},
 		Fence:      admin.Fence{Configured: c.Cutover.Fence != nil, Standing: state.Fenced},
+		Journal:    s.keeper.view(state),
 		Forced:     state.Forced,
 		HeldWrites: int64(s.proxy.Held()), Unwell: s.health.unwell(), Version: buildInfo().Version,
 		Warnings: s.warnings(state), UptimeSeconds: now.Sub(s.started).Seconds(),
@@ -56,31 +57,14 @@ func writes(n int64) string {
 	return fmt.Sprintf("%d writes", n)
 }
 
-// rollbackSafety is honest about what a rollback would leave behind: without a journal, writes that new took are on new only.
-func rollbackSafety(state cutover.State) admin.Rollback {
-	r := admin.Rollback{Safe: true, UnreplayedWrites: state.WritesOnNew}
-	switch state.Phase {
-	case cutover.Live:
-		r.Safe = false
-		r.Reason = fmt.Sprintf("this version keeps no journal of writes: a rollback would leave %s on new", writes(state.WritesOnNew))
-	case cutover.RolledBack:
-		if state.WritesOnNew > 0 {
-			r.Safe = false
-			r.Reason = fmt.Sprintf("not on old: %s that new may have taken; carry them over before `resume --discard`", writes(state.WritesOnNew))
-		}
-	case cutover.Complete:
-		r.Safe = false
-		r.Reason = fmt.Sprintf("the run is complete and has no way back; on new alone: %s", writes(state.WritesOnNew))
-	case cutover.Shadow, cutover.Canary, cutover.Cutover:
-	}
-	return r
-}
-
 func (s *service) warnings(state cutover.State) []string {
 	c := s.current.Load()
 	warnings := []string{}
 	if state.Phase != cutover.Complete {
 		warnings = append(warnings, unguarded(c)...)
+	}
+	if c.config.Journal.Key == "" && state.Phase != cutover.Complete {
+		warnings = append(warnings, noKey)
 	}
 	if state.Phase == cutover.Live {
 		warnings = append(warnings, "old stands still since the flip: reverse comparisons are skipped as stale")
@@ -228,6 +212,7 @@ func (s *service) Cutover(ctx context.Context, change admin.Change, dryRun, forc
 	}
 	// What would abandon the flip for certain is found before a write is held for it.
 	lines, _ := s.databaseLines(ctx, s.current.Load(), false)
+	lines = append(lines, s.journalLine(ctx))
 	if err := unready(cutover.Report{Verdict: report.Verdict, Criteria: slices.Concat(report.Criteria, lines), At: report.At}, lines); err != nil {
 		return report, err
 	}
@@ -294,22 +279,6 @@ func (s *service) Rollback(ctx context.Context, change admin.Change) error {
 
 func (s *service) Restart(ctx context.Context, change admin.Change) error {
 	return s.do(ctx, change, cutover.Command{Kind: cutover.Restart, Reason: change.Reason})
-}
-
-func (s *service) Resume(ctx context.Context, change admin.Change, discard bool) error {
-	state := s.machine.State()
-	if err := s.sameEpoch(change); err != nil {
-		return err
-	}
-	change.Epoch = &state.Epoch // a rollback that comes meanwhile leaves writes on new that were not counted here
-	if state.Phase == cutover.RolledBack && state.WritesOnNew > 0 && !discard {
-		return admin.Errorf(admin.CodeConflict, "not on old: %s that new may have taken; carry them over, then resume with --discard --reason TEXT", writes(state.WritesOnNew))
-	}
-	reason := cmp.Or(change.Reason, "resumed by an operator")
-	if discard {
-		reason = fmt.Sprintf("given up: %s on new: %s", writes(state.WritesOnNew), reason)
-	}
-	return s.do(ctx, change, cutover.Command{Kind: cutover.Resume, Reason: reason})
 }
 
 // do makes a change and says its refusal in the API's words.

@@ -20,6 +20,7 @@ import (
 	"paritygate/internal/cutover"
 	"paritygate/internal/evidence"
 	"paritygate/internal/handover"
+	"paritygate/internal/journal"
 )
 
 // serving is `serve`: one Program, or another one with the same configuration after a successor that did not take over.
@@ -136,7 +137,10 @@ func (s *serving) open(ctx context.Context, c *compiled) (*Program, error) {
 		case <-tick.C:
 		}
 	}
-	if errors.Is(err, cutover.ErrDrift) || errors.Is(err, cutover.ErrNothingToRecover) || errors.Is(err, evidence.ErrOtherRun) {
+	if errors.Is(err, journal.ErrKey) {
+		return nil, exit(exitUsage, "%w", err)
+	}
+	if errors.Is(err, journal.ErrOtherRun) || errors.Is(err, cutover.ErrDrift) || errors.Is(err, cutover.ErrNothingToRecover) || errors.Is(err, evidence.ErrOtherRun) {
 		return nil, exit(exitRefused, "%w", err)
 	}
 	if err != nil {

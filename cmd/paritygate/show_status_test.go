@@ -54,9 +54,9 @@ func TestStatusIsOneScreen(t *testing.T) {
 // Only what has a way back is called safe: after the end of the run there is none, and nothing is mirrored.
 func TestACompleteRunHasNoWayBack(t *testing.T) {
 	var out bytes.Buffer
-	state := cutover.State{Phase: cutover.Complete, WritesOnNew: 409}
-	printStatus(&printer{out: &out}, admin.Status{Phase: state.Phase, Mirror: admin.Fraction{Fraction: .9}, Rollback: rollbackSafety(state)})
-	for _, want := range []string{"rollback  NOT safe: the run is complete and has no way back; on new alone: 409 writes\n", "mirror    nothing: the run is complete\n"} {
+	state := cutover.State{Phase: cutover.Complete}
+	printStatus(&printer{out: &out}, admin.Status{Phase: state.Phase, Mirror: admin.Fraction{Fraction: .9}, Rollback: rollbackSafety(state, left{acknowledged: 400, bypassed: 9})})
+	for _, want := range []string{"rollback  NOT safe: the run is complete and has no way back; on new alone: 400 writes that new accepted, 9 writes that bypassed the journal\n", "mirror    nothing: the run is complete\n"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("no %q in\n%s", want, out.String())
 		}

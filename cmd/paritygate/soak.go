@@ -31,7 +31,7 @@ func (p *Program) soakFacts(ctx context.Context) (cutover.SoakFacts, error) {
 	state := p.machine.State()
 	f := cutover.SoakFacts{
 		Soak: c.config.Run.Soak, Green: state.Since, GreenReason: "the cutover", Follows: !p.machine.Plan().Stale, Gate: gate,
-		Answered: max(p.proxy.Answered(proxy.New), gate.Total.NewAsked) + state.WritesOnNew,
+		Answered: max(p.proxy.Answered(proxy.New), gate.Total.NewAsked) + p.keeper.left(state).total(),
 	}
 	if state.WindowStart.After(f.Green) {
 		f.Green, f.GreenReason = state.WindowStart, state.WindowReason
@@ -81,27 +81,6 @@ func unknownSoak(required time.Duration, why string) admin.Soak {
 		Report:          cutover.Report{Verdict: cutover.Inconclusive, Criteria: []cutover.Criterion{unknown}, At: time.Now().UTC()},
 		RequiredSeconds: required.Seconds(),
 	}
-}
-
-// Complete ends the run, if new was green for the whole of run.soak.
-func (s *service) Complete(ctx context.Context, change admin.Change) error {
-	state := s.machine.State()
-	if err := s.sameEpoch(change); err != nil {
-		return err
-	}
-	change.Epoch = &state.Epoch // what was judged is what ends, and a flip that commits meanwhile was not
-	command := cutover.Command{Kind: cutover.Finish, Reason: change.Reason}
-	if state.Phase == cutover.Live {
-		soak := s.soak(ctx).Report
-		if err := tooEarly(soak); err != nil {
-			return err
-		}
-		command.Window, command.Evidence = state.WindowStart, soak
-	}
-	if command.Reason == "" {
-		command.Reason = "the soak is green"
-	}
-	return s.do(ctx, change, command)
 }
 
 func tooEarly(soak cutover.Report) error {

@@ -125,7 +125,7 @@ func (t *triggers) returned(actor string, took time.Duration) {
 	basis, _ := json.Marshal(map[string]any{"steps": p.machine.Steps(), "seconds": took.Seconds()}) // plain values
 	t.note(evidence.Event{
 		Time: time.Now().UTC(), Actor: actor, Kind: "returned", Epoch: state.Epoch,
-		Reason: fmt.Sprintf("writes are at old again, after %s; on new alone: %s", took.Round(time.Millisecond), writes(state.WritesOnNew)), Evidence: basis,
+		Reason: fmt.Sprintf("writes are at old again, after %s; on new alone: %s", took.Round(time.Millisecond), p.keeper.left(state)), Evidence: basis,
 	})
 }
 

@@ -24,6 +24,7 @@ func offer(c *compiled) handover.Offer {
 	k := c.config
 	return handover.Offer{
 		Run: k.Run.Name, Store: k.Store.Path, Proxy: k.Listen.Address, Admin: k.Admin.Address, Checksum: k.Checksum(),
+		Journal: k.Journal.Directory,
 	}
 }
 
@@ -92,6 +93,7 @@ func (p *Program) acceptable(o handover.Offer) error {
 	for _, f := range []struct{ what, mine, others string }{
 		{"run.name", mine.Run, o.Run},
 		{"store.path", mine.Store, o.Store},
+		{"journal.directory", mine.Journal, o.Journal},
 		{"listen.address", mine.Proxy, o.Proxy},
 		{"admin.address", mine.Admin, o.Admin},
 	} {

@@ -32,6 +32,7 @@ func (p *Program) watch(ctx context.Context) error {
 	for {
 		select {
 		case <-ctx.Done():
+			p.keeper.remember()
 			p.store.SetWritesOnNew(p.machine.State().WritesOnNew) // the requests are drained: none comes after this
 			return nil
 		case now := <-tick.C:
@@ -41,6 +42,7 @@ func (p *Program) watch(ctx context.Context) error {
 				window = latest
 				p.checks.RunSoon() // what they found before the window began counts no more
 			}
+			p.keeper.remember()
 			p.store.SetWritesOnNew(p.machine.State().WritesOnNew)
 		case <-p.wrote:
 			p.store.SetWritesOnNew(p.machine.State().WritesOnNew)

@@ -107,10 +107,11 @@ func (s *server) resume(r *http.Request) (any, error) {
 
 func (s *server) complete(r *http.Request) (any, error) {
 	change := Change{Actor: actor(r)}
-	if err := decodeBody(r, true, fields{"reason": &change.Reason, "epoch": &change.Epoch}); err != nil {
+	var purge bool
+	if err := decodeBody(r, true, fields{"reason": &change.Reason, "epoch": &change.Epoch, "purge_journal": &purge}); err != nil {
 		return nil, err
 	}
-	return s.changed(r, s.service.Complete(r.Context(), change))
+	return s.changed(r, s.service.Complete(r.Context(), change, purge))
 }
 
 // reasoned reads a change that must say why.

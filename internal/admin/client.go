@@ -190,9 +190,10 @@ func (c *Client) Resume(ctx context.Context, change Change, discard bool) (Statu
 	return post[Status](ctx, c, "resume", resumeBody{change.Reason, change.Epoch, discard})
 }
 
-// Complete ends the run, if the soak was green. An *Error with CodeGateFailed or CodeGateInconclusive carries the report.
-func (c *Client) Complete(ctx context.Context, change Change) (Status, error) {
-	return post[Status](ctx, c, "complete", changeBody{change.Reason, change.Epoch})
+// Complete ends the run, if the soak was green; purge removes the journal's records then, also of a run that was completed before. An
+// *Error with CodeGateFailed or CodeGateInconclusive carries the report.
+func (c *Client) Complete(ctx context.Context, change Change, purge bool) (Status, error) {
+	return post[Status](ctx, c, "complete", completeBody{change.Reason, change.Epoch, purge})
 }
 
 // Readiness asks whether the process is ready. A process that is starting or draining is no error.

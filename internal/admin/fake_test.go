@@ -47,7 +47,7 @@ type made struct {
 	Fraction       float64
 	Name, Evidence string
 	DryRun, Force  bool
-	Discard        bool
+	Discard, Purge bool
 }
 
 func (r *run) locked(f func()) { r.mu.Lock(); defer r.mu.Unlock(); f() }
@@ -172,8 +172,8 @@ func (r *run) Resume(ctx context.Context, c admin.Change, discard bool) error {
 	return r.change(ctx, made{Call: "resume", Discard: discard}, c, true)
 }
 
-func (r *run) Complete(ctx context.Context, c admin.Change) error {
-	return r.change(ctx, made{Call: "complete"}, c, true)
+func (r *run) Complete(ctx context.Context, c admin.Change, purge bool) error {
+	return r.change(ctx, made{Call: "complete", Purge: purge}, c, true)
 }
 
 func (r *run) Readiness() admin.Readiness {

@@ -62,8 +62,9 @@ type Changer interface {
 	// Resume leaves rolled_back for shadow. While new holds writes that old does not have it is refused with CodeConflict, unless
 	// discard gives them up.
 	Resume(ctx context.Context, change Change, discard bool) error
-	// Complete ends the run in live; refused with CodeConflict, or a code of the gate, unless the soak is green.
-	Complete(ctx context.Context, change Change) error
+	// Complete ends the run in live; refused with CodeConflict, or a code of the gate, unless the soak is green. The journal is closed and
+	// kept; with purge its records are removed once the run is complete, also of a run that was completed before.
+	Complete(ctx context.Context, change Change, purge bool) error
 }
 
 // Change says who changes something, why, and of which epoch.

@@ -24,8 +24,9 @@ type Status struct {
 	Config   Config    `json:"config"`
 	Rollback Rollback  `json:"rollback"`
 	// Cutover is the flip or the rollback that is under way, or the last one since the process began.
-	Cutover Flip  `json:"cutover"`
-	Fence   Fence `json:"fence"`
+	Cutover Flip    `json:"cutover"`
+	Fence   Fence   `json:"fence"`
+	Journal Journal `json:"journal"`
 	// Forced says why the run was once flipped past a gate that did not pass; empty if it never was.
 	Forced string `json:"forced"`
 	Window Window `json:"window"`
@@ -341,6 +342,11 @@ type (
 		Reason  string  `json:"reason,omitempty"`
 		Epoch   *uint64 `json:"epoch,omitempty"`
 		Discard bool    `json:"discard,omitempty"`
+	}
+	completeBody struct {
+		Reason string  `json:"reason,omitempty"`
+		Epoch  *uint64 `json:"epoch,omitempty"`
+		Purge  bool    `json:"purge_journal,omitempty"`
 	}
 	fractionBody struct {
 		Fraction json.Number `json:"fraction"`

@@ -115,7 +115,9 @@ type Machine struct {
 	plan   atomic.Pointer[Plan]
 	state  atomic.Pointer[State]
 	unwell atomic.Pointer[string]
-	writes atomic.Int64 // that new may have taken since the flip
+
+	disputed atomic.Bool
+	writes   atomic.Int64 // that new may have taken since the flip
 
 	events           chan event
 	flow             sync.WaitGroup // effects under way
@@ -198,6 +200,9 @@ func (m *Machine) Unwell() string {
 	}
 	return ""
 }
+
+// Disputed reports whether writes are refused because the store disagrees with the fence or the journal.
+func (m *Machine) Disputed() bool { return m.disputed.Load() }
 
 // WriteToNew counts a write that is about to be sent to new, and returns how many there are since the flip.
 func (m *Machine) WriteToNew() int64 { return m.writes.Add(1) }
@@ -363,6 +368,7 @@ func (m *Machine) note() {
 	text, steps := m.model.trouble(), m.model.taken()
 	m.unwell.Store(&text)
 	m.steps.Store(&steps)
+	m.disputed.Store(m.model.stage == disputed)
 }
 
 func (m *Machine) publish(p Plan) {

@@ -24,7 +24,7 @@ type ledger struct {
 	lastArmed     time.Time
 	writesOnNew   int64
 	journal       string // a JournalSeen as JSON; empty: none was seen
-	fault         error // of latencies that no sketch takes; the next flush logs it
+	fault         error  // of latencies that no sketch takes; the next flush logs it
 }
 
 // window is one span of evidence.

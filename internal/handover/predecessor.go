@@ -24,6 +24,8 @@ const (
 type Offer struct {
 	// Run, Store, Proxy and Admin are the run's name, the store and the addresses, of its configuration.
 	Run, Store, Proxy, Admin string
+	// Journal is the directory of its journal.
+	Journal string
 	// Checksum is that of the configuration's rules.
 	Checksum string
 }

@@ -94,6 +94,8 @@ func (j *Journal) compressClosed(ctx context.Context) {
 // compress replaces a closed segment by its compressed form. At any moment one of the two is whole: the compressed one is written under
 // another name, synced and proven; it gets its name, which is made durable; then the plain one is removed.
 func (j *Journal) compress(ctx context.Context, number int) error {
+	j.compressing.Lock()
+	defer j.compressing.Unlock()
 	plain := j.dir.file(segmentName(number))
 	final := j.dir.file(segmentBase(number) + compressedEnding)
 	temporary := final + ".tmp"

@@ -60,6 +60,8 @@ type Journal struct {
 
 	unsynced chan struct{} // tells Run that something was written that is not synced
 	closing  chan int      // numbers of closed segments, for Run to compress
+
+	compressing sync.Mutex // held while a segment is compressed, or all are removed
 }
 
 // Status is how the journal is.
@@ -67,6 +69,7 @@ type Status struct {
 	Identity    string
 	Epoch       uint64 // the highest of its writes
 	Seq         uint64 // of the last record
+	Synced      uint64 // of the last record that is on the disk for certain
 	Segments    int
 	Bytes       int64  // of the segments as they lie on the disk, without spools
 	Open        int    // writes without an outcome
@@ -165,7 +168,7 @@ func (j *Journal) Err() error {
 func (j *Journal) publish() {
 	l := j.log.ledger
 	j.backlogs.Store(&[2]Backlog{l.Backlog(Old), l.Backlog(New)})
-	s := Status{Identity: j.identity, Epoch: l.Epoch(), Seq: j.log.seq, Segments: j.log.segments, Bytes: j.log.bytes(), Open: l.Open(), segment: j.log.number}
+	s := Status{Identity: j.identity, Epoch: l.Epoch(), Seq: j.log.seq, Synced: j.log.synced, Segments: j.log.segments, Bytes: j.log.bytes(), Open: l.Open(), segment: j.log.number}
 	j.status.Store(&s)
 	j.metrics.segments.Set(float64(s.Segments))
 }

@@ -50,7 +50,8 @@ routes:
   - {name: all, match: {methods: [GET, POST]}, kind: read}
 mirror: {fraction: 100%%, recheck: {attempts: %d}}
 store: {path: %q}
-`, listen, behind.old, trust, behind.new, trust, rechecks, filepath.Join(dir, "paritygate.db"))
+journal: {directory: %q}
+`, listen, behind.old, trust, behind.new, trust, rechecks, filepath.Join(dir, "paritygate.db"), filepath.Join(dir, "journal"))
 	config := filepath.Join(dir, "paritygate.yaml")
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		return "", nil, err
