@@ -52,7 +52,9 @@ type Journal struct {
 	news    chan struct{} // closed when settled grows; nil while nobody waits
 	gather  gathering
 
-	log appender // owned by whoever leads
+	log   appender // owned by whoever leads
+	born  uint64   // the number of the last record of the processes before
+	lists lists
 
 	down     atomic.Pointer[outage]
 	backlogs atomic.Pointer[[2]Backlog]
@@ -92,6 +94,7 @@ func Open(ctx context.Context, o Options) (*Journal, error) {
 	if err := j.recover(ctx); err != nil {
 		return nil, errors.Join(err, dir.close())
 	}
+	j.born = j.settled
 	j.publish()
 	return j, nil
 }
@@ -141,6 +144,7 @@ func (j *Journal) Close() error {
 		j.mu.Unlock()
 		return errors.Join(failed, j.log.close())
 	})
+	j.lists.close()
 	return errors.Join(err, j.dir.close())
 }
 

@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -33,6 +34,8 @@ type Reader struct {
 	torn    *Torn
 	// durable, of a reader beside its writer, is the number of the last record that is on the disk for good.
 	durable func() uint64
+	// wait waits until a record behind a number is; nil: there is nothing to wait for.
+	wait func(ctx context.Context, after uint64) (uint64, error)
 }
 
 // place is the segment that is being read.
@@ -104,10 +107,27 @@ func (r *Reader) Next() (Record, error) {
 	}
 }
 
+// step returns a record or makes a step towards it. What is durable must be there.
 func (r *Reader) step() (Record, error) {
-	if r.durable != nil && max(r.expect, r.from) > r.durable() {
+	if r.durable == nil {
+		return r.advance()
+	}
+	durable := r.durable()
+	if max(r.expect, r.from) > durable {
 		return Record{}, io.EOF
 	}
+	record, err := r.advance()
+	if errors.Is(err, io.EOF) {
+		at := Damage{Segment: segmentBase(max(r.number, 1)) + plainEnding, What: fmt.Sprintf("record %d was durable, and the journal ends before it", durable)}
+		if r.segment != nil {
+			at.Segment, at.Offset = r.segment.file.name(), r.segment.end
+		}
+		return Record{}, &at
+	}
+	return record, err
+}
+
+func (r *Reader) advance() (Record, error) {
 	if r.segment == nil {
 		if err := r.begin(); err != nil {
 			return Record{}, err
@@ -148,6 +168,9 @@ func (r *Reader) record() (Record, error) {
 		return Record{}, r.stuck(at, err)
 	}
 	record.Segment, record.Offset = s.file.name(), at
+	if record.Write != nil && record.Write.Spool != nil {
+		record.Write.Spool.dir, record.Write.Spool.sealer = &directory{path: r.dir}, r.sealer
+	}
 	s.end, s.reread = s.lines.offset, false
 	r.expect++
 	return record, nil

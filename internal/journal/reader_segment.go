@@ -107,7 +107,9 @@ func (r *Reader) accept(h *SegmentHeader) error {
 		return fmt.Errorf("%w: segment %s has the key id %s, and that of the given key is %s; give the key that it was written with",
 			ErrKey, file.name(), h.KeyID, sealer.keyID)
 	}
-	r.sealer, r.expect = sealer, h.First
+	if r.sealer, r.expect = sealer, h.First; h.KeyID == "" {
+		r.sealer = nil // nothing is sealed
+	}
 	if r.first.Identity == "" {
 		r.first = *h
 	}
@@ -131,7 +133,7 @@ func (r *Reader) stuck(at int64, why error) error {
 		return io.EOF
 	case s.lines.zstd != nil:
 		return asDamage(s.file.name(), at, why)
-	case !ended && !s.reread:
+	case !s.reread && (!ended || r.durable != nil): // also what was read of the room at the end may have been written over
 		return r.again()
 	}
 	s.reread = false
@@ -151,7 +153,7 @@ func (r *Reader) again() error {
 func (r *Reader) tail(at int64, why error) error {
 	s := r.segment
 	damage := asDamage(s.file.name(), at, why)
-	if r.durable != nil && r.expect <= r.durable() || !isDamage(damage) {
+	if !isDamage(damage) {
 		return damage
 	}
 	if errors.Is(why, io.EOF) {
@@ -166,7 +168,11 @@ func (r *Reader) tail(at int64, why error) error {
 
 // torned is io.EOF where what stands at an offset was never durable, and the damage where it was.
 func (r *Reader) torned(at int64, why, damage error) error {
-	durable, err := r.durableBehind()
+	durable := r.durable != nil && r.expect <= r.durable()
+	var err error
+	if !durable {
+		durable, err = r.durableBehind()
+	}
 	if err == nil && durable {
 		return damage
 	}
