@@ -28,7 +28,9 @@ func Postgres(t testing.TB) *PostgresServer {
 func StartPostgres() (*PostgresServer, func(), error) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	s, err := throwaway.Start(ctx, throwaway.Options{Settings: map[string]string{"max_connections": "300"}}) // tests run beside each other
+	s, err := throwaway.Start(ctx, throwaway.Options{
+		Settings: map[string]string{"max_connections": "300"}, CheapLogins: true, // tests run beside each other, and log in again and again
+	})
 	if err != nil {
 		return nil, nil, err
 	}

@@ -29,6 +29,8 @@ type Options struct {
 	Parent string
 	// Settings are server parameters, such as max_connections, as in postgresql.conf.
 	Settings map[string]string
+	// CheapLogins has passwords hashed once (md5) instead of 4,096 times (SCRAM), for whoever logs in a thousand times.
+	CheapLogins bool
 }
 
 // Server is a running server, or one that was stopped and can be started again on the same port with the same data.
@@ -38,6 +40,7 @@ type Server struct {
 	home               *Directory
 	account            *account
 	settings           map[string]string
+	auth               string // the method of every login
 	port               int
 
 	mu      sync.Mutex
@@ -60,7 +63,10 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{bin: bin, dir: home.Path, home: home, password: rand.Text(), account: as, settings: o.Settings}
+	s := &Server{bin: bin, dir: home.Path, home: home, password: rand.Text(), account: as, settings: o.Settings, auth: "scram-sha-256"}
+	if o.CheapLogins {
+		s.auth = "md5" // it is what initdb hashes new passwords with as well
+	}
 	if err := s.create(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("start a throw-away PostgreSQL server: %w", err), home.Remove())
 	}
@@ -82,7 +88,7 @@ func (s *Server) create(ctx context.Context) error {
 		}
 	}
 	initdb, err := launch(s.account, s.dir, filepath.Join(s.bin, "initdb"), "--pgdata="+s.data(), "--username="+superuser,
-		"--pwfile="+passwordFile, "--auth=scram-sha-256", "--encoding=UTF8", "--no-locale", "--no-sync")
+		"--pwfile="+passwordFile, "--auth="+s.auth, "--encoding=UTF8", "--no-locale", "--no-sync")
 	if err != nil {
 		return err
 	}
