@@ -169,7 +169,7 @@ func (k *keeper) heard(j *journal.Journal) cutover.Witness {
 	w := cutover.Witness{Epoch: s.Epoch}
 	switch {
 	case k.seen.Identity != "" && s.Identity != k.seen.Identity:
-		w.Missing = fmt.Sprintf("the journal in %s is %s, and the store remembers %s", k.options.Directory, orEmpty(s.Identity), k.seen.Identity)
+		w.Missing = fmt.Sprintf("the journal in %s is %s, and the store remembers %s", k.options.Directory, orEmpty(s), k.seen.Identity)
 		w.Lost = k.seen.Unreplayed
 	case s.Seq < k.seen.Seq:
 		w.Missing = fmt.Sprintf("the journal in %s ends at record %d, and the store remembers %d", k.options.Directory, s.Seq, k.seen.Seq)
@@ -178,11 +178,12 @@ func (k *keeper) heard(j *journal.Journal) cutover.Witness {
 	return w
 }
 
-func orEmpty(identity string) string {
-	if identity == "" {
+// orEmpty names a journal; one without a record has no name that lasts.
+func orEmpty(s journal.Status) string {
+	if s.Seq == 0 {
 		return "empty"
 	}
-	return "another one, " + identity
+	return "another one, " + s.Identity
 }
 
 // run goes on with the journal until ctx ends, once it can be opened.
@@ -233,10 +234,11 @@ func (k *keeper) remember() {
 	p := k.program
 	if j := k.held.Load(); j != nil && !p.machine.Disputed() {
 		s := j.Status()
-		if s.Synced == 0 {
-			s.Identity = "" // it has one from its first record on
+		seen := evidence.JournalSeen{Seq: s.Synced, Unreplayed: j.Backlog(journal.Old).Unreplayed()}
+		if s.Synced > 0 {
+			seen.Identity = s.Identity // which lasts from the first record on
 		}
-		p.store.SetJournal(evidence.JournalSeen{Identity: s.Identity, Seq: s.Synced, Unreplayed: j.Backlog(journal.Old).Unreplayed()})
+		p.store.SetJournal(seen)
 		return
 	}
 	seen := k.seen
