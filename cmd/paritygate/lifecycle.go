@@ -77,7 +77,8 @@ func (p *Program) run(ctx context.Context) error {
 	if p.access != nil {
 		parts.start(ctx, "access log", p.access.run)
 	}
-	parts.start(ctx, "mirror", p.proxy.Run) // finishes or counts the shadows under way
+	parts.start(ctx, "replay", p.replays.run) // one under way is stopped, and leaves its marks in the journal
+	parts.start(ctx, "mirror", p.proxy.Run)   // finishes or counts the shadows under way
 	if p.checks != nil {
 		parts.start(ctx, "checks", p.checks.Run)
 	}

@@ -43,6 +43,7 @@ type Program struct {
 
 	store     *evidence.Store
 	keeper    *keeper // of the journal of writes
+	replays   *replays
 	machine   *cutover.Machine
 	databases *fence.Databases // nil: a flip does nothing to them
 	proxy     *proxy.Proxy
@@ -85,6 +86,7 @@ type programOptions struct {
 func newProgram(ctx context.Context, c *compiled, o programOptions) (*Program, error) {
 	p := &Program{options: o, log: o.log, registry: prometheus.NewRegistry(), wrote: make(chan struct{}, 1), started: time.Now()}
 	p.life.Store(admin.Starting)
+	p.replays = newReplays(p)
 	p.current.Store(c)
 	p.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	p.health = newHealth(p)

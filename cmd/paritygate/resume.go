@@ -20,6 +20,9 @@ func (s *service) Resume(ctx context.Context, change admin.Change, discard bool)
 	}
 	change.Epoch = &state.Epoch // a rollback that comes meanwhile leaves writes on new that were not counted here
 	reason := cmp.Or(change.Reason, "resumed by an operator")
+	if s.replays.running() {
+		return admin.Errorf(admin.CodeConflict, "a replay runs; wait for its end, or stop it with Ctrl-C where it was begun, or DELETE /v1/journal/replay")
+	}
 	if state.Phase == cutover.RolledBack {
 		lost := s.keeper.left(state)
 		switch {

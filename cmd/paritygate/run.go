@@ -139,6 +139,7 @@ Exit codes: 0 done, 1 failed, 2 usage or configuration, 3 the gate or a check fa
 		newServe(o), newDemo(o), newInit(o), newInventory(o), newValidate(o), newCheck(o),
 		newStatus(o), newGate(o), newRoutes(o), newMismatches(o), newChecks(o), newEvents(o),
 		newMirror(o), newCanary(o), newAttest(o), newRestart(o), newCutover(o), newRollback(o), newResume(o), newComplete(o),
+		newJournal(o),
 		newReport(o), newDashboards(o), newVersion(o),
 	)
 	return root

@@ -19,7 +19,8 @@ import (
 // MaxBody is the size in bytes of the largest request body.
 const MaxBody = 64 << 10
 
-// fields are what a body may hold: by name, where its value goes. A target is one of *string, *bool, **uint64, *fraction.
+// fields are what a body may hold: by name, where its value goes. A target is one of *string, *[]string, *bool, *number,
+// **uint64, *fraction.
 type fields map[string]any
 
 // decodeBody reads the request's body into targets, which keep their values where the body has no such field. An empty body
@@ -133,6 +134,47 @@ func assign(target, value any) error {
 		*t = &u
 	case *fraction:
 		return t.set(value)
+	case *number:
+		return t.set(value)
+	case *[]string:
+		return assignTexts(t, value)
+	}
+	return nil
+}
+
+// number is a finite one.
+type number float64
+
+func (n *number) set(value any) error {
+	text, ok := value.(json.Number)
+	if !ok {
+		return fmt.Errorf("must be a number, not %s", typeName(value))
+	}
+	f, err := text.Float64()
+	if err != nil {
+		return fmt.Errorf("%s is no number that this call takes", shorten(text.String()))
+	}
+	*n = number(f)
+	return nil
+}
+
+// assignTexts takes an array of strings, or of numbers as they are written.
+func assignTexts(t *[]string, value any) error {
+	list, ok := value.([]any)
+	if !ok {
+		return fmt.Errorf("must be an array of strings, not %s", typeName(value))
+	}
+	for i, v := range list {
+		var text string
+		switch v := v.(type) {
+		case json.Number:
+			text = v.String()
+		default:
+			if err := assign(&text, v); err != nil {
+				return fmt.Errorf("[%d] %w", i, err)
+			}
+		}
+		*t = append(*t, text)
 	}
 	return nil
 }

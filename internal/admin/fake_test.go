@@ -34,6 +34,7 @@ type run struct {
 	query     admin.MismatchQuery
 	after     int64
 	limit     int
+	replay    admin.ReplayRequest
 	changes   []made
 	abandoned bool // whether a change found its context ended
 	reads     int

@@ -101,6 +101,7 @@ func (s *server) apiRoutes(t *table) {
 		"GET /v1/checks":          s.getChecks,
 		"GET /v1/events":          s.getEvents,
 		"GET /v1/attestations":    s.getAttestations,
+		"GET /v1/journal/replay":  s.getReplay,
 	} {
 		t.handle(pattern, s.permitted(Viewer, s.answer(call)))
 	}
@@ -114,6 +115,8 @@ func (s *server) apiRoutes(t *table) {
 		"POST /v1/restart":           s.restart,
 		"POST /v1/resume":            s.resume,
 		"POST /v1/complete":          s.complete,
+		"POST /v1/journal/replay":    s.startReplay,
+		"DELETE /v1/journal/replay":  s.stopReplay,
 	} {
 		t.handle(pattern, s.permitted(Operator, s.answer(call)))
 	}
@@ -125,12 +128,13 @@ type call func(r *http.Request) (any, error)
 // answer turns a call into a handler.
 func (s *server) answer(c call) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		if r.Method == http.MethodPost {
+		changes := r.Method != http.MethodGet && r.Method != http.MethodHead
+		if changes {
 			// A change runs to its end: a closed laptop must not stop a rollback half-way.
 			r = r.WithContext(context.WithoutCancel(r.Context()))
 		}
 		v, err := c(r)
-		if r.Method == http.MethodPost {
+		if changes {
 			s.logChange(r, err)
 		}
 		if err != nil {

@@ -42,6 +42,7 @@ type carrier struct {
 	// ended is told of each write that was carried, and turn is called whenever something may have happened; nil if nobody asks.
 	ended func(t *task, a *Answer, differs string)
 	turn  func()
+	flush func(context.Context) error // makes the marks durable; nil: they are synced with what comes
 
 	schedule *schedule
 	flying   int // marked or being marked, and not ended
@@ -276,7 +277,7 @@ func (c *carrier) answered(t *task, a *Answer) {
 	differs, err := c.judge(t, a)
 	kept := *a
 	if err != nil {
-		if kept.Outcome = OutcomeOf(a.Status); kept.Outcome == Acknowledged {
+		if kept.Outcome = meant(a); kept.Outcome == Acknowledged {
 			kept.Outcome = Unknown // it took it, but not as it was meant: a person looks at it
 		}
 		c.mark(t, &kept, "")
@@ -291,9 +292,12 @@ func (c *carrier) answered(t *task, a *Answer) {
 	c.schedule.end(t)
 }
 
-// finish returns once all marks are durable.
+// finish returns once all marks are durable, if that is asked for.
 func (c *carrier) finish(ctx context.Context) error {
-	if err := c.marks.Mark(context.WithoutCancel(ctx)); err != nil {
+	if c.flush == nil {
+		return c.stopped
+	}
+	if err := c.flush(context.WithoutCancel(ctx)); err != nil {
 		c.stop(fmt.Errorf("the marks of what was sent: %w", err))
 	}
 	return c.stopped

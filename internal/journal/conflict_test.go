@@ -10,7 +10,7 @@ import (
 func intent(seq uint64, at Side, epoch uint64, method, target string) *Record {
 	return &Record{
 		Seq: seq, Type: IntentRecord, ID: WriteID("0badcafe", seq), Time: time.Unix(int64(seq), 0),
-		Write: &Write{At: at, Epoch: epoch, Method: method, Target: target, Header: http.Header{}},
+		Write: &Write{Time: time.Unix(int64(seq), 0), At: at, Epoch: epoch, Method: method, Target: target, Header: http.Header{}},
 	}
 }
 

@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -59,9 +60,16 @@ type replay struct {
 	renamed *renamed
 	tail    recordReader // what is written meanwhile
 	caught  uint64
+	// What can be read behind damage; and the damage, before which everything is sent.
+	salvage  func(d *Damage, visit func(*Record)) error
+	damage   *Damage
+	mirrored bool            // marks of the mirror were seen
+	lacking  map[string]bool // credentials that were not kept
 	// An operator may settle a write, or say that it is to be sent, while the replay runs: at the record with this Seq.
 	settled, excused map[uint64]uint64
 	last             func() uint64 // Seq of the last durable record
+	flush            func(context.Context) error
+	bind             func(*Write) // lets a write open its spool
 	carrier          *carrier
 	began            time.Time
 	told             time.Time
@@ -80,7 +88,7 @@ func newReplay(marks marker, o ReplayOptions, sender Sender, report func(Progres
 	}
 	return &replay{
 		o: o, marks: marks, sender: sender, report: report, touched: newTouched(o.To), renamed: newRenamed(),
-		settled: map[uint64]uint64{}, excused: map[uint64]uint64{},
+		lacking: map[string]bool{}, settled: map[uint64]uint64{}, excused: map[uint64]uint64{},
 	}
 }
 
@@ -96,12 +104,18 @@ func (p *replay) run(ctx context.Context, oldest uint64) (Summary, error) {
 	}
 	defer func() { _ = p.tail.Close() }()
 	if err := p.survey(ctx, oldest); err != nil {
+		if errors.Is(err, ErrDamaged) {
+			return p.end(err), nil
+		}
 		return p.sum, err
 	}
 	if p.o.DryRun {
 		err = p.rehearse(ctx, oldest)
 	} else {
 		err = p.carry(ctx, oldest)
+	}
+	if err == nil && p.damage != nil {
+		err = p.damage
 	}
 	return p.end(err), nil
 }
@@ -114,14 +128,26 @@ func (p *replay) survey(ctx context.Context, oldest uint64) error {
 		if errors.Is(err, io.EOF) {
 			break
 		}
+		if d := (*Damage)(nil); errors.As(err, &d) && p.salvage != nil {
+			if err := p.beyond(d); err != nil {
+				return err
+			}
+			break
+		}
 		if err != nil {
 			return err
 		}
 		if err := context.Cause(ctx); err != nil {
 			return err
 		}
+		p.mirrored = p.mirrored || r.Type == SendingRecord && r.Mark.By == byMirror
 		p.learn(&r)
 		p.log.apply(&r)
+		if r.Type == IntentRecord && r.Write.At == p.log.at && len(p.lacking) < maxLacking {
+			for _, name := range missing(r.Write.Withheld, p.o.Replaced) {
+				p.lacking[name] = true
+			}
+		}
 	}
 	if err := p.log.finish(p.o.From); err != nil {
 		return err
@@ -187,7 +213,7 @@ func (p *replay) carry(ctx context.Context, oldest uint64) error {
 	}()
 	p.carrier = &carrier{
 		to: p.o.To, by: replayed, concurrency: p.o.Concurrency, rate: p.o.Rate, patience: p.o.Patience, window: max(256, 16*p.o.Concurrency),
-		marks: p.marks, sender: p.sender, admit: p.admit, judge: p.judge, ended: p.ended, turn: p.turn,
+		marks: p.marks, sender: p.sender, admit: p.admit, judge: p.judge, ended: p.ended, turn: p.turn, flush: p.flush,
 	}
 	err := p.carrier.run(ctx, tasks)
 	cancel()
@@ -207,11 +233,11 @@ func (p *replay) tasks(ctx context.Context, oldest uint64, give func(*task) erro
 	a := &assembler{survey: p.log, open: map[uint64]*task{}, reload: p.reload}
 	for {
 		r, err := from.Next()
-		if errors.Is(err, io.EOF) {
+		if errors.Is(err, io.EOF) || p.damage != nil && isDamage(err) {
 			return nil
 		}
 		if err != nil || context.Cause(ctx) != nil {
-			return cmpErr(err, context.Cause(ctx))
+			return cmp.Or(err, context.Cause(ctx))
 		}
 		if r.Seq > p.log.last {
 			return nil // written since: nothing of it is to be sent by this replay
@@ -221,18 +247,14 @@ func (p *replay) tasks(ctx context.Context, oldest uint64, give func(*task) erro
 			return err
 		}
 		if t != nil {
+			if p.bind != nil {
+				p.bind(t.write)
+			}
 			if err := give(t); err != nil {
 				return err
 			}
 		}
 	}
-}
-
-func cmpErr(a, b error) error {
-	if a != nil {
-		return a
-	}
-	return b
 }
 
 // reload reads the body of a write again.
@@ -310,8 +332,12 @@ func (p *replay) differs(seq uint64) string {
 // judge compares an answer with the recorded one.
 func (p *replay) judge(t *task, a *Answer) (string, error) {
 	if !slices.Contains(p.o.ContinueOn, a.Status) && !sameClass(t.recorded, a) {
-		p.sum.Refused++
-		return "", newAnswered(t, a, &p.o)
+		refusal := newAnswered(t, a, &p.o)
+		if refusal.Lost {
+			p.sum.Unknown++
+			p.sum.Total--
+		}
+		return "", refusal
 	}
 	return compareMade(t.path, t.recorded, a).String(), nil
 }
@@ -319,10 +345,15 @@ func (p *replay) judge(t *task, a *Answer) (string, error) {
 // sameClass reports whether two answers say the same, as far as their status does. Where none was recorded, or one that says nothing, any
 // success will do.
 func sameClass(recorded, a *Answer) bool {
-	if recorded == nil || OutcomeOf(recorded.Status) != Acknowledged || recorded.Status == 0 {
-		return OutcomeOf(a.Status) == Acknowledged
+	if meant(a) != Acknowledged {
+		return false
 	}
-	return a.Status/100 == recorded.Status/100
+	return recorded == nil || recorded.Outcome != Acknowledged || a.Status/100 == recorded.Status/100
+}
+
+// meant is what an answer says of its write. A sender knows of protocols which say it elsewhere than in the status.
+func meant(a *Answer) Outcome {
+	return cmp.Or(a.Outcome, OutcomeOf(a.Status))
 }
 
 // ended counts a write that was carried.

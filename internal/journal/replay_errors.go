@@ -53,7 +53,8 @@ type Answered struct {
 	Recorded, Status   int      // 0: none was recorded
 	Excerpt            string   // the begin of the answer
 	Withheld           []string // credentials that the write lacks
-	repeatable         bool
+	// Lost says that nobody knows whether the target has it; else it has not, or the write may be repeated.
+	Lost bool
 }
 
 // excerpt is how much of an answer is shown, in bytes.
@@ -62,7 +63,7 @@ const excerpt = 200
 func newAnswered(t *task, a *Answer, o *ReplayOptions) *Answered {
 	e := &Answered{
 		ID: t.id, Method: t.write.Method, Target: t.write.Target, To: o.To, Status: a.Status, Excerpt: begin(a, o.Redact),
-		Withheld: missing(t.write.Withheld, o.Replaced), repeatable: t.write.Repeatable(),
+		Withheld: missing(t.write.Withheld, o.Replaced), Lost: meant(a) != Rejected && !t.write.Repeatable(),
 	}
 	if t.recorded != nil {
 		e.Recorded = t.recorded.Status
@@ -95,13 +96,10 @@ func (a *Answered) Error() string {
 	if len(a.Withheld) != 0 && (a.Status == http.StatusUnauthorized || a.Status == http.StatusForbidden) {
 		text += fmt.Sprintf("; it was sent without %s, since the journal has no key and keeps no credentials: journal.replay.headers.set gives them", strings.Join(a.Withheld, ", "))
 	}
-	switch {
-	case OutcomeOf(a.Status) == Rejected:
-		text += fmt.Sprintf("; it is not at %s. `paritygate journal resolve %s --sent` leaves it out", a.To, a.ID)
-	case a.repeatable:
-		text += "; the next replay sends it again"
-	default:
+	if a.Lost {
 		text += fmt.Sprintf("; look whether %s has it, and say so with `paritygate journal resolve %s --sent` or `--not-sent`", a.To, a.ID)
+	} else {
+		text += fmt.Sprintf("; the next replay tries it again, `paritygate journal resolve %s --sent` leaves it out", a.ID)
 	}
 	return text + fmt.Sprintf("; `replay --continue-on %d` takes such answers for sent", a.Status)
 }

@@ -19,6 +19,8 @@ type Progress struct {
 	InFlight int
 	// Away says why the backend cannot be reached at the moment; empty if it can.
 	Away string
+	// Withheld names credentials that were not kept of writes, and that Replaced does not give.
+	Withheld []string
 }
 
 // Summary is what a replay did, or would do.
@@ -31,7 +33,6 @@ type Summary struct {
 	Sent   int64 // of those, the ones that the target took; of a dry run, the ones that would be sent
 	// Accepted of the sent ones were answered with another class of status than was recorded, and one to continue on.
 	Accepted int64
-	Refused  int64 // were answered in another class than was recorded, which stopped the replay
 	Skipped  int64 // acknowledged and not sent: before the first one that was asked for, or settled by an operator meanwhile
 	Left     int64 // still to be sent
 	Unknown  int64 // writes that an operator has to decide on
@@ -64,6 +65,7 @@ type RouteCount struct {
 const (
 	maxChanged   = 100
 	maxObstacles = 100
+	maxLacking   = 16
 )
 
 // turn reports how far it is, ten times a second at most.
@@ -77,7 +79,7 @@ func (p *replay) turn() {
 }
 
 func (p *replay) progress() Progress {
-	g := Progress{To: p.o.To, DryRun: p.o.DryRun, Began: p.sum.Began, Total: p.sum.Total, Sent: p.sum.Sent}
+	g := Progress{To: p.o.To, DryRun: p.o.DryRun, Began: p.sum.Began, Total: p.sum.Total, Sent: p.sum.Sent, Withheld: slices.Sorted(maps.Keys(p.lacking))}
 	if c := p.carrier; c != nil {
 		g.InFlight = c.flying
 		if !c.away.since.IsZero() && c.away.why != nil {

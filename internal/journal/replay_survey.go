@@ -38,11 +38,24 @@ func (s *survey) apply(r *Record) {
 	case OutcomeRecord:
 		delete(s.running, seq)
 	case ResolvedRecord:
-		if !r.Mark.Sent {
-			s.excused[seq] = r.Seq
-			s.early[seq] = s.running[seq]
-		}
+		s.excuse(r, seq)
 	case HeaderRecord, BodyRecord, SendingRecord, SentRecord, DiscardedRecord, GapRecord:
+	}
+}
+
+// mark takes a mark of which it is not known what stood before it.
+func (s *survey) mark(r *Record) {
+	s.fates.Apply(r)
+	if _, seq, ok := SplitID(r.ID); ok && r.Type == ResolvedRecord {
+		s.excuse(r, seq)
+	}
+}
+
+// excuse notes that an operator wants a write sent.
+func (s *survey) excuse(r *Record, seq uint64) {
+	if !r.Mark.Sent {
+		s.excused[seq] = r.Seq
+		s.early[seq] = s.running[seq]
 	}
 }
 

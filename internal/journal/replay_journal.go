@@ -1,0 +1,44 @@
+package journal
+
+import "context"
+
+// Replay sends the writes that the other side accepted and To lacks, in the order of the facts. The error says why it could not begin;
+// what stopped it later is in the summary. Ending ctx stops it behind what is under way. One replay may run at a time.
+func (j *Journal) Replay(ctx context.Context, o ReplayOptions, sender Sender, report func(Progress)) (Summary, error) {
+	if err := j.Sync(ctx); err != nil {
+		return Summary{}, err // what was marked and nobody waited for is read as well
+	}
+	p := newReplay(j, o, sender, report)
+	p.flush, p.last, p.bind = j.Sync, j.settledSeq, j.bindSpool
+	p.read = func(from uint64) (recordReader, error) {
+		r, err := OpenReader(j.o.Directory, ReadOptions{Key: j.o.Key, From: from})
+		if err == nil {
+			r.durable = j.settledSeq
+		}
+		return r, err
+	}
+	p.salvage = func(d *Damage, visit func(*Record)) error { return salvage(j.o.Directory, d, visit) }
+	return p.run(ctx, j.Backlog(o.To).OldestSeq)
+}
+
+// Sync returns once everything that was recorded before is durable.
+func (j *Journal) Sync(ctx context.Context) error {
+	j.mu.Lock()
+	if j.closed {
+		j.mu.Unlock()
+		return j.fail("syncing", errClosed)
+	}
+	j.join(nil).sync = true
+	j.mu.Unlock()
+	if err := j.commit(ctx); err != nil {
+		return err
+	}
+	return j.Err()
+}
+
+// bindSpool lets a write that was read open its spooled body.
+func (j *Journal) bindSpool(w *Write) {
+	if w.Spool != nil {
+		w.Spool.dir, w.Spool.sealer = j.dir, j.sealer
+	}
+}
