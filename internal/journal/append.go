@@ -44,11 +44,11 @@ func (a *appender) bytes() int64 {
 	return a.closed + a.seg.size
 }
 
-func (a *appender) close() error {
+func (a *appender) close(d disk) error {
 	if a.seg == nil {
 		return nil
 	}
-	err := a.seg.finish()
+	err := a.seg.finish(d)
 	a.seg = nil
 	return err
 }
@@ -362,7 +362,7 @@ func (j *Journal) rotate() error {
 	if err != nil {
 		return err
 	}
-	if err := old.finish(); err != nil {
+	if err := old.finish(j.o.disk); err != nil {
 		j.o.Logger.Warn("closing a segment; all its records are synced", zap.String("segment", old.path), zap.Error(err))
 	}
 	a.closed += old.size

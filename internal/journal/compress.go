@@ -218,7 +218,7 @@ func (j *Journal) Seal() error {
 		number = a.seg.number
 		a.drop = a.seg.size
 		a.closed += a.seg.size
-		err := a.close()
+		err := a.close(j.o.disk)
 		j.publish()
 		return err
 	})

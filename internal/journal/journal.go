@@ -142,7 +142,7 @@ func (j *Journal) Close() error {
 			j.news = nil
 		}
 		j.mu.Unlock()
-		return errors.Join(failed, j.log.close())
+		return errors.Join(failed, j.log.close(j.o.disk))
 	})
 	j.lists.close()
 	return errors.Join(err, j.dir.close())

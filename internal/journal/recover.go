@@ -292,7 +292,7 @@ func (j *Journal) goOn(last segmentFile, s *scanned) error {
 		a.closed += end
 		a.seg = nil
 		j.toCompress(last.number)
-		return seg.finish()
+		return seg.finish(j.o.disk)
 	}
 	return nil
 }
@@ -311,7 +311,7 @@ func (j *Journal) keepTorn(f segmentFile, from, to int64) error {
 		return fmt.Errorf("keeping what is cut off: %w", err)
 	}
 	_, err = io.Copy(out, io.NewSectionReader(in, from, to-from))
-	if err = errors.Join(err, out.Sync(), out.Close()); err != nil {
+	if err = errors.Join(err, j.o.disk.sync(out), out.Close()); err != nil {
 		return fmt.Errorf("keeping what is cut off: %w", err)
 	}
 	return nil

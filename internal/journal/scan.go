@@ -90,7 +90,10 @@ func (s *scanned) behind(line []byte, r *Record, at int64, name string, err erro
 		return
 	}
 	for err != nil {
-		if line = joined(line); line == nil { // a newline may be what was damaged
+		if len(line) > 0 {
+			line = joined(line) // a newline may be what was damaged
+		}
+		if len(line) == 0 {
 			return
 		}
 		*r, err = decodeLine(line, nil)

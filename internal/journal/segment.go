@@ -128,10 +128,10 @@ func (s *segment) present() error {
 }
 
 // finish closes the segment, without the room that it had left.
-func (s *segment) finish() error {
+func (s *segment) finish(d disk) error {
 	err := s.f.Truncate(s.size)
 	if err == nil {
-		err = s.f.Sync()
+		err = d.sync(s.f)
 	}
 	return errors.Join(err, s.f.Close())
 }
