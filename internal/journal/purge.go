@@ -18,7 +18,7 @@ func (j *Journal) Purge() error {
 		if a.seg != nil {
 			a.drop = a.seg.size
 		}
-		if err := a.close(); err != nil {
+		if err := a.close(j.o.disk); err != nil {
 			return fmt.Errorf("closing the journal's last segment: %w", err)
 		}
 		if err := j.removeAll(); err != nil {
