@@ -8,11 +8,15 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+	"time"
 )
 
 // lockName is the file whose lock says that a process writes the journal. It stays: removing it would let two processes lock two files of
 // one name.
 const lockName = "lock"
+
+// glance is longer than Held has the lock.
+const glance = 50 * time.Millisecond
 
 // directory is the journal's, locked.
 type directory struct {
@@ -39,13 +43,13 @@ func openDirectory(path string, d disk) (*directory, error) {
 
 func lockFile(f *os.File, name string) error {
 	err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+	if errors.Is(err, syscall.EWOULDBLOCK) {
+		time.Sleep(glance) // somebody may only be looking whether it is taken: Held
+		err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+	}
 	switch {
 	case errors.Is(err, syscall.EWOULDBLOCK):
-		owner := "another process"
-		if pid, err := io.ReadAll(io.NewSectionReader(f, 0, 32)); err == nil && len(pid) > 0 {
-			owner = "process " + strings.TrimSpace(string(pid))
-		}
-		return fmt.Errorf("%w: by %s (lock %s): stop that one, or give this one another journal.directory", ErrInUse, owner, name)
+		return fmt.Errorf("%w: by %s (lock %s): stop that one, or give this one another journal.directory", ErrInUse, lockOwner(f), name)
 	case err != nil:
 		return fmt.Errorf("the journal's lock %s cannot be taken: %w", name, err)
 	}
@@ -103,4 +107,25 @@ func listSpools(path string) (spools, leftovers []string, err error) {
 		}
 	}
 	return spools, leftovers, nil
+}
+
+// Held returns an error that wraps ErrInUse, and says who, if a process writes to the journal in a directory.
+func Held(dir string) error {
+	f, err := os.Open(filepath.Join(dir, lockName))
+	if err != nil {
+		return nil //nolint:nilerr // without a lock nobody has it
+	}
+	defer f.Close() //nolint:errcheck // it was only read
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_SH|syscall.LOCK_NB); errors.Is(err, syscall.EWOULDBLOCK) {
+		return fmt.Errorf("%w: by %s", ErrInUse, lockOwner(f))
+	}
+	return nil
+}
+
+// lockOwner names who wrote itself into a lock.
+func lockOwner(f *os.File) string {
+	if pid, err := io.ReadAll(io.NewSectionReader(f, 0, 32)); err == nil && len(pid) > 0 {
+		return "process " + strings.TrimSpace(string(pid))
+	}
+	return "another process"
 }

@@ -219,13 +219,13 @@ func (h *history) backlog(to Side) (b Backlog, open int) {
 // TestLedgerCountsLikeANotebook drives random histories with crashes and restarts from snapshots, and compares the ledger, and what is known
 // of each write, with a naive model after every record.
 func TestLedgerCountsLikeANotebook(t *testing.T) {
-	for seed := range uint64(40) {
+	for seed := range uint64(10) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			h := newHistory(seed)
 			ledger, fates := NewLedger(), NewFates()
 			ledger.Apply(&Record{Type: HeaderRecord, Header: &SegmentHeader{Identity: testIdentity}})
 			exact := true
-			for range 400 {
+			for range 250 {
 				before := len(h.records)
 				h.step()
 				for i := range h.records[before:] {
@@ -297,7 +297,7 @@ func (h *history) compare(t *testing.T, ledger *Ledger, fates *Fates, exact bool
 func TestPendingSet(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	var set pendingSet
-	const total = 300 * spanSeqs
+	const total = 40 * spanSeqs
 	for seq := uint64(1); seq <= total; seq++ {
 		if seq%3 != 0 {
 			set.add(seq, int64(seq)*1000)
@@ -327,7 +327,7 @@ func TestPendingSet(t *testing.T) {
 // TestPendingSetIsSmall holds the number of spans where the numbers go on for ever.
 func TestPendingSetIsSmall(t *testing.T) {
 	var set pendingSet
-	const spans = 5 * maxSpans
+	const spans = 2 * maxSpans
 	for i := range uint64(spans) {
 		set.add(i*spanSeqs+7, int64(i))
 	}
