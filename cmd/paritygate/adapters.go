@@ -18,14 +18,14 @@ import (
 
 // The packages know nothing of each other; these types let them meet.
 
-// router lets the proxy ask the cutover machine where traffic goes.
-type router struct{ machine *cutover.Machine }
+// router lets the proxy ask the cutover machine where traffic goes, and the journal's mirror whether old is behind.
+type router struct{ program *Program }
 
 func (r router) Plan() proxy.Plan {
-	p := r.machine.Plan()
+	p := r.program.machine.Plan()
 	return proxy.Plan{
 		Epoch: p.Epoch, Reads: backendOf(p.Reads), Shadow: backendOf(p.Shadow), Fraction: p.Fraction, Canary: p.Canary,
-		Writes: backendOf(p.Writes), Hold: p.Hold, Refuse: p.Refuse, Fallback: p.Fallback, Stale: p.Stale,
+		Writes: backendOf(p.Writes), Hold: p.Hold, Refuse: p.Refuse, Fallback: p.Fallback, Stale: r.program.stale(p),
 	}
 }
 

@@ -43,7 +43,7 @@ func (p *Program) recordCanary(ctx context.Context, from, to *compiled) error {
 // somebody's shadow must be asked freely: in a canary that may be both.
 func (p *Program) gathering() bool {
 	plan := p.machine.Plan()
-	if plan.Phase == cutover.Live && plan.Stale {
+	if plan.Phase == cutover.Live && p.trails(plan) {
 		return p.health.well("backends.new") // nothing can be compared: what counts is that new was there, and this proxy
 	}
 	asked := shadowsAsked(*plan, routesOf(p.current.Load()))

@@ -125,7 +125,7 @@ func (h *health) well(part string) bool {
 }
 
 // healthParts are all the parts that can be unwell.
-var healthParts = []string{"backends.old", "backends.new", "databases.old", "databases.new", "store", "journal", "cutover"}
+var healthParts = []string{"backends.old", "backends.new", "databases.old", "databases.new", "store", "journal", "mirror", "cutover"}
 
 // unwell lists what is wrong now.
 func (h *health) unwell() []admin.Unwell {
@@ -145,6 +145,9 @@ func (h *health) unwell() []admin.Unwell {
 	}
 	if err := h.program.keeper.err(); err != nil {
 		out = append(out, admin.Unwell{Part: "journal", Message: err.Error()})
+	}
+	if text := h.program.mirror.unwell(); text != "" {
+		out = append(out, admin.Unwell{Part: "mirror", Message: text})
 	}
 	if text := h.program.machine.Unwell(); text != "" {
 		out = append(out, admin.Unwell{Part: "cutover", Message: text})

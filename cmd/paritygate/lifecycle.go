@@ -71,8 +71,9 @@ func (p *Program) adminURL() string { return "http://" + p.adminList.Addr().Stri
 // order of their start.
 func (p *Program) run(ctx context.Context) error {
 	var parts stack
-	parts.start(ctx, "store", p.store.Run)     // stops last: everything before it leaves its evidence there
-	parts.start(ctx, "journal", p.keeper.run)  // takes the last outcomes of what drains
+	parts.start(ctx, "store", p.store.Run)    // stops last: everything before it leaves its evidence there
+	parts.start(ctx, "journal", p.keeper.run) // takes the last outcomes of what drains
+	parts.start(ctx, "journal mirror", p.mirror.run)
 	parts.start(ctx, "cutover", p.machine.Run) // decides, also while requests drain
 	if p.access != nil {
 		parts.start(ctx, "access log", p.access.run)

@@ -44,6 +44,7 @@ type Program struct {
 	store     *evidence.Store
 	keeper    *keeper // of the journal of writes
 	replays   *replays
+	mirror    *mirroring
 	machine   *cutover.Machine
 	databases *fence.Databases // nil: a flip does nothing to them
 	proxy     *proxy.Proxy
@@ -93,6 +94,7 @@ func newProgram(ctx context.Context, c *compiled, o programOptions) (*Program, e
 	steps := []func(context.Context, *compiled) error{
 		p.openStore,   // first: its lock keeps a second proxy out
 		p.openJournal, // bears out what the store says, or does not
+		p.openMirror,  // the flip and the rollback wait for it
 		p.openMachine, // decides the phase before anything can be answered
 		p.openChecks,  // the flip asks them
 		p.openProxy,   // asks the machine where traffic goes
@@ -149,6 +151,7 @@ func (p *Program) openMachine(ctx context.Context, c *compiled) error {
 	o.Baseline = func() json.RawMessage { return p.triggers.baseline() }
 	o.InFlight = func(of cutover.Side) int { return p.proxy.Writes(backendOf(of)).InFlight }
 	o.Witness, o.Unrecordable = p.keeper.witness(), p.keeper.err
+	o.CatchUp = p.mirror.catchUp
 	o.Strict = p.strictChecks // a reload may make a check strict
 	databases, err := newDatabases(c.config, p.log)
 	if err != nil {
@@ -199,7 +202,7 @@ func (p *Program) openProxy(ctx context.Context, c *compiled) error {
 			MinRequests: k.Rollback.ErrorRate.MinRequests, MinFailures: k.Rollback.ErrorRate.MinFailures,
 			MinDistinct: k.Rollback.ErrorRate.MinDistinct,
 		},
-		Router: router{p.machine}, Observer: observer{p}, Clients: clients, Access: access, Registerer: p.registry, Logger: p.log,
+		Router: router{p}, Observer: observer{p}, Clients: clients, Access: access, Registerer: p.registry, Logger: p.log,
 	})
 	if err != nil {
 		return err

@@ -16,6 +16,7 @@ import (
 const (
 	storeCriterion     = "store"
 	journalCriterion   = "journal"
+	mirrorCriterion    = "mirror"
 	fenceCriterion     = "fence"
 	prepareCriterion   = "prepare"
 	sequencesCriterion = "sequences"
@@ -24,7 +25,7 @@ const (
 )
 
 // preconditions are all of them.
-var preconditions = []string{storeCriterion, journalCriterion, fenceCriterion, prepareCriterion, sequencesCriterion, strictCriterion, holdCriterion}
+var preconditions = []string{storeCriterion, journalCriterion, mirrorCriterion, fenceCriterion, prepareCriterion, sequencesCriterion, strictCriterion, holdCriterion}
 
 // inspectFor bounds how long a dry run looks at the databases.
 const inspectFor = 10 * time.Second
@@ -35,7 +36,7 @@ const inspectFor = 10 * time.Second
 // first day of the window, not after it.
 func (s *service) rehearse(ctx context.Context, report cutover.Report, force bool) (cutover.Report, error) {
 	c := s.current.Load()
-	lines := []cutover.Criterion{s.storeLine(ctx), s.journalLine(ctx)}
+	lines := append([]cutover.Criterion{s.storeLine(ctx), s.journalLine(ctx)}, s.mirror.lines()...)
 	found, spent := s.databaseLines(ctx, c, true) // spent of the hold, as far as it can be measured
 	lines = append(lines, found...)
 	if line, ok := sequencesLine(c); ok {

@@ -19,6 +19,7 @@ type left struct {
 	unknown      int64 // nobody knows whether new did: an operator decides
 	open         int64 // in flight at new: their answers are not recorded yet
 	bypassed     int64 // no journal saw them
+	renamed      int64 // old has them, but made something of under another name than clients know
 	// unread says why the journal cannot tell: what is counted is what the store remembers.
 	unread string
 }
@@ -66,7 +67,7 @@ func (k *keeper) left(state cutover.State) left {
 		return l
 	}
 	b := j.Backlog(journal.Old)
-	l.acknowledged, l.unknown = b.Acknowledged, b.Unknown
+	l.acknowledged, l.unknown, l.renamed = b.Acknowledged, b.Unknown, b.Renamed
 	l.open = int64(k.program.proxy.Writes(proxy.New).InFlight)
 	return l
 }
@@ -84,6 +85,8 @@ func rollbackSafety(state cutover.State, l left) admin.Rollback {
 			unsafe("what new accepted cannot be read from the journal: %s", l.unread)
 		case !l.nothing():
 			unsafe("a rollback would leave on new: %s; `paritygate journal replay --to old` carries over what new accepted", l)
+		case l.renamed > 0:
+			unsafe("old has all writes, but made something of %s under other names than clients know", writes(l.renamed))
 		}
 	case cutover.RolledBack:
 		switch {
@@ -104,7 +107,7 @@ func rollbackSafety(state cutover.State, l left) admin.Rollback {
 
 // view is the journal as the status shows it.
 func (k *keeper) view(state cutover.State) admin.Journal {
-	v := admin.Journal{Directory: k.options.Directory, Sealed: len(k.options.Key) > 0, Bypassed: state.WritesOnNew, FreeBytes: k.free()}
+	v := admin.Journal{Mirror: k.program.mirror.view(), Directory: k.options.Directory, Sealed: len(k.options.Key) > 0, Bypassed: state.WritesOnNew, FreeBytes: k.free()}
 	if err := k.err(); err != nil {
 		v.Unavailable = err.Error()
 	}
@@ -119,7 +122,7 @@ func (k *keeper) view(state cutover.State) admin.Journal {
 }
 
 func backlogView(b journal.Backlog) admin.Backlog {
-	v := admin.Backlog{Acknowledged: b.Acknowledged, Unknown: b.Unknown, Gaps: b.Gaps, OldestID: b.OldestID}
+	v := admin.Backlog{Acknowledged: b.Acknowledged, Unknown: b.Unknown, Gaps: b.Gaps, Renamed: b.Renamed, OldestID: b.OldestID}
 	if !b.Oldest.IsZero() {
 		v.Oldest = &b.Oldest
 	}

@@ -66,8 +66,11 @@ func (s *service) warnings(state cutover.State) []string {
 	if c.config.Journal.Key == "" && state.Phase != cutover.Complete {
 		warnings = append(warnings, noKey)
 	}
-	if state.Phase == cutover.Live {
-		warnings = append(warnings, "old stands still since the flip: reverse comparisons are skipped as stale")
+	if state.Phase == cutover.Live && s.trails(s.machine.Plan()) {
+		warnings = append(warnings, s.mirror.standing()+": reverse comparisons are skipped as stale")
+	}
+	if text := doubled(state.Phase, c.config); text != "" {
+		warnings = append(warnings, text)
 	}
 	if j := s.judged.Load(); j != nil && state.Phase != cutover.Complete {
 		warnings = append(warnings, j.structural...)
@@ -212,7 +215,7 @@ func (s *service) Cutover(ctx context.Context, change admin.Change, dryRun, forc
 	}
 	// What would abandon the flip for certain is found before a write is held for it.
 	lines, _ := s.databaseLines(ctx, s.current.Load(), false)
-	lines = append(lines, s.journalLine(ctx))
+	lines = append(append(lines, s.journalLine(ctx)), s.mirror.lines()...)
 	if err := unready(cutover.Report{Verdict: report.Verdict, Criteria: slices.Concat(report.Criteria, lines), At: report.At}, lines); err != nil {
 		return report, err
 	}

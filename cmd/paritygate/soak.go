@@ -30,7 +30,7 @@ func (p *Program) soakFacts(ctx context.Context) (cutover.SoakFacts, error) {
 	}
 	state := p.machine.State()
 	f := cutover.SoakFacts{
-		Soak: c.config.Run.Soak, Green: state.Since, GreenReason: "the cutover", Follows: !p.machine.Plan().Stale, Gate: gate,
+		Soak: c.config.Run.Soak, Green: state.Since, GreenReason: "the cutover", Follows: p.mirror.on, Gate: gate,
 		Answered: max(p.proxy.Answered(proxy.New), gate.Total.NewAsked) + p.keeper.left(state).total(),
 	}
 	if state.WindowStart.After(f.Green) {

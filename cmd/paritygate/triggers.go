@@ -205,7 +205,7 @@ func (t *triggers) begin(plan cutover.Plan, now time.Time) {
 // judge is what one trigger finds in the figures.
 func (t *triggers) judge(name cutover.TriggerName, plan cutover.Plan, now time.Time) cutover.TriggerFinding {
 	live := plan.Phase == cutover.Live
-	standsStill := cutover.TriggerFinding{State: cutover.Rests, Reason: "old stands still since the flip"}
+	standsStill := cutover.TriggerFinding{State: cutover.Rests, Reason: t.program.mirror.standing()}
 	switch name {
 	case cutover.ErrorRate:
 		return t.judgeErrors()
@@ -214,13 +214,13 @@ func (t *triggers) judge(name cutover.TriggerName, plan cutover.Plan, now time.T
 	case cutover.Latency:
 		return t.limits.latency.Judge(live, t.figures.latencies(t.program.proxy)...)
 	case cutover.Parity:
-		if plan.Stale {
+		if t.program.trails(&plan) {
 			return standsStill
 		}
 		seen := t.figures.parity.within(now, t.parity.read())
 		return t.limits.parity.Judge(seen.compared, seen.against)
 	case cutover.Checks:
-		if plan.Stale {
+		if t.program.trails(&plan) {
 			return standsStill
 		}
 		return t.limits.checks.Judge(now, t.since, t.rows.list(t.program.current.Load().checks))

@@ -21,6 +21,24 @@ type Journal struct {
 	Bypassed int64   `json:"bypassed"`
 	ToOld    Backlog `json:"to_old"`
 	ToNew    Backlog `json:"to_new"`
+	// Mirror is how what carries writes to the other side does.
+	Mirror JournalMirror `json:"mirror"`
+}
+
+// JournalMirror is how the journal's mirror does.
+type JournalMirror struct {
+	Mode string `json:"mode"` // off or follow
+	// Direction is `old-to-new` or `new-to-old`; empty while it rests.
+	Direction string `json:"direction"`
+	// LagRecords counts the acknowledged writes that the other side lacks, and LagSeconds is the age of the oldest; in rolled_back, those
+	// that old lacks.
+	LagRecords int64   `json:"lag_records"`
+	LagSeconds float64 `json:"lag_seconds"`
+	// Stopped says why it does not go on before an operator has resolved the write StoppedID, and Waiting what it tries again by itself;
+	// both are left out if it goes on.
+	Stopped   string `json:"stopped,omitempty"`
+	StoppedID string `json:"stopped_id,omitempty"`
+	Waiting   string `json:"waiting,omitempty"`
 }
 
 // Backlog is what one side lacks of what the other one was sent.
@@ -30,6 +48,8 @@ type Backlog struct {
 	Unknown      int64 `json:"unknown"`
 	// Gaps counts the writes that passed while the journal could not be written.
 	Gaps int64 `json:"gaps"`
+	// Renamed counts the writes that this side has, but made something of under another name than the one that clients know.
+	Renamed int64 `json:"renamed"`
 	// OldestID and Oldest are of the first of them; left out if there are none.
 	OldestID string     `json:"oldest_id,omitempty"`
 	Oldest   *time.Time `json:"oldest,omitempty"`
