@@ -87,6 +87,9 @@ func newValidate(o *options) *cobra.Command {
 			if c.config.Journal.Key == "" {
 				fmt.Fprintln(o.sys.err, "warning: "+noKey)
 			}
+			if text := doubled(cutover.Shadow, c.config); text != "" {
+				fmt.Fprintln(o.sys.err, "warning: "+text)
+			}
 			if probe {
 				return probeAll(cmd.Context(), o, c)
 			}

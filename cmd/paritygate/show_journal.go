@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"paritygate/internal/admin"
 )
@@ -21,12 +22,18 @@ func journalText(s admin.Status) string {
 		if n := side.b.Acknowledged; n > 0 {
 			parts = append(parts, fmt.Sprintf("%s to carry to %s", writes(n), side.name))
 		}
+		if n := side.b.Renamed; n > 0 {
+			parts = append(parts, fmt.Sprintf("%s made under other names at %s", writes(n), side.name))
+		}
 		if n := side.b.Unknown; n > 0 {
 			parts = append(parts, fmt.Sprintf("%s unknown (`journal list --unknown`)", writes(n)))
 		}
 		if n := side.b.Gaps; n > 0 {
 			parts = append(parts, fmt.Sprintf("%s to %s are in no record", writes(n), side.from))
 		}
+	}
+	if text := mirrorText(j.Mirror); text != "" {
+		parts = append(parts, text)
 	}
 	if j.Bypassed > 0 {
 		parts = append(parts, writes(j.Bypassed)+" past the journal")
@@ -38,6 +45,23 @@ func journalText(s admin.Status) string {
 		parts = append(parts, fmt.Sprintf("%s in %s, %s free", records(j.Records), segments(j.Segments), bytesText(*j.FreeBytes)))
 	}
 	return strings.Join(parts, "; ")
+}
+
+// mirrorText says how the mirror does; empty if there is none, or it rests.
+func mirrorText(m admin.JournalMirror) string {
+	switch {
+	case m.Stopped != "":
+		return "the mirror is STOPPED: " + m.Stopped
+	case m.Direction == "":
+		return ""
+	case m.LagRecords == 0:
+		return "the mirror (" + m.Direction + ") is level"
+	}
+	text := fmt.Sprintf("the mirror (%s) is behind by %s", m.Direction, rounded(time.Duration(m.LagSeconds*float64(time.Second))))
+	if m.Waiting != "" {
+		text += ": " + m.Waiting
+	}
+	return text
 }
 
 func records(n uint64) string {
