@@ -35,8 +35,9 @@ type requestBody struct {
 	hash    maphash.Hash
 	spooled // the first part of it, or all, may be in a file
 
-	// pace, if there is one, is called when a piece has been read ahead; gathered says that as much was as there may ever be.
-	pace     func()
+	// pace, if there is one, is called when a piece has been read ahead, and may end that; gathered says that as much was as there may ever
+	// be.
+	pace     func() (enough bool)
 	gathered bool
 
 	// waiting says that the client is being waited for; progress is called when bytes have come.
@@ -109,8 +110,9 @@ func (b *requestBody) prefetch(memory *budget, limit int64) error {
 		_, _ = b.hash.Write(p[:n])
 		b.ended(err)
 		b.mu.Unlock()
-		if b.pace != nil {
-			b.pace()
+		if b.pace != nil && b.pace() {
+			b.stop()
+			return nil
 		}
 	}
 }
@@ -159,6 +161,13 @@ func (b *requestBody) stopKeeping() {
 	b.starved = !b.over
 }
 
+// stop ends the keeping of a body that goes on.
+func (b *requestBody) stop() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.keeping = false
+}
+
 func (b *requestBody) ended(err error) {
 	switch {
 	case errors.Is(err, io.EOF):
@@ -175,27 +184,29 @@ func (b *requestBody) Read(p []byte) (int, error) {
 			return n, err
 		}
 	}
+	if n, err := b.fromMemory(p); n > 0 || err != nil {
+		return n, err
+	}
+	return b.fetch(p)
+}
+
+// fromMemory serves what was read ahead; nothing, and no error, where that is over.
+func (b *requestBody) fromMemory(p []byte) (int, error) {
 	b.mu.Lock()
+	defer b.mu.Unlock()
 	if b.served < len(b.kept.bytes) {
 		n := copy(p, b.kept.bytes[b.served:])
 		b.served += n
-		b.mu.Unlock()
 		return n, nil
 	}
 	if n := copy(p, b.beyond); n > 0 {
 		b.beyond = b.beyond[n:]
-		b.mu.Unlock()
 		return n, nil
 	}
-	eof, err := b.eof, b.err
-	b.mu.Unlock()
-	switch {
-	case err != nil:
-		return 0, err
-	case eof:
+	if b.err == nil && b.eof {
 		return 0, io.EOF
 	}
-	return b.fetch(p)
+	return 0, b.err
 }
 
 // fetch reads from the source into p, for the authority.
@@ -204,6 +215,9 @@ func (b *requestBody) fetch(p []byte) (int, error) {
 	defer b.fetching.Unlock()
 	if b.wanted != nil {
 		<-b.wanted
+	}
+	if n, err := b.fromMemory(p); n > 0 || err != nil {
+		return n, err // it came while somebody else was reading
 	}
 	b.waiting.Store(true)
 	if b.givenUp.Load() {

@@ -49,6 +49,7 @@ type admission struct {
 	stream   bool
 	ctx      context.Context // detached from the client; ends when the gate gives the request up
 	cancel   context.CancelCauseFunc
+	queued   *spot         // among those that were held and are let go together; nil: it has none
 	sent     chan struct{} // closed when the request was written to the backend, or has ended
 	ended    chan struct{} // closed when it has ended
 	sentOnce sync.Once
@@ -172,74 +173,6 @@ func (g *gate) wait(wt *waiter, place *list.Element, deadline time.Time) (*admis
 	return nil, why
 }
 
-// How long those behind wait for one held request, and in all: to be written to its backend, and then for its answer. What was written
-// to one connection may be read after what was written to another, so that a few are let out one by one, and many not for long.
-const (
-	orderWait       = 250 * time.Millisecond
-	orderWaitTotal  = 2 * time.Second
-	answerWait      = 5 * time.Millisecond
-	answerWaitTotal = 50 * time.Millisecond
-)
-
-// turnWait is what is left of such a wait.
-type turnWait struct{ each, total time.Duration }
-
-func (p *turnWait) await(ctx context.Context, done <-chan struct{}) {
-	if p.total <= 0 {
-		return
-	}
-	start := time.Now()
-	timer := time.NewTimer(min(p.each, p.total))
-	defer timer.Stop()
-	select {
-	case <-done:
-	case <-timer.C:
-	case <-ctx.Done():
-		p.total = 0
-	}
-	p.total -= time.Since(start)
-}
-
-// releaseHeld lets the held requests go in order of arrival, each by the plan of its moment: the next one once the one before
-// was written to its backend, and answered if that takes but a moment. It stops if the plan holds again. When ctx ends the rest goes
-// without waiting.
-func (g *gate) releaseHeld(ctx context.Context) {
-	g.release.Lock()
-	defer g.release.Unlock()
-	sent, ended := turnWait{orderWait, orderWaitTotal}, turnWait{answerWait, answerWaitTotal}
-	for {
-		adm, more := g.releaseNext()
-		if !more {
-			return
-		}
-		if adm != nil {
-			sent.await(ctx, adm.sent)
-			ended.await(ctx, adm.ended)
-		}
-	}
-}
-
-// releaseNext admits the first of the waiting. Until none is left, what newly arrives queues behind them.
-func (g *gate) releaseNext() (adm *admission, more bool) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	first := g.waiting.Front()
-	plan := g.router.Plan()
-	if first == nil || plan.Hold {
-		g.releasing = false
-		return nil, false
-	}
-	g.releasing = true
-	wt := g.waiting.Remove(first).(*waiter)
-	if plan.Refuse || plan.Writes == None {
-		wt.err = errRefused
-	} else {
-		wt.adm = g.register(wt.ctx, plan, wt.stream)
-	}
-	close(wt.turn)
-	return wt.adm, true
-}
-
 // drain waits until no write is in flight to the backend. What has ended without an answer since the plan of this epoch is in force
 // counts, though the drain may have begun after.
 func (g *gate) drain(ctx context.Context, b Backend) (int, error) {
@@ -305,6 +238,7 @@ func (a *admission) markSent() { a.sentOnce.Do(func() { close(a.sent) }) }
 // done ends the admission. unanswered is why a request that may have reached the backend got no answer.
 func (a *admission) done(unanswered error) {
 	a.doneOnce.Do(func() {
+		a.leaveQueue()
 		a.markSent()
 		close(a.ended)
 		a.cancel(nil)

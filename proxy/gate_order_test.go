@@ -38,15 +38,15 @@ func (l *line) admit(t *testing.T) (*admission, error) {
 func TestAReleaseFollowsThePlanThatChanges(t *testing.T) {
 	l := newLine(livePlan)
 	first, second := l.queue(t), l.queue(t)
-	if adm, more := l.releaseNext(); !more || adm != first.adm || adm.backend != New {
+	if adm, more := l.releaseNext(nil, nil); !more || adm != first.adm || adm.backend != New {
 		t.Fatalf("the first: %+v %v", adm, more)
 	}
 	l.plans.set(holdPlan())
-	if adm, more := l.releaseNext(); more || adm != nil || l.waiting.Len() != 1 {
+	if adm, more := l.releaseNext(nil, nil); more || adm != nil || l.waiting.Len() != 1 {
 		t.Fatalf("under a new hold: %+v %v, %d wait", adm, more, l.waiting.Len())
 	}
 	l.plans.change(func(p *Plan) { p.Hold, p.Refuse = false, true })
-	if adm, more := l.releaseNext(); !more || adm != nil || !errors.Is(second.err, errRefused) {
+	if adm, more := l.releaseNext(nil, nil); !more || adm != nil || !errors.Is(second.err, errRefused) {
 		t.Fatalf("under a refusal: %+v %v %v", adm, more, second.err)
 	}
 }
@@ -55,11 +55,11 @@ func TestAReleaseFollowsThePlanThatChanges(t *testing.T) {
 func TestNothingOvertakesAReleaseUnderWay(t *testing.T) {
 	l := newLine(livePlan)
 	l.queue(t)
-	l.releaseNext()
+	l.releaseNext(nil, nil)
 	if adm, err := l.admit(t); adm != nil || !errors.Is(err, errHeldTooLong) {
 		t.Errorf("in the middle of a release: %+v %v", adm, err)
 	}
-	l.releaseNext()
+	l.releaseNext(nil, nil)
 	if adm, err := l.admit(t); adm == nil || err != nil {
 		t.Errorf("after it: %+v %v", adm, err)
 	}

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -29,7 +30,16 @@ func TestMain(m *testing.M) {
 // plans is a Router whose plan a test sets.
 type plans struct{ p atomic.Pointer[Plan] }
 
-func (r *plans) Plan() Plan { return *r.p.Load() }
+func (r *plans) Plan() Plan {
+	p := *r.p.Load()
+	if p.Journal == NotJournaled {
+		p.Journal = journaling
+	}
+	return p
+}
+
+// journaling has every test of this package done again with its writes recorded: PARITYGATE_TEST_JOURNAL=first or possible.
+var journaling = map[string]JournalMode{"first": JournalFirst, "possible": JournalIfPossible}[os.Getenv("PARITYGATE_TEST_JOURNAL")]
 
 func (r *plans) set(p Plan) { r.p.Store(&p) }
 
@@ -154,6 +164,9 @@ func startAt(t *testing.T, plan Plan, old, new *httptest.Server, change ...func(
 		Run: "test", Router: r.router, Observer: r.account, Registerer: r.registry, Workers: 4, Queue: 64,
 		Old: BackendOptions{URL: parseURL(t, old.URL), Timeout: 5 * time.Second}, New: BackendOptions{URL: parseURL(t, new.URL), Timeout: 5 * time.Second},
 		Table: Table{Comparer: plain{}, ShadowTimeout: 5 * time.Second},
+	}
+	if journaling != NotJournaled {
+		o.Journal, o.JournalBody = &notebook{}, 1<<10
 	}
 	for _, f := range change {
 		f(&o)

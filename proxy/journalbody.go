@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"slices"
+	"sync/atomic"
 	"time"
 )
 
@@ -21,10 +22,16 @@ type spooled struct {
 	left int64
 }
 
+// streamQuiet is how long a gRPC call may be silent before it is taken for one that streams, where it may pass without a record.
+const streamQuiet = time.Second
+
+// callBody is how large such a call may be, in bytes: what gRPC takes for one message by default, and a bit.
+const callBody = 4<<20 + 1<<10
+
 // gather reads a write's whole body, before the write is admitted: into memory as far as Options.JournalBody and the budget allow, else
 // into a spool. A client that is slow neither counts as in flight then nor is cut off by a change of plan. An error that is no errJournal
 // is the client's, and nothing has happened.
-func (p *Proxy) gather(w http.ResponseWriter, in *inbound, body *requestBody) error {
+func (p *Proxy) gather(w http.ResponseWriter, in *inbound, body *requestBody, mode JournalMode) error {
 	if body == nil {
 		return nil
 	}
@@ -32,14 +39,16 @@ func (p *Proxy) gather(w http.ResponseWriter, in *inbound, body *requestBody) er
 		return body.fault
 	}
 	body.gathered = true
-	control, silence := http.NewResponseController(w), p.patience.whole
-	body.pace = func() { _ = control.SetReadDeadline(time.Now().Add(silence)) } // where it cannot be set, the client's own pace counts
-	body.pace()
-	body.hold(&p.journalMemory, p.options.JournalBody)
-	err := body.prefetch(&p.journalMemory, p.options.JournalBody)
-	if memory, whole := body.whole(); err == nil && (!whole || int64(len(memory)) > p.options.JournalBody) {
-		err = body.spoolRest(p.options.Journal)
+	if in.grpc && mode != JournalFirst {
+		return p.gatherCall(body)
 	}
+	control, silence := http.NewResponseController(w), p.patience.whole
+	body.pace = func() bool {
+		_ = control.SetReadDeadline(time.Now().Add(silence)) // where it cannot be set, the client's own pace counts
+		return false
+	}
+	body.pace()
+	err := p.gatherAll(body)
 	body.pace = nil
 	_ = control.SetReadDeadline(time.Time{})
 	switch {
@@ -51,6 +60,53 @@ func (p *Proxy) gather(w http.ResponseWriter, in *inbound, body *requestBody) er
 		return errClientStalled
 	}
 	return errors.Join(errClientGone, err)
+}
+
+// gatherAll reads the body to its end, into memory or a file.
+func (p *Proxy) gatherAll(body *requestBody) error {
+	body.hold(&p.journalMemory, p.options.JournalBody)
+	err := body.prefetch(&p.journalMemory, p.options.JournalBody)
+	if memory, whole := body.whole(); err == nil && (!whole || int64(len(memory)) > p.options.JournalBody) {
+		return body.spoolRest(p.options.Journal)
+	}
+	return err
+}
+
+// gatherCall is gather for a gRPC call that may pass without a record. One that streams waits for answers before it goes on: as soon as it
+// is silent for a while, or longer than a message, it is passed on as it comes.
+func (p *Proxy) gatherCall(body *requestBody) error {
+	quiet := time.NewTimer(streamQuiet)
+	defer quiet.Stop()
+	var enough atomic.Bool
+	limit := max(p.options.JournalBody, callBody)
+	body.hold(&p.journalMemory, limit)
+	body.pace = func() bool { quiet.Reset(streamQuiet); return enough.Load() }
+	done := make(chan error, 1)
+	body.fetching.Lock() // whoever reads it next waits for the read that is under way
+	body.waiting.Store(true)
+	go func() {
+		err := body.prefetch(&p.journalMemory, limit)
+		body.waiting.Store(false)
+		body.fetching.Unlock()
+		done <- err
+	}()
+	select {
+	case err := <-done:
+		if err != nil {
+			return errors.Join(errClientGone, err)
+		}
+	case <-quiet.C:
+		enough.Store(true)
+	}
+	memory, whole := body.whole()
+	switch {
+	case enough.Load() || !whole:
+		body.fault = fmt.Errorf("%w: %w", errJournal, errStreamedWrite)
+		return body.fault
+	case int64(len(memory)) > p.options.JournalBody:
+		return body.spoolRest(p.options.Journal)
+	}
+	return nil
 }
 
 // spoolRest puts what was read ahead, and the rest of the source, into a file. Where the journal does not take it nothing is lost: what is

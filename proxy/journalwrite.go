@@ -17,10 +17,14 @@ func (p Plan) journals() bool {
 // gatherFirst reads the body of a write ahead that is going to be recorded, by the plan of this moment. What the journal does not take
 // is seen after the admission, by the plan that holds then.
 func (p *Proxy) gatherFirst(w http.ResponseWriter, in *inbound, kind Kind, body *requestBody) error {
-	if p.options.Journal == nil || kind != Write || body == nil || !p.router.Plan().journals() {
+	if p.options.Journal == nil || kind != Write || body == nil {
 		return nil
 	}
-	if err := p.gather(w, in, body); !errors.Is(err, errJournal) {
+	plan := p.router.Plan()
+	if !plan.journals() {
+		return nil
+	}
+	if err := p.gather(w, in, body, plan.Journal); !errors.Is(err, errJournal) {
 		return err
 	}
 	return nil
@@ -50,7 +54,7 @@ func (p *Proxy) record(w http.ResponseWriter, r *http.Request, in *inbound, rt *
 }
 
 func (p *Proxy) begin(w http.ResponseWriter, r *http.Request, in *inbound, rt *route, body *requestBody, adm *admission) (JournalEntry, error) {
-	if err := p.gather(w, in, body); err != nil { // the flip came between the look at the plan and the admission, or the spool failed
+	if err := p.gather(w, in, body, adm.plan.Journal); err != nil { // the flip came between the look at the plan and the admission, or the spool failed
 		return nil, err
 	}
 	write := JournalWrite{

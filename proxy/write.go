@@ -64,6 +64,7 @@ type writeExchange struct {
 // forward sends the write and passes its answer on. It returns why a write got no answer that may have reached its backend.
 func (x *writeExchange) forward() (unanswered error) {
 	p, c, in := x.p, x.c, x.in
+	x.adm.awaitTurn()
 	if err := c.openBody(); err != nil {
 		x.lost(err)
 		p.refuseHeld(x.w, err)
@@ -73,6 +74,10 @@ func (x *writeExchange) forward() (unanswered error) {
 	if c.err != nil {
 		x.lost(c.err)
 		p.judge(c, in, c.err)
+		if c.neverSent() && errors.Is(c.err, errAbandoned) {
+			p.refuse(x.w, errRefused) // given up before it went
+			return nil
+		}
 		p.refuse(x.w, c.err)
 		if c.neverSent() || errors.Is(c.err, errClientGone) || errors.Is(c.err, errClientStalled) {
 			return nil
