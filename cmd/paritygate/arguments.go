@@ -31,6 +31,16 @@ func one(what string) cobra.PositionalArgs {
 	}
 }
 
+// mayBe takes one argument or none; what says which.
+func mayBe(what string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) <= 1 {
+			return nil
+		}
+		return exit(exitUsage, "`%s` takes one argument, %s; got also %q; see `%[1]s --help`", cmd.CommandPath(), what, args[1])
+	}
+}
+
 // misspelt says what is wrong with a flag, without the name of the function that could not read its value.
 func misspelt(err error) string {
 	text, _, number := strings.Cut(err.Error(), ": strconv.")

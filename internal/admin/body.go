@@ -19,7 +19,7 @@ import (
 // MaxBody is the size in bytes of the largest request body.
 const MaxBody = 64 << 10
 
-// fields are what a body may hold: by name, where its value goes. A target is one of *string, *[]string, *bool, *number,
+// fields are what a body may hold: by name, where its value goes. A target is one of *string, *[]string, *bool, **bool, *number,
 // **uint64, *fraction.
 type fields map[string]any
 
@@ -122,6 +122,9 @@ func assign(target, value any) error {
 			return fmt.Errorf("must be true or false, not %s", typeName(value))
 		}
 		*t = b
+	case **bool:
+		*t = new(bool)
+		return assign(*t, value)
 	case **uint64:
 		n, ok := value.(json.Number)
 		if !ok {

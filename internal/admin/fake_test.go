@@ -38,6 +38,7 @@ type run struct {
 	changes   []made
 	abandoned bool // whether a change found its context ended
 	reads     int
+	recorded
 }
 
 // made is a change as the Service was asked for it.

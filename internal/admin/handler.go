@@ -101,6 +101,7 @@ func (s *server) apiRoutes(t *table) {
 		"GET /v1/checks":          s.getChecks,
 		"GET /v1/events":          s.getEvents,
 		"GET /v1/attestations":    s.getAttestations,
+		"GET /v1/journal":         s.getRecords,
 		"GET /v1/journal/replay":  s.getReplay,
 	} {
 		t.handle(pattern, s.permitted(Viewer, s.answer(call)))
@@ -115,6 +116,7 @@ func (s *server) apiRoutes(t *table) {
 		"POST /v1/restart":           s.restart,
 		"POST /v1/resume":            s.resume,
 		"POST /v1/complete":          s.complete,
+		"POST /v1/journal/resolve":   s.resolve,
 		"POST /v1/journal/replay":    s.startReplay,
 		"DELETE /v1/journal/replay":  s.stopReplay,
 	} {

@@ -13,6 +13,7 @@ import (
 type Service interface {
 	Reader
 	Changer
+	Recorder
 	Replayer
 	// Readiness says whether the process is starting, ready or draining, and what is unwell. It must not block.
 	Readiness() Readiness

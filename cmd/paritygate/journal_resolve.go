@@ -1,0 +1,124 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/spf13/cobra"
+	"go.uber.org/zap"
+
+	"paritygate/internal/admin"
+	"paritygate/internal/cutover"
+	"paritygate/internal/evidence"
+	"paritygate/internal/journal"
+)
+
+func newJournalResolve(o *options) *cobra.Command {
+	r := &resolution{change: change{o: o}}
+	cmd := &cobra.Command{
+		Use: "resolve ID --sent|--not-sent", Short: "Say whether the other backend has a write of which nobody knows", Args: one("the ID of the write, as `journal list` shows it"),
+		Long: `Records what you found out about a write whose outcome is unknown, or that is still to be sent. The other backend is the one that the
+write was not forwarded to: old, for a write that new took.
+
+--sent      the other backend has the write, or must not get it, such as one that changed nothing: it is done. No replay sends it.
+--not-sent  the other backend lacks it, and must get it: the next replay sends it, also where that backend wrote to the same thing since.
+
+A write of which it is known is refused. Through the running proxy, or where none runs on the files; not while a replay runs.`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			r.id = args[0]
+			return r.run(cmd.Context())
+		},
+	}
+	cmd.Flags().BoolVar(&r.sent, "sent", false, "the other backend has it, or must not get it")
+	cmd.Flags().BoolVar(&r.notSent, "not-sent", false, "the other backend lacks it: the next replay sends it")
+	r.flags(cmd, true)
+	return cmd
+}
+
+// resolution is `journal resolve`.
+type resolution struct {
+	change
+	id            string
+	sent, notSent bool
+}
+
+func (r *resolution) run(ctx context.Context) error {
+	if _, _, ok := journal.SplitID(r.id); !ok {
+		return exit(exitUsage, "%q is no id of a write; `paritygate journal list --unknown` shows them", r.id)
+	}
+	if r.sent == r.notSent {
+		return exit(exitUsage, "say either --sent or --not-sent: whether the other backend has the write or must not get it, or lacks it")
+	}
+	client, err := r.o.client()
+	if err != nil {
+		return err
+	}
+	before, err := client.Status(ctx)
+	if r.o.nobodyServes(err) {
+		return r.offline(ctx, err)
+	}
+	if err != nil {
+		return err
+	}
+	if err := r.ask(before.Run, before.Phase, before.Epoch); err != nil {
+		return err
+	}
+	after, err := client.Resolve(ctx, r.in(before), r.id, r.sent)
+	return r.tell(after, err)
+}
+
+func (r *resolution) ask(run string, phase cutover.Phase, epoch uint64) error {
+	what := "the other backend has it, or must not get it"
+	if r.notSent {
+		what = "the other backend lacks it, the next replay sends it"
+	}
+	return r.confirm(fmt.Sprintf("run %s, phase %s, epoch %d: write %s: %s", run, phase, epoch, r.id, what))
+}
+
+// tell shows the write as it is now, or why it is not resolved.
+func (r *resolution) tell(after admin.Record, err error) error {
+	if e, ok := errors.AsType[*admin.Error](err); ok && e.Code == admin.CodeConflict {
+		return exit(exitRefused, "%w", err)
+	}
+	if err != nil {
+		return err
+	}
+	return r.o.print(after, func(p *printer) {
+		p.linef("%s is now %s, carried: %s", strings.TrimSpace(after.ID+" "+after.Method+" "+visible(after.Path)), after.Outcome, after.Carried)
+	})
+}
+
+// offline resolves on the files. unreached says why no proxy was asked.
+func (r *resolution) offline(ctx context.Context, unreached error) error {
+	c, err := load(r.o.config, r.o.sys.lookup)
+	if err != nil {
+		return err
+	}
+	p := &Program{log: zap.NewNop(), registry: prometheus.NewRegistry()}
+	p.current.Store(c)
+	if err := p.openStore(ctx, c); err != nil {
+		if errors.Is(err, evidence.ErrInUse) {
+			return fmt.Errorf("%w; and the proxy that holds it cannot be asked: %w", err, unreached)
+		}
+		return err
+	}
+	defer func() { _ = p.store.Close() }() // what was appended is durable
+	state, _, err := (&stateStore{store: p.store}).Load(ctx)
+	if err != nil {
+		return err
+	}
+	j, err := journal.Open(ctx, journalOptions(p, c))
+	if err != nil {
+		return fmt.Errorf("journal.directory: %w", err)
+	}
+	defer func() { _ = j.Close() }() // all marks are durable
+	if err := r.ask(state.Run, state.Phase, state.Epoch); err != nil {
+		return err
+	}
+	event := evidence.Event{From: string(state.Phase), To: string(state.Phase), Epoch: state.Epoch}
+	after, err := p.resolve(ctx, j, event, admin.Change{Actor: admin.LocalActor, Reason: r.reason}, r.id, r.sent)
+	return r.tell(after, err)
+}
