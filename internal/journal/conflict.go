@@ -124,7 +124,7 @@ func (t *touched) against(w *task) *conflict {
 			return &conflict{gap, "writes that are in no record", true}
 		}
 	}
-	resource := resourceOf(w.write, w.path, w.recorded)
+	resource := w.resource
 	if resource == "" {
 		return nil
 	}

@@ -81,6 +81,7 @@ func TestConflicts(t *testing.T) {
 				w.write.Header.Set("X-HTTP-Method-Override", "delete")
 			}
 			w.path = pathOf(w.write.Target)
+			w.resource = resourceOf(w.write, w.path, w.recorded)
 			if got := index.against(w); (got != nil) != tt.conflict {
 				t.Errorf("conflict: %+v, want %v", got, tt.conflict)
 			}

@@ -141,6 +141,7 @@ func (r *feed) ended(record *Record) (*task, error) {
 
 func taskOf(id string, w *Write, recorded *Answer, intent, outcome uint64, fate Fate) *task {
 	t := &task{id: id, write: w, recorded: recorded, intent: intent, outcome: outcome, path: pathOf(w.Target)}
+	t.resource = resourceOf(w, t.path, recorded)
 	if fate.Forced {
 		t.excused = outcome
 	}

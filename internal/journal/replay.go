@@ -69,7 +69,6 @@ type replay struct {
 	settled, excused map[uint64]uint64
 	last             func() uint64 // Seq of the last durable record
 	flush            func(context.Context) error
-	bind             func(*Write) // lets a write open its spool
 	carrier          *carrier
 	began            time.Time
 	told             time.Time
@@ -247,9 +246,6 @@ func (p *replay) tasks(ctx context.Context, oldest uint64, give func(*task) erro
 			return err
 		}
 		if t != nil {
-			if p.bind != nil {
-				p.bind(t.write)
-			}
 			if err := give(t); err != nil {
 				return err
 			}

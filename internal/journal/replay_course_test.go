@@ -123,7 +123,7 @@ func TestReplayKeepsTheOrderOfTheFacts(t *testing.T) {
 			history := randomHistory(r, 50, clients, 12)
 			records := make([]*Record, 100)
 			for i, w := range history {
-				target := fmt.Sprintf("%s?%d", w.path, i)
+				target := fmt.Sprintf("%s?%d", w.resource, i)
 				records[w.intent-1] = intent(w.intent, New, 5, "POST", target)
 				records[w.outcome-1] = outcome(w.outcome, w.intent, 200, "", "")
 				byTarget["POST "+target] = w

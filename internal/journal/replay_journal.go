@@ -9,14 +9,8 @@ func (j *Journal) Replay(ctx context.Context, o ReplayOptions, sender Sender, re
 		return Summary{}, err // what was marked and nobody waited for is read as well
 	}
 	p := newReplay(j, o, sender, report)
-	p.flush, p.last, p.bind = j.Sync, j.settledSeq, j.bindSpool
-	p.read = func(from uint64) (recordReader, error) {
-		r, err := OpenReader(j.o.Directory, ReadOptions{Key: j.o.Key, From: from})
-		if err == nil {
-			r.durable = j.settledSeq
-		}
-		return r, err
-	}
+	p.flush, p.last = j.Sync, j.settledSeq
+	p.read = func(from uint64) (recordReader, error) { return j.Tail(from), nil }
 	p.salvage = func(d *Damage, visit func(*Record)) error { return salvage(j.o.Directory, d, visit) }
 	return p.run(ctx, j.Backlog(o.To).OldestSeq)
 }
@@ -34,11 +28,4 @@ func (j *Journal) Sync(ctx context.Context) error {
 		return err
 	}
 	return j.Err()
-}
-
-// bindSpool lets a write that was read open its spooled body.
-func (j *Journal) bindSpool(w *Write) {
-	if w.Spool != nil {
-		w.Spool.dir, w.Spool.sealer = j.dir, j.sealer
-	}
 }

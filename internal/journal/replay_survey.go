@@ -115,7 +115,7 @@ func (a *assembler) apply(r *Record) (*task, error) {
 		}
 		t := &task{id: r.ID, write: r.Write, intent: r.Seq, path: pathOf(r.Write.Target), excused: a.survey.excused[r.Seq]}
 		if a.survey.early[r.Seq] {
-			t.outcome = r.Seq
+			t.outcome, t.resource = r.Seq, t.path
 			return t, nil
 		}
 		if a.bytes += int64(len(r.Write.Body)); a.bytes > openBytes {
@@ -133,11 +133,14 @@ func (a *assembler) apply(r *Record) (*task, error) {
 		t.outcome, t.recorded = r.Seq, r.Answer
 		if t.write != nil {
 			a.bytes -= int64(len(t.write.Body))
-			return t, nil
+		} else {
+			var err error
+			if t.write, err = a.reload(seq); err != nil {
+				return nil, err
+			}
 		}
-		var err error
-		t.write, err = a.reload(seq)
-		return t, err
+		t.resource = resourceOf(t.write, t.path, t.recorded)
+		return t, nil
 	case HeaderRecord, BodyRecord, SendingRecord, SentRecord, ResolvedRecord, DiscardedRecord, GapRecord:
 	}
 	return nil, nil //nolint:nilnil // nothing is to be sent

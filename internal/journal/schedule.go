@@ -8,6 +8,7 @@ type task struct {
 	intent   uint64  // Seq of its intent: it had arrived
 	outcome  uint64  // Seq of its outcome: it had been answered. The intent's where there is none
 	path     string  // of its target, in the one spelling that all ways of writing it have (resource.go)
+	resource string  // what it changed; empty: nothing that has a path, such as something new that has no path of its own
 	excused  uint64  // an operator said, at this Seq, that it is to be sent: what stands before that is no conflict. 0: nobody did
 
 	started bool
@@ -16,25 +17,27 @@ type task struct {
 }
 
 // schedule keeps the order of the facts: a write starts only after every write that had been answered before it arrived has ended, and
-// writes to one path go one after the other, in the order in which they were answered. What was under way at the same time may go at the
-// same time again.
+// writes to one resource go one after the other, in the order in which they were answered. What was under way at the same time may go at
+// the same time again.
 //
 // Writes are added in the order of their outcomes. So whoever had been answered before a write arrived was added before it, and the first
-// that has not ended has the lowest outcome of all that have not: who arrived before that need not wait for anybody, save on his own path.
+// that has not ended has the lowest outcome of all that have not: who arrived before that need not wait for anybody, save for the same resource.
 type schedule struct {
 	live  []*task            // added and not ended, and some that have; in the order of their outcomes
-	paths map[string][]*task // of live, those of a path in the same order
+	lines map[string][]*task // of live, those of a resource in the same order
 	open  int                // not ended
 	bytes int64              // of the bodies in live
 	rest  int                // live[:rest] have started
 }
 
-func newSchedule() *schedule { return &schedule{paths: map[string][]*task{}} }
+func newSchedule() *schedule { return &schedule{lines: map[string][]*task{}} }
 
 // add puts a write behind all others.
 func (s *schedule) add(t *task) {
 	s.live = append(s.live, t)
-	s.paths[t.path] = append(s.paths[t.path], t)
+	if t.resource != "" {
+		s.lines[t.resource] = append(s.lines[t.resource], t)
+	}
 	s.open++
 	s.bytes += int64(len(t.write.Body))
 }
@@ -45,13 +48,20 @@ func (s *schedule) next() *task {
 		s.rest++
 	}
 	for _, t := range s.live[s.rest:] {
-		if t.started || s.live[0] != t && s.live[0].outcome < t.intent || s.paths[t.path][0] != t {
-			continue
+		if !t.started && s.free(t) {
+			t.started = true
+			return t
 		}
-		t.started = true
-		return t
 	}
 	return nil
+}
+
+// free reports whether a write need not wait for any other one.
+func (s *schedule) free(t *task) bool {
+	if t.resource != "" && s.lines[t.resource][0] != t {
+		return false
+	}
+	return s.live[0] == t || s.live[0].outcome > t.intent
 }
 
 // postpone takes back that a write was started: nothing of it was sent, and next may give it again.
@@ -66,10 +76,10 @@ func (s *schedule) end(t *task) {
 	s.open--
 	s.bytes -= int64(len(t.write.Body))
 	t.write, t.recorded = nil, nil // it may stay in live for a while
-	if same := s.paths[t.path]; len(same) == 1 {
-		delete(s.paths, t.path)
-	} else {
-		s.paths[t.path] = same[1:] // only the first of a path is ever started
+	if line := s.lines[t.resource]; len(line) == 1 {
+		delete(s.lines, t.resource)
+	} else if t.resource != "" {
+		s.lines[t.resource] = line[1:] // only the first of a resource is ever started
 	}
 	n := 0
 	for n < len(s.live) && s.live[n].ended {

@@ -14,7 +14,7 @@ func randomHistory(r *rand.Rand, writes, clients, paths int) []*task {
 	var ended []*task
 	for seq, begun := uint64(1), 0; begun < writes || len(live) > 0; seq++ {
 		if begun < writes && len(live) < clients && (len(live) == 0 || r.IntN(2) == 0) {
-			t := &task{id: fmt.Sprint(begun), write: &Write{}, intent: seq, path: fmt.Sprintf("/%d", r.IntN(paths))}
+			t := &task{id: fmt.Sprint(begun), write: &Write{}, intent: seq, resource: fmt.Sprintf("/%d", r.IntN(paths))}
 			live, begun = append(live, open{t}), begun+1
 			continue
 		}
@@ -27,9 +27,9 @@ func randomHistory(r *rand.Rand, writes, clients, paths int) []*task {
 }
 
 // mustWait is the order of the facts as it is said: b waits for a if a had been answered before b arrived, or a was answered first on the
-// same path.
+// same resource.
 func mustWait(a, b *task) bool {
-	return a.outcome < b.intent || a.path == b.path && a.outcome < b.outcome
+	return a.outcome < b.intent || a.resource == b.resource && a.outcome < b.outcome
 }
 
 func TestScheduleKeepsTheOrderOfTheFacts(t *testing.T) {
@@ -74,7 +74,7 @@ func TestScheduleKeepsTheOrderOfTheFacts(t *testing.T) {
 			s.end(flying[i])
 			flying = slices.Delete(flying, i, i+1)
 		}
-		if s.open != 0 || len(s.live) != 0 || len(s.paths) != 0 || s.bytes != 0 {
+		if s.open != 0 || len(s.live) != 0 || len(s.lines) != 0 || s.bytes != 0 {
 			t.Fatalf("seed %d: something is left: %+v", seed, s)
 		}
 	}
@@ -98,7 +98,7 @@ func mayStart(live []*task, done map[*task]bool) []*task {
 func TestScheduleStartsTogetherWhatWasUnderWayTogether(t *testing.T) {
 	s := newSchedule()
 	for i := range uint64(16) {
-		s.add(&task{write: &Write{}, intent: 1 + i, outcome: 100 + i, path: fmt.Sprint("/", i)})
+		s.add(&task{write: &Write{}, intent: 1 + i, outcome: 100 + i, resource: fmt.Sprint("/", i)})
 	}
 	for i := range 16 {
 		if s.next() == nil {
