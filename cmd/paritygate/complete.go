@@ -85,7 +85,7 @@ func (s *service) retire(ctx context.Context, change admin.Change, purge bool) e
 	if err := j.Purge(); err != nil {
 		return err
 	}
-	line := s.auditLine("purge", fmt.Sprintf("the journal was removed: %d records in %d segments, %s", was.Seq, was.Segments, bytesText(was.Bytes)))
+	line := s.auditLine("purge", fmt.Sprintf("the journal was removed: %d records in %d segments, %s", was.Seq, was.Segments, admin.Size(was.Bytes)))
 	line.Actor = change.Actor
 	s.audit(ctx, line)
 	return nil

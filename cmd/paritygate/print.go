@@ -120,18 +120,6 @@ func widthOf(stream any) int {
 
 func percent(ratio float64) string { return fmt.Sprintf("%.4g%%", 100*ratio) }
 
-// bytesText is a size for people.
-func bytesText(n int64) string {
-	value, unit := float64(n), "bytes"
-	for _, larger := range []string{"KiB", "MiB", "GiB", "TiB"} {
-		if value < 1024 {
-			break
-		}
-		value, unit = value/1024, larger
-	}
-	return fmt.Sprintf("%.4g %s", value, unit)
-}
-
 func latency(seconds float64) string {
 	if seconds == 0 {
 		return "-"

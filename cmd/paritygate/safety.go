@@ -116,7 +116,7 @@ func (k *keeper) view(state cutover.State) admin.Journal {
 		return v
 	}
 	s := j.Status()
-	v.Records, v.Segments, v.Bytes, v.InFlight = s.Seq, s.Segments, s.Bytes, s.Open
+	v.Records, v.Segments, v.Bytes, v.InFlight = int64(s.Seq), s.Segments, s.Bytes, s.Open // #nosec G115 -- a number of records
 	v.ToOld, v.ToNew = backlogView(j.Backlog(journal.Old)), backlogView(j.Backlog(journal.New))
 	return v
 }
@@ -148,10 +148,10 @@ func (s *service) journalLine(ctx context.Context) cutover.Criterion {
 	if free == nil {
 		return line
 	}
-	line.Observed += ", " + bytesText(*free) + " free"
+	line.Observed += ", " + admin.Size(*free) + " free"
 	if least := leastSegments * s.keeper.options.Segment; *free < least {
 		line.Verdict = cutover.Inconclusive
-		line.Reason = fmt.Sprintf("less than %s are free for what new will accept: writes get 503 once the disk is full", bytesText(least))
+		line.Reason = fmt.Sprintf("less than %s are free for what new will accept: writes get 503 once the disk is full", admin.Size(least))
 	}
 	return line
 }

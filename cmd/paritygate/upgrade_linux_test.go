@@ -113,7 +113,7 @@ func TestUpgradeThatFails(t *testing.T) {
 	c.add(2, http.MethodGet, true)
 	c.add(2, http.MethodPost, false)
 	failures := 0
-	say := fmt.Sprintf(`{"Kind":"offer","Offer":{"Run":"lineage","Store":%q,"Proxy":%q,"Admin":%q}}`, l.store, l.proxy, l.admin)
+	say := fmt.Sprintf(`{"Kind":"offer","Offer":{"Run":"lineage","Store":%q,"Journal":%q,"Proxy":%q,"Admin":%q}}`, l.store, l.store+".journal", l.proxy, l.admin)
 	for _, f := range []struct{ name, config, program, logged string }{
 		{"a bad configuration", "mirror: {fraction: 200%}\n", "", "must be a fraction between 0% and 100%"},
 		{"another run", strings.Replace(lineageConfig, "name: lineage", "name: other", 1), "", "run.name is \\\"other\\\" in the file"},

@@ -124,6 +124,34 @@ func TestFlipIsShownLive(t *testing.T) {
 	}
 }
 
+// What a rollback would leave behind is shown once there is anything, with what a person has to decide.
+func TestJournalIsShown(t *testing.T) {
+	r := shop()
+	if body := call(t, serve(t, r), "GET", "/", "").Body; strings.Contains(body, "Journal of writes") {
+		t.Error("a run without a record has a journal")
+	}
+	free, oldest, eta := int64(3<<30), time.Date(2026, 11, 21, 14, 2, 0, 0, time.UTC), 61.0
+	r.status.Journal = admin.Journal{
+		Records: 12345, Bytes: 5 << 20, FreeBytes: &free, Bypassed: 2, Unavailable: "no space left on device",
+		ToOld: admin.Backlog{Acknowledged: 1284, Unknown: 3, OldestID: "0a1b2c3d-17", Oldest: &oldest},
+	}
+	r.replayed = &admin.Replay{State: admin.ReplayRunning, To: "old", Total: 1284, Sent: 284, ETASeconds: &eta}
+	body := call(t, serve(t, r), "GET", "/", "").Body
+	for _, want := range []string{
+		"not available", "No space left on device.", "12,345 records, 5 MiB; 3 GiB free.", ">1,284</td>", ">3</td>", "0a1b2c3d-17", "2 requests that may have changed new bypassed",
+		"Replay to old: 284 of 1,284 writes sent, 1\u00a0min 1\u00a0s to go.", `<progress max="1284" value="284"`,
+	} {
+		if !strings.Contains(body, want) {
+			t.Errorf("no %q in\n%s", want, body)
+		}
+	}
+	r.replayed = &admin.Replay{State: admin.ReplayEnded, To: "old", Summary: &admin.ReplaySummary{Total: 5, Sent: 2, Stopped: &admin.ReplayStop{Message: "the write 0a1b2c3d-19 is a conflict"}}}
+	r.status.Journal.ToOld = admin.Backlog{}
+	if body := call(t, serve(t, r), "GET", "/", "").Body; !strings.Contains(body, "stopped after 2 of 5 writes: the write 0a1b2c3d-19 is a conflict") || !strings.Contains(body, "Neither side lacks a write") {
+		t.Errorf("no end in\n%s", body)
+	}
+}
+
 func TestResumeAsksBeforeItGivesUpWrites(t *testing.T) {
 	for writes, want := range map[int64]bool{0: false, 1284: true} {
 		r := shop()

@@ -16,6 +16,9 @@ func (r *run) StartReplay(_ context.Context, c admin.Change, q admin.ReplayReque
 }
 
 func (r *run) Replay(context.Context) (admin.Replay, error) {
+	if r.replayed != nil {
+		return *r.replayed, r.err
+	}
 	return admin.Replay{State: admin.ReplayNone}, r.err
 }
 

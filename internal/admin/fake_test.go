@@ -28,6 +28,7 @@ type run struct {
 	attestations []admin.Attestation
 	readiness    admin.Readiness
 	err          error  // what every method answers, if set
+	replayed     *admin.Replay
 	panics       string // what Status panics with, if set
 
 	all       bool

@@ -25,6 +25,7 @@ const nbsp = "\u00a0"
 var templateFuncs = template.FuncMap{
 	"percent":   percent,
 	"count":     count,
+	"size":      Size,
 	"span":      span,
 	"seconds":   func(s float64) string { return span(time.Duration(s * float64(time.Second))) },
 	"latency":   latency,
@@ -150,6 +151,18 @@ func count(n int64) string {
 		b.WriteRune(r)
 	}
 	return sign + b.String()
+}
+
+// Size writes a number of bytes.
+func Size(n int64) string {
+	value, unit := float64(n), "bytes"
+	for _, larger := range []string{"KiB", "MiB", "GiB", "TiB"} {
+		if value < 1024 {
+			break
+		}
+		value, unit = value/1024, larger
+	}
+	return fmt.Sprintf("%.4g %s", value, unit)
 }
 
 // span writes a duration in its two largest units, the smaller only where there is one.

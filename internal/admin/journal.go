@@ -1,6 +1,10 @@
 package admin
 
-import "time"
+import (
+	"fmt"
+	"strings"
+	"time"
+)
 
 // Journal is how the journal of writes is, and what the two sides lack of each other's.
 type Journal struct {
@@ -10,7 +14,7 @@ type Journal struct {
 	// Sealed says that credentials and bodies are sealed with a key; without one credentials are not kept, and bodies are in clear.
 	Sealed bool `json:"sealed"`
 	// Records is the number of the last record, 0 if there is none; Segments and Bytes are of the files.
-	Records  uint64 `json:"records"`
+	Records  int64  `json:"records"`
 	Segments int    `json:"segments"`
 	Bytes    int64  `json:"bytes"`
 	// FreeBytes is the room on the journal's disk; nil, and left out, if it is unknown.
@@ -57,3 +61,88 @@ type Backlog struct {
 
 // Writes is how many writes this side may lack.
 func (b Backlog) Writes() int64 { return b.Acknowledged + b.Unknown }
+
+// Shown reports whether there is anything to say of the journal: a run that has not come to it yet is not burdened with it.
+func (j Journal) Shown() bool { return j.Records > 0 || j.Unavailable != "" || j.Bypassed > 0 }
+
+// Line is the journal in one line: what each side lacks, and whether it takes writes. It is empty where nothing was recorded yet and
+// nothing is wrong.
+func (j Journal) Line() string {
+	var parts []string
+	add := func(n int64, format string, args ...any) {
+		if n > 0 {
+			parts = append(parts, fmt.Sprintf(format, append([]any{writes(n)}, args...)...))
+		}
+	}
+	if j.Unavailable != "" {
+		parts = append(parts, "NOT available: "+j.Unavailable)
+	}
+	for _, l := range j.Lacking() {
+		add(l.Acknowledged, "%s to carry to %s", l.Side)
+		add(l.Unknown, "%s of which nobody knows (`journal list --unknown`)")
+		add(l.Gaps, "%s that %s may lack are in no record", l.Side)
+	}
+	add(j.Bypassed, "%s past the journal")
+	if j.Records == 0 && len(parts) == 0 {
+		return ""
+	}
+	parts = append(parts, fmt.Sprintf("%s records, %s", count(j.Records), Size(j.Bytes)))
+	if j.FreeBytes != nil {
+		parts = append(parts, Size(*j.FreeBytes)+" free")
+	}
+	return strings.Join(parts, "; ")
+}
+
+func writes(n int64) string {
+	if n == 1 {
+		return "1 write"
+	}
+	return count(n) + " writes"
+}
+
+// lacking is a side with what it lacks.
+type lacking struct {
+	Side string
+	Backlog
+}
+
+// Lacking lists the sides that lack anything.
+func (j Journal) Lacking() []lacking {
+	var out []lacking
+	for _, l := range []lacking{{"old", j.ToOld}, {"new", j.ToNew}} {
+		if l.Writes()+l.Gaps > 0 {
+			out = append(out, l)
+		}
+	}
+	return out
+}
+
+// Running reports whether the replay goes on.
+func (r Replay) Running() bool { return r.State == ReplayRunning || r.State == ReplayStopping }
+
+// Line is the replay in a sentence; empty if there was none.
+func (r Replay) Line() string {
+	what := "Replay"
+	if r.DryRun {
+		what = "Dry run of a replay"
+	}
+	what += " to " + r.To
+	switch {
+	case r.State == ReplayNone || r.State == "":
+		return ""
+	case r.Running():
+		line := fmt.Sprintf("%s: %s of %s writes sent", what, count(r.Sent), count(r.Total))
+		if r.ETASeconds != nil {
+			line += fmt.Sprintf(", %s to go", span(time.Duration(*r.ETASeconds*float64(time.Second))))
+		}
+		if r.Away != "" {
+			line += "; " + r.To + " cannot be reached: " + r.Away
+		}
+		return line + "."
+	case r.Summary == nil:
+		return fmt.Sprintf("%s: not begun: %s", what, r.Error)
+	case r.Summary.Stopped != nil:
+		return fmt.Sprintf("%s stopped after %s of %s writes: %s", what, count(r.Summary.Sent), count(r.Summary.Total), r.Summary.Stopped.Message)
+	}
+	return fmt.Sprintf("%s ended: %s writes sent, %s left, %s unknown.", what, count(r.Summary.Sent), count(r.Summary.Left), count(r.Summary.Unknown))
+}

@@ -16,6 +16,8 @@ import (
 type overviewData struct {
 	Gate  cutover.Report
 	Steps []step
+	// Replay is the one that runs, or the last one; nil if there was none.
+	Replay *Replay
 }
 
 // Passed counts the criteria that pass.
@@ -64,7 +66,15 @@ func (s *server) overview(r *http.Request) (view, error) {
 	if err != nil {
 		return view{}, err
 	}
-	return view{Page: "overview", Title: "Overview", Data: overviewData{report, ladder(status.Phase)}}, nil
+	data := overviewData{Gate: report, Steps: ladder(status.Phase)}
+	replay, err := s.service.Replay(r.Context())
+	if err != nil {
+		return view{}, err
+	}
+	if replay.Line() != "" {
+		data.Replay = &replay
+	}
+	return view{Page: "overview", Title: "Overview", Data: data}, nil
 }
 
 func (s *server) routesPage(r *http.Request) (view, error) {
