@@ -57,7 +57,7 @@ var metrics = map[string]metric{
 	"journal_free_bytes":           {"gauge", nil},
 	"journal_mirror_lag_records":   {"gauge", nil},
 	"journal_mirror_lag_seconds":   {"gauge", nil},
-	"journal_mirrored_total":       {"counter", nil},
+	"journal_mirrored_total":       {"counter", []string{"to"}},
 	"breaker_state":                {"gauge", []string{"backend", "role"}},
 	"rollbacks_total":              {"counter", []string{"trigger"}},
 	"rollback_duration_seconds":    {"histogram", []string{"trigger"}},
@@ -97,7 +97,7 @@ var values = map[string][]string{
 	"route": {"_all", "product"}, "kind": {"read"}, "backend": {"old", "new"}, "role": {"authority", "shadow"},
 	"code": {"2xx", "5xx", "error"}, "verdict": {"match", "mismatch", "failed", "skipped"}, "location": {"body"},
 	"reason": {"queue_full", "conditional"}, "check": {"datasets"}, "state": {"active", "idle"}, "criterion": {"_all", "responses"},
-	"phase": {"shadow", "live"}, "trigger": {"operator", "error_rate"}, "part": {"cutover", "store"}, "outcome": {"committed", "abandoned"}, "version": {"v1"}, "commit": {"c"}, "go_version": {"go"},
+	"phase": {"shadow", "live"}, "trigger": {"operator", "error_rate"}, "part": {"cutover", "store"}, "to": {"old", "new"}, "outcome": {"committed", "abandoned"}, "version": {"v1"}, "commit": {"c"}, "go_version": {"go"},
 }
 
 // exposition is every metric with all of its labels, in Prometheus's text format; counters grow with the time.

@@ -64,6 +64,7 @@ func printStatus(p *printer, s admin.Status) {
 	row("window", fmt.Sprintf("since %s (%s)", instant(s.Window.Start), s.Window.Reason))
 	row("rollback", rollbackText(s.Rollback))
 	row("journal", s.Journal.Line())
+	row("mirror of writes", s.Journal.Mirror.Line())
 	row("triggers", triggersText(s.Rollback.Triggers))
 	row("fence", fenceText(s.Fence))
 	row("config", shortened(s.Config.Checksum, 13)+map[bool]string{true: ", drifted since the run began"}[s.Config.Drift])

@@ -100,6 +100,29 @@ func writes(n int64) string {
 	return count(n) + " writes"
 }
 
+// Line is the mirror in one line; empty where it is off.
+func (m JournalMirror) Line() string {
+	if m.Mode != "follow" {
+		return ""
+	}
+	text := "rests"
+	if from, to, ok := strings.Cut(m.Direction, "-to-"); ok {
+		text = from + " → " + to
+	}
+	if m.LagRecords > 0 {
+		text += fmt.Sprintf(", %s behind, the oldest for %s", writes(m.LagRecords), span(time.Duration(m.LagSeconds*float64(time.Second))))
+	} else if m.Direction != "" {
+		text += ", level"
+	}
+	if m.Stopped != "" {
+		text += "; STOPPED: " + m.Stopped
+	}
+	if m.Waiting != "" {
+		text += "; " + m.Waiting
+	}
+	return text
+}
+
 // lacking is a side with what it lacks.
 type lacking struct {
 	Side string
