@@ -79,6 +79,7 @@ func (j Journal) Line() string {
 	}
 	for _, l := range j.Lacking() {
 		add(l.Acknowledged, "%s to carry to %s", l.Side)
+		add(l.Renamed, "%s made under other names at %s", l.Side)
 		add(l.Unknown, "%s of which nobody knows (`journal list --unknown`)")
 		add(l.Gaps, "%s that %s may lack are in no record", l.Side)
 	}
@@ -133,7 +134,7 @@ type lacking struct {
 func (j Journal) Lacking() []lacking {
 	var out []lacking
 	for _, l := range []lacking{{"old", j.ToOld}, {"new", j.ToNew}} {
-		if l.Writes()+l.Gaps > 0 {
+		if l.Writes()+l.Gaps+l.Renamed > 0 {
 			out = append(out, l)
 		}
 	}
