@@ -319,6 +319,26 @@ func TestTheMirrorKeepsTheOrderOfTheFacts(t *testing.T) {
 	})
 }
 
+// Two that made something at the same time are carried one after the other, as they were answered: the sides number them alike then.
+func TestTheMirrorMakesThingsInTheOrderInWhichTheyWereAnswered(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBook()
+		first, second := b.begin(Old, "POST", "/orders?n=1"), b.begin(Old, "POST", "/orders?n=2")
+		for i, id := range []string{second, first} {
+			b.add(Record{Type: OutcomeRecord, ID: id, Answer: &Answer{
+				Outcome: Acknowledged, Status: 201, Header: http.Header{"Location": {fmt.Sprint("/orders/", i)}}, Body: []byte(`{"id": 1}`),
+			}})
+		}
+		o := &other{took: time.Second, answers: map[string][]any{"POST /orders?n=1": {201}, "POST /orders?n=2": {201}}}
+		m := follow(t, b, o, New)
+		defer m.end()
+		settle(time.Minute)
+		if m.wants("POST /orders?n=2", "POST /orders?n=1"); o.most != 1 {
+			t.Errorf("%d at once", o.most)
+		}
+	})
+}
+
 func TestTheMirrorStopsAtWhatItMustNotGuess(t *testing.T) {
 	cut := errors.New("the connection broke")
 	for _, c := range []struct {
