@@ -26,6 +26,7 @@ func (r router) Plan() proxy.Plan {
 	return proxy.Plan{
 		Epoch: p.Epoch, Reads: backendOf(p.Reads), Shadow: backendOf(p.Shadow), Fraction: p.Fraction, Canary: p.Canary,
 		Writes: backendOf(p.Writes), Hold: p.Hold, Refuse: p.Refuse, Fallback: p.Fallback, Stale: r.program.stale(p),
+		Journal: r.program.journalMode(p),
 	}
 }
 

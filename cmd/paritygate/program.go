@@ -202,6 +202,7 @@ func (p *Program) openProxy(ctx context.Context, c *compiled) error {
 			MinRequests: k.Rollback.ErrorRate.MinRequests, MinFailures: k.Rollback.ErrorRate.MinFailures,
 			MinDistinct: k.Rollback.ErrorRate.MinDistinct,
 		},
+		Journal: recorder{p}, JournalBody: k.Journal.Body,
 		Router: router{p}, Observer: observer{p}, Clients: clients, Access: access, Registerer: p.registry, Logger: p.log,
 	})
 	if err != nil {

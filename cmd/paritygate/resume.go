@@ -30,6 +30,8 @@ func (s *service) Resume(ctx context.Context, change admin.Change, discard bool)
 			return admin.Errorf(admin.CodeConflict, "%s still in flight at new; try again when they have ended", writes(lost.open))
 		case !lost.nothing() && !discard:
 			return unreplayed(lost)
+		case !lost.nothing() && s.machine.Unwell() != "": // nothing is given up for a resume that will be refused
+			return admin.Errorf(admin.CodeConflict, "not possible at the moment: %s", s.machine.Unwell())
 		case !lost.nothing():
 			if err := s.discard(ctx, change, state, lost); err != nil {
 				return err
