@@ -281,7 +281,7 @@ func TestKilledAlongTheWay(t *testing.T) {
 	p.restart()
 	stop()
 	s := p.status()
-	if s.Phase != cutover.Live || s.Epoch != epoch || s.Rollback.UnreplayedWrites < seen || s.Rollback.UnreplayedWrites > int64(len(newer.written())) {
+	if s.Phase != cutover.Live || s.Epoch != epoch || s.Rollback.UnreplayedWrites < seen || s.Rollback.UnreplayedWrites > int64(len(newer.written()))+s.Journal.ToOld.Unknown {
 		t.Errorf("after the kill: %+v; %d writes were on the disk, %d at new", s, seen, len(newer.written()))
 	}
 	t.Logf("%d writes on new were on the disk, %d are known after the kill, %d reached it", seen, s.Rollback.UnreplayedWrites, len(newer.written()))
@@ -311,8 +311,6 @@ func TestKilledSoonAfterTheFlip(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = resp.Body.Close()
-	count := p.writesOnDisk()
-	p.eventually("the first write is on the disk", func() bool { return count() == 1 })
 	p.restart()
 	if s := p.status(); s.Phase != cutover.Live || s.Rollback.UnreplayedWrites != 1 {
 		t.Errorf("after the kill: %+v", s)

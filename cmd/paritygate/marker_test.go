@@ -30,22 +30,6 @@ func lockStore(t *testing.T, p *process) (unlock func()) {
 	}
 }
 
-// writesOnDisk returns a function that reads from the store's file how many writes new has taken.
-func (p *process) writesOnDisk() func() int {
-	p.t.Helper()
-	db, err := sql.Open("sqlite", "file:"+filepath.Join(filepath.Dir(p.config), "paritygate.db")+"?mode=ro&_pragma=busy_timeout(5000)")
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	p.t.Cleanup(func() { _ = db.Close() })
-	return func() (n int) {
-		if err := db.QueryRowContext(p.t.Context(), "SELECT value FROM meta WHERE key = 'writes_on_new'").Scan(&n); err != nil {
-			p.t.Error(err)
-		}
-		return n
-	}
-}
-
 // The store takes nothing: a rollback is in force all the same, and a kill does not undo it.
 func TestARollbackThatTheStoreDoesNotTake(t *testing.T) {
 	t.Parallel()
