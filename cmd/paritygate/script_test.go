@@ -57,14 +57,14 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"backend": scriptBackend, "exits": scriptExits, "ready": scriptReady, "signal": scriptSignal,
-			"http": scriptHTTP, "await": scriptAwait, "fields": scriptFields,
+			"http": scriptHTTP, "await": scriptAwait, "fields": scriptFields, "idof": scriptIDOf,
 		},
 		RequireExplicitExec: true, RequireUniqueNames: true,
 	})
 }
 
 // `backend [-tls] NAME` starts a shop and sets its address in the variable NAME. /bad/… has another price on each of them,
-// /list other ids.
+// /list other ids, and /fail/… fails.
 func scriptBackend(ts *testscript.TestScript, _ bool, args []string) {
 	start := httptest.NewServer
 	if len(args) == 2 && args[0] == "-tls" {
@@ -81,6 +81,9 @@ func scriptBackend(ts *testscript.TestScript, _ bool, args []string) {
 		if r.URL.Path == "/list" {
 			fmt.Fprintf(w, `{"items": [%s{}]}`, strings.Repeat(fmt.Sprintf(`{"id": %q}, `, name), 8))
 			return
+		}
+		if strings.HasPrefix(r.URL.Path, "/fail/") {
+			w.WriteHeader(http.StatusInternalServerError)
 		}
 		w.Header().Set("Set-Cookie", "session=very-secret")
 		fmt.Fprintf(w, `{"path": %q, "price": %s, "password": "very-secret"}`, r.URL.Path, price)
@@ -213,6 +216,18 @@ func scriptFields(ts *testscript.TestScript, _ bool, args []string) {
 			}
 		}
 	}
+}
+
+// `idof METHOD` sets $ID to that of a write in the list that was printed last.
+func scriptIDOf(ts *testscript.TestScript, _ bool, args []string) {
+	scriptUsage(ts, len(args) == 1, "idof METHOD")
+	for line := range strings.Lines(ts.ReadFile("stdout")) {
+		if f := strings.Fields(line); len(f) > 2 && f[2] == args[0] {
+			ts.Setenv("ID", f[1])
+			return
+		}
+	}
+	ts.Fatalf("no write of that method is listed")
 }
 
 func scriptUsage(ts *testscript.TestScript, ok bool, usage string) {
