@@ -102,6 +102,19 @@ func mentions(w *Write, id string) bool {
 	return strings.Contains(w.Target, id) || bytes.Contains(w.Body, []byte(id))
 }
 
+// countedBy is the id that the answer says was made, if it looks like one of a sequence: it is a whole number. path is the request's.
+func countedBy(a *Answer, path string) string {
+	id := madeID(a)
+	if id == "" {
+		at := locationOf(a, path)
+		id = at[strings.LastIndexByte(at, '/')+1:]
+	}
+	if len(id) > 15 || strings.Trim(id, "0123456789") != "" {
+		return ""
+	}
+	return id
+}
+
 // rename is the path of what a server made, once when the write was first accepted and once when it was carried over.
 type rename struct{ recorded, made string }
 

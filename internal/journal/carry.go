@@ -42,6 +42,7 @@ type carrier struct {
 	// ended is told of each write that was carried, and turn is called whenever something may have happened; nil if nobody asks.
 	ended func(t *task, a *Answer, differs string)
 	turn  func()
+	place func(*task)                 // gives a write its line before it is scheduled; nil: it has one
 	flush func(context.Context) error // makes the marks durable; nil: they are synced with what comes
 
 	schedule *schedule
@@ -106,7 +107,7 @@ func (c *carrier) run(ctx context.Context, tasks <-chan *task) error {
 		select {
 		case t, ok := <-c.source(tasks):
 			if ok {
-				c.schedule.add(t)
+				c.add(t)
 				c.more(tasks)
 			} else {
 				tasks = nil
@@ -135,6 +136,13 @@ func (c *carrier) room() bool {
 	return c.schedule.open == 0 || len(c.schedule.live) < c.window && c.schedule.bytes < windowBytes
 }
 
+func (c *carrier) add(t *task) {
+	if c.place != nil {
+		c.place(t)
+	}
+	c.schedule.add(t)
+}
+
 // more takes what has come already.
 func (c *carrier) more(tasks <-chan *task) {
 	for c.room() {
@@ -143,7 +151,7 @@ func (c *carrier) more(tasks <-chan *task) {
 			if !ok {
 				return // it is seen again
 			}
-			c.schedule.add(t)
+			c.add(t)
 		default:
 			return
 		}

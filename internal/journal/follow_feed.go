@@ -141,7 +141,7 @@ func (r *feed) ended(record *Record) (*task, error) {
 
 func taskOf(id string, w *Write, recorded *Answer, intent, outcome uint64, fate Fate) *task {
 	t := &task{id: id, write: w, recorded: recorded, intent: intent, outcome: outcome, path: pathOf(w.Target)}
-	t.resource = t.path // a replay lets what was made side by side be made so again; here both sides' sequences are to count alike
+	t.line = t.path // also what was made at one path: both sides' sequences are to count alike
 	if fate.Forced {
 		t.excused = outcome
 	}

@@ -67,7 +67,8 @@ type replay struct {
 	lacking  map[string]bool // credentials that were not kept
 	// An operator may settle a write, or say that it is to be sent, while the replay runs: at the record with this Seq.
 	settled, excused map[uint64]uint64
-	last             func() uint64 // Seq of the last durable record
+	apart            map[uint64]bool // hashes of paths at which the target makes other ids
+	last             func() uint64   // Seq of the last durable record
 	flush            func(context.Context) error
 	carrier          *carrier
 	began            time.Time
@@ -87,7 +88,7 @@ func newReplay(marks marker, o ReplayOptions, sender Sender, report func(Progres
 	}
 	return &replay{
 		o: o, marks: marks, sender: sender, report: report, touched: newTouched(o.To), renamed: newRenamed(),
-		lacking: map[string]bool{}, settled: map[uint64]uint64{}, excused: map[uint64]uint64{},
+		lacking: map[string]bool{}, apart: map[uint64]bool{}, settled: map[uint64]uint64{}, excused: map[uint64]uint64{},
 	}
 }
 
@@ -212,7 +213,7 @@ func (p *replay) carry(ctx context.Context, oldest uint64) error {
 	}()
 	p.carrier = &carrier{
 		to: p.o.To, by: replayed, concurrency: p.o.Concurrency, rate: p.o.Rate, patience: p.o.Patience, window: max(256, 16*p.o.Concurrency),
-		marks: p.marks, sender: p.sender, admit: p.admit, judge: p.judge, ended: p.ended, turn: p.turn, flush: p.flush,
+		marks: p.marks, sender: p.sender, admit: p.admit, judge: p.judge, ended: p.ended, turn: p.turn, flush: p.flush, place: p.place,
 	}
 	err := p.carrier.run(ctx, tasks)
 	cancel()
@@ -358,6 +359,10 @@ func (p *replay) ended(t *task, a *Answer, differs string) {
 	if !sameClass(t.recorded, a) {
 		p.sum.Accepted++
 	}
+	if t.counted != "" && t.line == t.path && t.counted != countedBy(a, t.path) {
+		p.apart[p.renamed.hash(t.path)] = true
+		p.carrier.schedule.dissolve(t.path)
+	}
 	if differs == "" {
 		return
 	}
@@ -366,4 +371,13 @@ func (p *replay) ended(t *task, a *Answer, differs string) {
 		p.sum.Changed = append(p.sum.Changed, ChangedID{ID: t.id, Method: t.write.Method, Path: t.write.Target, Differs: differs})
 	}
 	p.renamed.add(parseRenames(differs), t.intent)
+}
+
+// place gives a write its line: that of its resource. What a sequence made at one path has a line as well as long as the target counts alike,
+// since out of turn it would give other ids; once they differ nothing is gained by it.
+func (p *replay) place(t *task) {
+	t.line = t.resource
+	if t.counted != "" && !p.apart[p.renamed.hash(t.path)] {
+		t.line = t.path
+	}
 }

@@ -91,7 +91,7 @@ func TestReplayKilledAtEveryMark(t *testing.T) {
 				}
 				unknown := int64(0)
 				for i, line := range history {
-					n := b.keys[WriteID("0badcafe", uint64(2*i+1))] //nolint:gosec // a small number
+					n := b.keys[WriteID("0badcafe", uint64(2*i+1))]
 					repeatable := strings.HasPrefix(line, "PUT") || strings.HasPrefix(line, "DELETE")
 					switch {
 					case n > 1 && !repeatable:
@@ -117,13 +117,13 @@ func TestReplayKilledAtEveryMark(t *testing.T) {
 func TestReplayKeepsTheOrderOfTheFacts(t *testing.T) {
 	for seed := range uint64(40) {
 		synctest.Test(t, func(t *testing.T) {
-			r := rand.New(rand.NewPCG(seed, 2)) //nolint:gosec // a history, no secret
+			r := rand.New(rand.NewPCG(seed, 2))
 			log, byTarget := &memory{}, map[string]*task{}
 			clients := 1 + r.IntN(8)
 			history := randomHistory(r, 50, clients, 12)
 			records := make([]*Record, 100)
 			for i, w := range history {
-				target := fmt.Sprintf("%s?%d", w.resource, i)
+				target := fmt.Sprintf("%s?%d", w.line, i)
 				records[w.intent-1] = intent(w.intent, New, 5, "POST", target)
 				records[w.outcome-1] = outcome(w.outcome, w.intent, 200, "", "")
 				byTarget["POST "+target] = w
@@ -383,5 +383,35 @@ func TestDryRun(t *testing.T) {
 	routes := []RouteCount{{Method: "POST", Count: 2}, {Method: "PUT", Count: 1}}
 	if sum.Total != 3 || sum.Sent != 2 || sum.Conflicts != 1 || sum.Unknown != 1 || sum.Withheld != 1 || !slices.Equal(sum.Routes, routes) {
 		t.Errorf("%+v", sum)
+	}
+}
+
+// TestReplayKeepsASequence replays what was made side by side: one by one while the target counts as was recorded, side by side once it does not.
+func TestReplayKeepsASequence(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		begins int // the target's sequence
+		most   int
+	}{{"that counts alike", 0, 1}, {"that counts on elsewhere", 1000, 8}} {
+		synctest.Test(t, func(t *testing.T) {
+			log := &memory{}
+			for i := range uint64(400) {
+				log.add(intent(i+1, New, 5, "POST", "/orders"))
+			}
+			for i := range uint64(400) {
+				log.add(outcome(i+401, i+1, 201, "", fmt.Sprintf(`{"id":%d}`, i+1)))
+			}
+			b, next := &backend{took: time.Millisecond}, tt.begins
+			b.answer = func(*Write, string) (*Answer, error) {
+				b.mu.Lock()
+				defer b.mu.Unlock()
+				next++
+				return &Answer{Status: 201, Body: fmt.Appendf(nil, `{"id":%d}`, next)}, nil
+			}
+			sum := log.replay(t.Context(), ReplayOptions{To: Old, Concurrency: 8}, b)
+			if sum.Sent != 400 || b.most != tt.most || (sum.IDsChanged == 0) != (tt.most == 1) {
+				t.Errorf("%s: %d at once, %+v", tt.name, b.most, sum)
+			}
+		})
 	}
 }

@@ -139,7 +139,9 @@ func (a *assembler) apply(r *Record) (*task, error) {
 				return nil, err
 			}
 		}
-		t.resource = resourceOf(t.write, t.path, t.recorded)
+		if t.resource = resourceOf(t.write, t.path, t.recorded); t.resource != t.path {
+			t.counted = countedBy(t.recorded, t.path)
+		}
 		return t, nil
 	case HeaderRecord, BodyRecord, SendingRecord, SentRecord, ResolvedRecord, DiscardedRecord, GapRecord:
 	}

@@ -9,6 +9,8 @@ type task struct {
 	outcome  uint64  // Seq of its outcome: it had been answered. The intent's where there is none
 	path     string  // of its target, in the one spelling that all ways of writing it have (resource.go)
 	resource string  // what it changed; empty: nothing that has a path, such as something new that has no path of its own
+	counted  string  // the number that a sequence gave what it made; empty: there is none
+	line     string  // it waits behind those before it with the same line; empty: behind none
 	excused  uint64  // an operator said, at this Seq, that it is to be sent: what stands before that is no conflict. 0: nobody did
 
 	started bool
@@ -17,14 +19,14 @@ type task struct {
 }
 
 // schedule keeps the order of the facts: a write starts only after every write that had been answered before it arrived has ended, and
-// writes to one resource go one after the other, in the order in which they were answered. What was under way at the same time may go at
-// the same time again.
+// those of one line, such as the writes to one resource, go one after the other, in the order in which they were answered. What else was
+// under way at the same time may go at the same time again.
 //
 // Writes are added in the order of their outcomes. So whoever had been answered before a write arrived was added before it, and the first
-// that has not ended has the lowest outcome of all that have not: who arrived before that need not wait for anybody, save for the same resource.
+// that has not ended has the lowest outcome of all that have not: who arrived before that need not wait for anybody, save in his own line.
 type schedule struct {
 	live  []*task            // added and not ended, and some that have; in the order of their outcomes
-	lines map[string][]*task // of live, those of a resource in the same order
+	lines map[string][]*task // of live, in the same order
 	open  int                // not ended
 	bytes int64              // of the bodies in live
 	rest  int                // live[:rest] have started
@@ -35,8 +37,8 @@ func newSchedule() *schedule { return &schedule{lines: map[string][]*task{}} }
 // add puts a write behind all others.
 func (s *schedule) add(t *task) {
 	s.live = append(s.live, t)
-	if t.resource != "" {
-		s.lines[t.resource] = append(s.lines[t.resource], t)
+	if t.line != "" {
+		s.lines[t.line] = append(s.lines[t.line], t)
 	}
 	s.open++
 	s.bytes += int64(len(t.write.Body))
@@ -58,7 +60,7 @@ func (s *schedule) next() *task {
 
 // free reports whether a write need not wait for any other one.
 func (s *schedule) free(t *task) bool {
-	if t.resource != "" && s.lines[t.resource][0] != t {
+	if t.line != "" && s.lines[t.line][0] != t {
 		return false
 	}
 	return s.live[0] == t || s.live[0].outcome > t.intent
@@ -76,10 +78,10 @@ func (s *schedule) end(t *task) {
 	s.open--
 	s.bytes -= int64(len(t.write.Body))
 	t.write, t.recorded = nil, nil // it may stay in live for a while
-	if line := s.lines[t.resource]; len(line) == 1 {
-		delete(s.lines, t.resource)
-	} else if t.resource != "" {
-		s.lines[t.resource] = line[1:] // only the first of a resource is ever started
+	if line := s.lines[t.line]; len(line) == 1 {
+		delete(s.lines, t.line)
+	} else if t.line != "" {
+		s.lines[t.line] = line[1:] // only the first of a line is ever started
 	}
 	n := 0
 	for n < len(s.live) && s.live[n].ended {
@@ -87,4 +89,19 @@ func (s *schedule) end(t *task) {
 	}
 	s.live = s.live[n:]
 	s.rest = max(s.rest-n, 0)
+}
+
+// dissolve lets what a sequence made out of a line: nobody waits for it there any more, nor does it wait itself.
+func (s *schedule) dissolve(line string) {
+	var rest []*task
+	for _, t := range s.lines[line] {
+		if t.counted == "" {
+			rest = append(rest, t)
+			continue
+		}
+		t.line = ""
+	}
+	if s.lines[line] = rest; rest == nil {
+		delete(s.lines, line)
+	}
 }

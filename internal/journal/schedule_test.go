@@ -14,7 +14,7 @@ func randomHistory(r *rand.Rand, writes, clients, paths int) []*task {
 	var ended []*task
 	for seq, begun := uint64(1), 0; begun < writes || len(live) > 0; seq++ {
 		if begun < writes && len(live) < clients && (len(live) == 0 || r.IntN(2) == 0) {
-			t := &task{id: fmt.Sprint(begun), write: &Write{}, intent: seq, resource: fmt.Sprintf("/%d", r.IntN(paths))}
+			t := &task{id: fmt.Sprint(begun), write: &Write{}, intent: seq, line: fmt.Sprintf("/%d", r.IntN(paths))}
 			live, begun = append(live, open{t}), begun+1
 			continue
 		}
@@ -27,14 +27,14 @@ func randomHistory(r *rand.Rand, writes, clients, paths int) []*task {
 }
 
 // mustWait is the order of the facts as it is said: b waits for a if a had been answered before b arrived, or a was answered first on the
-// same resource.
+// same line.
 func mustWait(a, b *task) bool {
-	return a.outcome < b.intent || a.resource == b.resource && a.outcome < b.outcome
+	return a.outcome < b.intent || a.line == b.line && a.outcome < b.outcome
 }
 
 func TestScheduleKeepsTheOrderOfTheFacts(t *testing.T) {
 	for seed := range uint64(300) {
-		r := rand.New(rand.NewPCG(seed, 1)) //nolint:gosec // a history, no secret
+		r := rand.New(rand.NewPCG(seed, 1))
 		history := randomHistory(r, 60, 1+r.IntN(12), 1+r.IntN(20))
 		window := 1 + r.IntN(20)
 		limit := 1 + r.IntN(8)
@@ -95,10 +95,29 @@ func mayStart(live []*task, done map[*task]bool) []*task {
 	return out
 }
 
+func TestALineCanBeDissolved(t *testing.T) {
+	s := newSchedule()
+	for i := range uint64(3) {
+		s.add(&task{write: &Write{}, intent: 1 + i, outcome: 100 + i, line: "/a", counted: "7"})
+	}
+	first := s.next()
+	if first == nil || s.next() != nil {
+		t.Fatal("a line has one at a time under way")
+	}
+	s.dissolve("/a")
+	if s.next() == nil || s.next() == nil {
+		t.Error("they still wait")
+	}
+	s.end(first)
+	if s.open != 2 || len(s.lines) != 0 {
+		t.Errorf("%+v", s)
+	}
+}
+
 func TestScheduleStartsTogetherWhatWasUnderWayTogether(t *testing.T) {
 	s := newSchedule()
 	for i := range uint64(16) {
-		s.add(&task{write: &Write{}, intent: 1 + i, outcome: 100 + i, resource: fmt.Sprint("/", i)})
+		s.add(&task{write: &Write{}, intent: 1 + i, outcome: 100 + i, line: fmt.Sprint("/", i)})
 	}
 	for i := range 16 {
 		if s.next() == nil {
