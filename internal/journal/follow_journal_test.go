@@ -80,7 +80,7 @@ func (w overHTTP) Send(ctx context.Context, to Side, write *Write, key string) (
 		}
 		return nil, err
 	}
-	defer resp.Body.Close() //nolint:errcheck // it was read
+	defer resp.Body.Close()
 	_, err = io.Copy(io.Discard, resp.Body)
 	return &Answer{Outcome: OutcomeOf(resp.StatusCode), Status: resp.StatusCode, Whole: true}, err
 }

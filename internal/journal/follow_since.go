@@ -55,7 +55,7 @@ func (l *Ledger) oldestOf(to Side, s *span) (at int64, ok bool) {
 	for word, w := range s.exact.bits {
 		for ; w != 0; w &= w - 1 {
 			i := word*64 + bits.TrailingZeros64(w)
-			if !undecided(s.from + uint64(i)) { //nolint:gosec // an index
+			if !undecided(s.from + uint64(i)) {
 				return s.exact.times[i], true
 			}
 		}
