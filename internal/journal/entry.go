@@ -17,11 +17,10 @@ func (e *Entry) ID() string { return e.id }
 // Begin records that a write is about to be forwarded, and returns once that counts. The error is an ErrUnavailable: the write must not be
 // forwarded. A body in a spool is finished and takes its final name. The write is not kept, but for its Header's values.
 func (j *Journal) Begin(ctx context.Context, w *Write) (*Entry, error) {
-	if w.Spool != nil {
-		if err := j.keepSpool(w.Spool); err != nil {
-			j.refused(w.At)
-			return nil, err
-		}
+	w, err := j.spooled(w)
+	if err != nil {
+		j.refused(w.At)
+		return nil, err
 	}
 	j.gather.came()
 	clear, hidden := j.guard.write(w)
@@ -29,8 +28,7 @@ func (j *Journal) Begin(ctx context.Context, w *Write) (*Entry, error) {
 	it := &item{draft: newDraft(nil, &r, hidden), record: r, sync: j.o.Interval == 0, open: 1}
 	// The ledger needs no more of it; the body must not stay for as long as the write is open.
 	it.record.Write = &Write{At: w.At, Epoch: w.Epoch, Time: w.Time, Method: w.Method, Idempotent: w.Idempotent}
-	err := j.commit(ctx, it)
-	if err == nil {
+	if err = j.commit(ctx, it); err == nil {
 		err = it.err
 	}
 	if err != nil {
@@ -42,6 +40,31 @@ func (j *Journal) Begin(ctx context.Context, w *Write) (*Entry, error) {
 		return nil, err
 	}
 	return &Entry{j: j, id: it.record.ID}, nil
+}
+
+// spooled returns the write with its body where it belongs, and durable there if that is a spool.
+func (j *Journal) spooled(w *Write) (*Write, error) {
+	if w.Spool == nil {
+		if int64(len(w.Body)) <= j.o.Body {
+			return w, nil
+		}
+		s, err := j.NewSpool()
+		if err != nil {
+			return w, err
+		}
+		if _, err := s.Write(w.Body); err != nil {
+			s.Discard()
+			return w, err
+		}
+		large := *w
+		large.Body, large.Spool = nil, s
+		w = &large
+	}
+	if err := j.keepSpool(w.Spool); err != nil {
+		w.Spool.Discard()
+		return w, err
+	}
+	return w, nil
 }
 
 func (j *Journal) refused(at Side) {

@@ -106,6 +106,7 @@ func (o Options) withDefaults() Options {
 	if o.Body <= 0 {
 		o.Body = 1 << 20
 	}
+	o.Body = min(o.Body, MaxBody)
 	if o.Secret == nil {
 		o.Secret = func(string) bool { return false }
 	}
