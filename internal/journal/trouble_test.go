@@ -128,6 +128,7 @@ func TestFailedSync(t *testing.T) {
 	first := mustBegin(t, j, put(New, "/first"))
 	old := mustBegin(t, j, put(Old, "/old"))
 	old.AnsweredSoon(&Answer{Outcome: Acknowledged, Status: 200})
+	j.Missed(Old)
 	failing.Store(true)
 	if _, err := j.Begin(t.Context(), put(New, "/refused")); !errors.Is(err, ErrUnavailable) || !errors.Is(err, syscall.EIO) {
 		t.Errorf("a sync that failed: %v", err)
@@ -147,14 +148,24 @@ func TestFailedSync(t *testing.T) {
 2 intent /old "body of /old"
 header 2 first 3
 3 outcome of 2: acknowledged 200 ""
-4 outcome of 1: acknowledged 200 ""
-5 intent /second "body of /second"
-6 outcome of 5: acknowledged 201 ""`
+4 gap count 1
+5 outcome of 1: acknowledged 200 ""
+6 intent /second "body of /second"
+7 outcome of 6: acknowledged 201 ""`
 	if got := brief(all(t, dir, nil)); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
-	if second.ID() != WriteID(j.identity, 5) || j.Backlog(Old).Acknowledged != 2 || j.Backlog(New).Acknowledged != 1 {
-		t.Errorf("%s, %+v, %+v", second.ID(), j.Backlog(Old), j.Backlog(New))
+	if second.ID() != WriteID(j.identity, 6) {
+		t.Errorf("the next write is %s", second.ID())
+	}
+	for _, when := range []string{"then", "after a restart"} {
+		if old, gone := j.Backlog(New), j.Backlog(Old); gone.Acknowledged != 2 || old.Acknowledged != 1 || old.Gaps != 1 {
+			t.Errorf("%s: %+v, %+v", when, old, gone)
+		}
+		if err := j.Close(); err != nil {
+			t.Fatal(err)
+		}
+		j = open(t, Options{Directory: dir, disk: unsynced})
 	}
 }
 
