@@ -11,7 +11,7 @@ import (
 // add appends a record with the next number.
 func (p *papers) add(r Record) uint64 {
 	p.seq++
-	r.Seq, r.Synced = p.seq, p.seq-1
+	r.Seq, r.Synced, p.at[p.seq] = p.seq, p.seq-1, p.bytes
 	p.append(p.line(r))
 	return p.seq
 }
