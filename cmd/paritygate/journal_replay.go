@@ -158,6 +158,7 @@ func (r *replayCommand) watch(ctx context.Context, on replayer, q admin.ReplayRe
 		if !now.Began.Equal(begun.Began) {
 			return admin.ReplaySummary{}, errors.New("paritygate was started anew, or makes another replay by now; `paritygate events` has what this one came to, and the next one goes on where it stopped")
 		}
+		shown.warn(now)
 		if now.State == admin.ReplayEnded {
 			if now.Summary == nil {
 				return admin.ReplaySummary{}, errors.New(now.Error)

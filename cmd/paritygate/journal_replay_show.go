@@ -26,11 +26,15 @@ func newReplayDisplay(sys system) *replayDisplay {
 	return &replayDisplay{printer: newPrinter(sys), terminal: isTerminal(sys.out), next: time.Now().Add(replayLineEvery)}
 }
 
-func (d *replayDisplay) show(r admin.Replay) {
+// warn says once what the writes lack.
+func (d *replayDisplay) warn(r admin.Replay) {
 	if len(r.Withheld) > 0 && !d.warned && !r.DryRun {
 		d.warned = true
 		d.say("warning: writes were recorded without " + strings.Join(r.Withheld, ", ") + ", since the journal has no key: journal.replay.headers.set gives what they need")
 	}
+}
+
+func (d *replayDisplay) show(r admin.Replay) {
 	if r.Away != d.away {
 		if d.away = r.Away; r.Away != "" {
 			d.say(r.To + " cannot be reached, and is tried again: " + visible(r.Away))

@@ -89,6 +89,9 @@ func (j *Journal) write(b *batch, gaps []*item) {
 	for _, it := range taken {
 		a.open += it.open
 		a.ledger.Apply(&it.record)
+		if it.record.Type != SendingRecord && it.record.Type != SentRecord {
+			j.noted.Store(it.record.Seq)
+		}
 	}
 	j.metrics.records.Add(float64(len(taken)))
 	j.metrics.bytes.Add(float64(len(a.buf)))

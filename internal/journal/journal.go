@@ -57,6 +57,7 @@ type Journal struct {
 	lists lists
 
 	down     atomic.Pointer[outage]
+	noted    atomic.Uint64 // the last record since Open that is no mark of what was sent, for those who carry writes
 	backlogs atomic.Pointer[[2]Backlog]
 	status   atomic.Pointer[Status]
 

@@ -9,7 +9,7 @@ func (j *Journal) Replay(ctx context.Context, o ReplayOptions, sender Sender, re
 		return Summary{}, err // what was marked and nobody waited for is read as well
 	}
 	p := newReplay(j, o, sender, report)
-	p.flush, p.last = j.Sync, j.settledSeq
+	p.flush, p.last = j.Sync, j.noted.Load
 	p.read = func(from uint64) (recordReader, error) { return j.Tail(from), nil }
 	p.salvage = func(d *Damage, visit func(*Record)) error { return salvage(j.o.Directory, d, visit) }
 	return p.run(ctx, j.Backlog(o.To).OldestSeq)
