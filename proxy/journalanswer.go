@@ -75,6 +75,10 @@ func (h *heldAnswer) count(p []byte, err error) {
 
 // come reads ahead what has come already.
 func (h *heldAnswer) come(length int64) {
+	if length == 0 && h.room(1) {
+		h.took(h.source.Read(h.kept.room())) // there is nothing to wait for
+		return
+	}
 	source, ok := h.source.(eager)
 	for ok && h.room(length) {
 		n, err := source.TryRead(h.kept.room())
@@ -87,10 +91,6 @@ func (h *heldAnswer) come(length int64) {
 // ahead reads on until the body has ended, or is more than may be kept, or nothing comes for a while.
 func (h *heldAnswer) ahead(length int64) {
 	if h.come(length); h.err != nil {
-		return
-	}
-	if length == 0 && h.room(1) {
-		h.took(h.source.Read(h.kept.room())) // there is nothing to wait for
 		return
 	}
 	end, quiet := time.NewTimer(journalWait), time.NewTimer(journalQuiet)
