@@ -30,11 +30,12 @@ type batch struct {
 	done    chan struct{} // closed when it has been written
 	lead    chan struct{} // tells one of those who wait to write it
 	arrived atomic.Int64  // how many have come to wait
-	more    chan struct{} // tells the leader that somebody came
+	want    atomic.Int64  // how many the leader waits for; 0: it does not
+	full    chan struct{} // tells it that they have come
 }
 
 func newBatch() *batch {
-	return &batch{done: make(chan struct{}), lead: make(chan struct{}, 1), more: make(chan struct{}, 1)}
+	return &batch{done: make(chan struct{}), lead: make(chan struct{}, 1), full: make(chan struct{}, 1)}
 }
 
 // commit writes the items and waits until they are written and, if they ask for it, synced. Whoever finds nobody at it does it for all that
@@ -47,12 +48,11 @@ func (j *Journal) commit(ctx context.Context, items ...*item) error {
 	}
 	b := j.join(items)
 	b.waiting++
-	b.arrived.Add(1)
+	n := b.arrived.Add(1)
 	if j.leading {
 		j.mu.Unlock()
-		select {
-		case b.more <- struct{}{}:
-		default:
+		if n == b.want.Load() {
+			b.full <- struct{}{}
 		}
 		select {
 		case <-b.done:

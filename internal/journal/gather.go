@@ -1,23 +1,21 @@
 package journal
 
 import (
-	"runtime"
 	"sync/atomic"
 	"time"
 )
 
 // Writers come back at about the same time, once what they waited for is synced. A leader that writes at once takes the first of them and has
 // all others wait for a whole sync more; two halves of the writers then take turns for ever, at twice the syncs. So a leader waits until as
-// many as lately were under way have come, but no longer than half a sync after the last of them. A lone writer never waits.
+// many as lately were under way have come, but no longer than half a sync after the last of them. A lone writer never waits, and where
+// waiting has cost more than it saved it is not done for a while.
 
 const (
 	// peakCommits is for how many commits the number of writes under way is remembered.
 	peakCommits = 16
 	// maxGather bounds the waiting for all of them where syncs are so fast that the writers' own time counts.
 	maxGather = 2 * time.Millisecond
-	// spinBelow is the wait for which a timer is too coarse.
-	spinBelow = time.Millisecond
-	// maxRest bounds for how many commits nothing is waited for after nobody came.
+	// maxRest bounds for how many commits nothing is waited for.
 	maxRest = 64
 )
 
@@ -68,58 +66,44 @@ func (g *gathering) expected() int64 {
 // gatherMore waits for those who are likely to join the batch. Its caller leads.
 func (j *Journal) gatherMore(b *batch) {
 	g := &j.gather
-	want := g.expected()
-	if j.o.Interval > 0 || b.arrived.Load() == 0 || b.arrived.Load() >= want || g.syncTime == 0 {
+	want, before := g.expected(), b.arrived.Load()
+	if j.o.Interval > 0 || before == 0 || before >= want || g.syncTime == 0 {
 		return
 	}
 	if g.rest > 0 {
 		g.rest--
 		return
 	}
-	before := b.arrived.Load()
-	stall := g.syncTime / 2
-	if stall >= spinBelow {
-		b.waitFor(want, stall)
-	} else {
-		b.spinFor(want, stall)
-	}
-	if b.arrived.Load() > before {
+	began := time.Now()
+	b.gather(want, g.syncTime/2)
+	// Who came would have waited for another sync; who was there has waited for them.
+	saved := time.Duration(b.arrived.Load()-before) * g.syncTime
+	if saved >= time.Duration(before)*time.Since(began) {
 		g.idle = 0
 		return
 	}
-	// Those under way wait for something else than this.
 	g.idle++
 	g.rest = min(1<<min(g.idle, 16), maxRest)
 }
 
-// waitFor waits until as many have come, half a sync at most.
-func (b *batch) waitFor(want int64, stall time.Duration) {
+// gather waits until as many have come, or nobody has for a while.
+func (b *batch) gather(want int64, stall time.Duration) {
+	b.want.Store(want)
+	defer b.want.Store(0)
+	limit := time.Now().Add(max(stall, maxGather))
 	timer := time.NewTimer(stall)
 	defer timer.Stop()
-	for b.arrived.Load() < want {
+	for seen := b.arrived.Load(); seen < want; {
 		select {
-		case <-b.more:
-		case <-timer.C:
+		case <-b.full:
 			return
-		}
-	}
-}
-
-// spinFor lets others run until as many have come, or nobody has for a while.
-func (b *batch) spinFor(want int64, stall time.Duration) {
-	began := time.Now()
-	last, seen, yields := began, b.arrived.Load(), 0
-	for {
-		runtime.Gosched()
-		yields++
-		n, now := b.arrived.Load(), time.Now()
-		switch {
-		case n >= want || now.Sub(began) >= maxGather:
-			return
-		case n > seen:
-			last, seen, yields = now, n, 0
-		case now.Sub(last) >= stall && yields > 2:
-			return
+		case now := <-timer.C:
+			n := b.arrived.Load()
+			if n == seen || !now.Before(limit) {
+				return
+			}
+			seen = n
+			timer.Reset(stall)
 		}
 	}
 }

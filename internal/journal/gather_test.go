@@ -1,0 +1,71 @@
+package journal
+
+import (
+	"os"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// TestSyncsPerWrite has writers go round, each as soon as it is answered: with many of them one sync does for all, and nobody waits much longer
+// than a sync.
+func TestSyncsPerWrite(t *testing.T) {
+	const (
+		rounds = 20
+		sync1  = 5 * time.Millisecond
+	)
+	for _, tt := range []struct {
+		name    string
+		writers int
+		backend time.Duration // differs by a tenth from writer to writer
+		syncs   float64       // for as many writes as there are writers, at most
+		longest float64       // syncs that a write waits for a durable point on average, at most
+	}{
+		{"one", 1, time.Millisecond, 2, 1},
+		{"two", 2, time.Millisecond, 2.5, 1.5},
+		{"sixteen", 16, time.Millisecond, 2.2, 1.5},
+		{"sixty-four", 64, time.Millisecond, 2.2, 1.5},
+		{"sixty-four at a fast disk's pace", 64, 100 * time.Microsecond, 2.2, 1.5},
+		{"two at a slow backend", 2, 200 * time.Millisecond, 4, 1.1},
+		{"sixty-four at a slow backend", 64, 2 * time.Second, 128, 1.5},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var syncs atomic.Int64
+				d := unsynced
+				d.sync = func(*os.File) error {
+					syncs.Add(1)
+					<-time.After(sync1)
+					return nil
+				}
+				j := open(t, Options{Directory: t.TempDir(), disk: d})
+				mustBegin(t, j, put(New, "/first")).AnsweredSoon(&Answer{Outcome: Acknowledged})
+				before := syncs.Load()
+				var waited atomic.Int64
+				var all sync.WaitGroup
+				for i := range tt.writers {
+					all.Go(func() {
+						for range rounds {
+							began := time.Now()
+							e := mustBegin(t, j, put(New, "/"))
+							waited.Add(int64(time.Since(began)))
+							<-time.After(tt.backend + tt.backend*time.Duration(i)/time.Duration(10*tt.writers))
+							began = time.Now()
+							acknowledge(t, e, "")
+							waited.Add(int64(time.Since(began)))
+						}
+					})
+				}
+				all.Wait()
+				per := float64(syncs.Load()-before) / rounds
+				each := float64(waited.Load()) / float64(2*rounds*tt.writers) / float64(sync1)
+				if per > tt.syncs || each > tt.longest {
+					t.Errorf("%.2f syncs for %d writes, at most %.1f; %.2f syncs for a durable point, at most %.1f", per, tt.writers, tt.syncs, each, tt.longest)
+				}
+				t.Logf("%.2f syncs for %d writes, %.2f for a durable point", per, tt.writers, each)
+			})
+		})
+	}
+}
