@@ -107,7 +107,13 @@ func (v *vault) ids() map[string]int {
 
 func newBank(t *testing.T, more string) *bank {
 	t.Helper()
-	b := &bank{journal: filepath.Join(t.TempDir(), "journal"), old: newVault(t, "old"), new: newVault(t, "new"), acked: map[string]string{}}
+	return newBankAt(t, filepath.Join(t.TempDir(), "journal"), more)
+}
+
+// newBankAt has its journal in a directory.
+func newBankAt(t *testing.T, directory, more string) *bank {
+	t.Helper()
+	b := &bank{journal: directory, old: newVault(t, "old"), new: newVault(t, "new"), acked: map[string]string{}}
 	b.process = newProcess(t, bankConfig+more, "OLD", b.old.URL, "NEW", b.new.URL, "JOURNAL", b.journal)
 	return b
 }

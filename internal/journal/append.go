@@ -15,6 +15,9 @@ const maxUnsynced = 4 << 20
 // retryEvery is how often a disk that failed is tried again, by the writes that come.
 const retryEvery = 100 * time.Millisecond
 
+// rotateAgain is how long a segment that cannot be closed goes on before that is tried again, and logged.
+const rotateAgain = 10 * time.Second
+
 // appender is the end of the journal. Whoever leads owns it.
 type appender struct {
 	seg    *segment // nil: the next record makes one
@@ -32,6 +35,8 @@ type appender struct {
 	segments int
 	closed   int64 // bytes of the segments before
 	drop     int64 // where the segment before ends, for the next one's header
+	// rotate is when a rotation that failed is tried again: a segment that cannot be closed goes on, and says so now and then.
+	rotate time.Time
 }
 
 func (a *appender) dirty() bool   { return len(a.unsynced) > 0 }
@@ -247,12 +252,13 @@ func (j *Journal) ready() error {
 			}
 			return j.outage(err, nil)
 		}
-	case a.seg.size >= j.o.Segment:
+	case a.seg.size >= j.o.Segment && !j.o.Now().Before(a.rotate):
 		// Where there is no room for a new one the old one goes on as long as it can.
 		if err := j.rotate(); err != nil {
 			if a.broken {
 				return err
 			}
+			a.rotate = j.o.Now().Add(rotateAgain)
 			j.o.Logger.Warn("the journal's segment cannot be closed yet", zap.String("segment", a.seg.path), zap.Error(err))
 		}
 	}
