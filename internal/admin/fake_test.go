@@ -27,7 +27,7 @@ type run struct {
 	events       []evidence.Event
 	attestations []admin.Attestation
 	readiness    admin.Readiness
-	err          error  // what every method answers, if set
+	err          error // what every method answers, if set
 	replayed     *admin.Replay
 	panics       string // what Status panics with, if set
 

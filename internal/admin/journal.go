@@ -14,9 +14,9 @@ type Journal struct {
 	// Sealed says that credentials and bodies are sealed with a key; without one credentials are not kept, and bodies are in clear.
 	Sealed bool `json:"sealed"`
 	// Records is the number of the last record, 0 if there is none; Segments and Bytes are of the files.
-	Records  int64  `json:"records"`
-	Segments int    `json:"segments"`
-	Bytes    int64  `json:"bytes"`
+	Records  int64 `json:"records"`
+	Segments int   `json:"segments"`
+	Bytes    int64 `json:"bytes"`
 	// FreeBytes is the room on the journal's disk; nil, and left out, if it is unknown.
 	FreeBytes *int64 `json:"free_bytes,omitempty"`
 	// InFlight counts the writes whose outcome is not recorded yet.

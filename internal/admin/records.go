@@ -64,7 +64,7 @@ func (s *server) getRecords(r *http.Request) (any, error) {
 	q := readQuery(r.URL, "unknown", "unsent", "path", "since", "after", "limit")
 	query := RecordQuery{
 		Unknown: q.boolean("unknown"), Unsent: q.boolean("unsent"), Path: q.text("path"), Since: q.instant("since"),
-		After: uint64(q.number("after", 0, 0, math.MaxInt64)), Limit: q.limit(), //nolint:gosec // not negative
+		After: uint64(q.number("after", 0, 0, math.MaxInt64)), Limit: q.limit(),
 	}
 	if q.err != nil {
 		return nil, q.err

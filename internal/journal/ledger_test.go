@@ -20,7 +20,6 @@ type modelWrite struct {
 	carried            Carried
 	forced, repeatable bool
 	gap                int64
-	givenUp            bool // before it ended
 }
 
 // history makes random histories as the writer, a replay and an operator may make them, and keeps the naive model beside.
