@@ -168,6 +168,26 @@ func TestLargeBodyIsSpooled(t *testing.T) {
 	}
 }
 
+func TestTrailersAreRecorded(t *testing.T) {
+	for _, size := range []int{3, 100_000} {
+		got := make(chan string, 1)
+		r, book := startJournaled(t, JournalFirst, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			_, _ = io.Copy(io.Discard, r.Body)
+			got <- r.Trailer.Get("X-Sum")
+		}))
+		req, _ := http.NewRequestWithContext(t.Context(), "POST", r.url+"/", io.MultiReader(bytes.NewReader(make([]byte, size))))
+		req.Trailer = http.Header{"X-Sum": {"7"}}
+		resp, err := r.client.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = resp.Body.Close()
+		if sum, n := <-got, book.only(t); sum != "7" || n.write.Trailer.Get("X-Sum") != "7" || len(n.body) != size {
+			t.Errorf("%d bytes: the backend has %q, the journal %v", size, sum, n.write.Trailer)
+		}
+	}
+}
+
 func TestNothingIsSentOfAWriteThatNeverLeft(t *testing.T) {
 	for name, c := range map[string]struct {
 		backend func(*testing.T) string

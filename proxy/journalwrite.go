@@ -59,7 +59,7 @@ func (p *Proxy) begin(w http.ResponseWriter, r *http.Request, in *inbound, rt *r
 	}
 	write := JournalWrite{
 		At: adm.backend, Epoch: adm.plan.Epoch, Time: in.arrived, Route: rt.Name, Method: in.method, Target: in.target,
-		Host: in.host, Scheme: in.proto[0], Client: in.remote, Header: in.recorded(), Trailer: r.Trailer, Idempotent: rt.Idempotent,
+		Host: in.host, Scheme: in.proto[0], Client: in.remote, Header: in.recorded(), Trailer: sentTrailers(r.Trailer), Idempotent: rt.Idempotent,
 	}
 	if body != nil {
 		write.Body, _ = body.whole()
@@ -73,6 +73,20 @@ func (p *Proxy) begin(w http.ResponseWriter, r *http.Request, in *inbound, rt *r
 		body.taken = true
 	}
 	return entry, nil
+}
+
+// sentTrailers are the trailers that came, of those that were announced or not.
+func sentTrailers(trailer http.Header) http.Header {
+	var sent http.Header
+	for name, values := range trailer {
+		if len(values) > 0 {
+			if sent == nil {
+				sent = http.Header{}
+			}
+			sent[name] = values
+		}
+	}
+	return sent
 }
 
 // recorded are the fields of a write as the journal keeps them: what both backends would get of them, whatever is set for either.

@@ -97,7 +97,11 @@ func (s *Sender) Send(ctx context.Context, to Backend, w *JournalWrite, key stri
 		}
 		defer func() { _ = file.Close() }()
 		a.memory, a.buffered = nil, false
-		a.body = newRequestBody(file, w.Spool.Size(), s.seed)
+		size := w.Spool.Size()
+		if len(w.Trailer) > 0 {
+			size = -1 // only chunks can be followed by one
+		}
+		a.body = newRequestBody(file, size, s.seed)
 		defer a.body.close()
 	}
 	t := newSending(ctx, b)

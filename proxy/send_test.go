@@ -103,6 +103,17 @@ func TestSenderSendsASpooledBody(t *testing.T) {
 	if r := <-got; r.body != string(body) || r.ContentLength != int64(len(body)) {
 		t.Errorf("%d bytes, announced %d", len(r.body), r.ContentLength)
 	}
+	for name, w := range map[string]*JournalWrite{
+		"spooled": {Method: "PUT", Target: "/x", Spool: &roll{bytes: body}}, "in memory": {Method: "PUT", Target: "/x", Body: body},
+	} {
+		w.Trailer = http.Header{"X-Sum": {"7"}}
+		if _, err := s.Send(t.Context(), Old, w, "k"); err != nil {
+			t.Fatal(err)
+		}
+		if r := <-got; r.body != string(body) || r.Trailer.Get("X-Sum") != "7" {
+			t.Errorf("%s: %d bytes, trailers %v", name, len(r.body), r.Trailer)
+		}
+	}
 }
 
 func TestSenderKnowsWhatNeverLeft(t *testing.T) {

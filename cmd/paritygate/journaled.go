@@ -54,7 +54,7 @@ func (r recorder) Begin(ctx context.Context, w *proxy.JournalWrite) (proxy.Journ
 	}
 	write := &journal.Write{
 		At: journalSide(w.At), Epoch: w.Epoch, Time: w.Time, Route: w.Route, Method: w.Method, Target: w.Target, Host: w.Host,
-		Scheme: w.Scheme, Client: w.Client, Header: w.Header, Body: w.Body, Idempotent: w.Idempotent,
+		Scheme: w.Scheme, Client: w.Client, Header: w.Header, Trailer: w.Trailer, Body: w.Body, Idempotent: w.Idempotent,
 	}
 	if s, ok := w.Spool.(spool); ok {
 		write.Spool, write.Body = s.Spool, nil

@@ -33,7 +33,7 @@ func replayHeaders(c *compiled) http.Header {
 func (c carrying) Send(ctx context.Context, to journal.Side, w *journal.Write, key string) (*journal.Answer, error) {
 	in := &proxy.JournalWrite{
 		At: backendAt(w.At), Epoch: w.Epoch, Time: w.Time, Route: w.Route, Method: w.Method, Target: w.Target, Host: w.Host, Scheme: w.Scheme,
-		Client: w.Client, Header: w.Header, Body: w.Body, Idempotent: w.Idempotent,
+		Client: w.Client, Header: w.Header, Trailer: w.Trailer, Body: w.Body, Idempotent: w.Idempotent,
 	}
 	if w.Spool != nil {
 		in.Spool = spooled{w.Spool}

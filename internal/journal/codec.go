@@ -31,12 +31,15 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // private is what of a record must not be on the disk in clear.
 type private struct {
-	Target string      // the whole one, if the clear one has values replaced
-	Header http.Header // the fields that carry credentials
-	Body   []byte
+	Target string // the whole one, if the clear one has values replaced
+	// Header and Trailer are the fields that carry credentials.
+	Header, Trailer http.Header
+	Body            []byte
 }
 
-func (p *private) empty() bool { return p.Target == "" && len(p.Header) == 0 && len(p.Body) == 0 }
+func (p *private) empty() bool {
+	return p.Target == "" && len(p.Header) == 0 && len(p.Trailer) == 0 && len(p.Body) == 0
+}
 
 // draft is a record that is encoded but for what is only known when its turn comes: its number, and what that is sealed with.
 type draft struct {
@@ -66,6 +69,7 @@ func newDraft(b []byte, r *Record, hidden *private) draft {
 		plain := append(make([]byte, 0, 64+len(hidden.Target)+2*len(hidden.Body)), `{"v":1`...)
 		plain = appendText(plain, "path", hidden.Target)
 		plain = appendFields(plain, hidden.Header)
+		plain = appendNamedFields(plain, "trailers", hidden.Trailer)
 		d.plain = append(appendBytes(plain, hidden.Body), '}')
 	}
 	return d
@@ -140,6 +144,7 @@ func appendWrite(b []byte, w *Write) []byte {
 	b = appendText(b, "client", w.Client)
 	b = appendTime(b, "arrived", w.Time)
 	b = appendFields(b, w.Header)
+	b = appendNamedFields(b, "trailers", w.Trailer)
 	if len(w.Withheld) != 0 {
 		b = append(b, `,"withheld":[`...)
 		for i, name := range w.Withheld {
@@ -201,7 +206,9 @@ func appendMark(b []byte, m *Mark) []byte {
 }
 
 // appendFields appends the header's fields in the order of their names: lists of values, since a field may come several times.
-func appendFields(b []byte, h http.Header) []byte {
+func appendFields(b []byte, h http.Header) []byte { return appendNamedFields(b, "headers", h) }
+
+func appendNamedFields(b []byte, member string, h http.Header) []byte {
 	if len(h) == 0 {
 		return b
 	}
@@ -216,9 +223,9 @@ func appendFields(b []byte, h http.Header) []byte {
 	}
 	slices.Sort(names)
 	if text {
-		b = append(b, `,"headers":{`...)
+		b = append(append(append(b, `,"`...), member...), `":{`...)
 	} else {
-		b = append(b, `,"headers_base64":{`...)
+		b = append(append(append(b, `,"`...), member...), `_base64":{`...)
 	}
 	for i, name := range names {
 		if i != 0 {

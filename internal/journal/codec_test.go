@@ -22,11 +22,11 @@ var (
 		}}},
 		{"intent", Record{Seq: 17, Synced: 16, Type: IntentRecord, Time: codecTime, ID: "0a1b2c3d-17", Write: &Write{
 			At: New, Epoch: 3, Time: codecTime, Route: "orders", Method: "POST", Target: "/orders?a=%20&b=\\", Host: "shop.example", Scheme: "https", Client: "192.0.2.7",
-			Header: http.Header{"Content-Type": {"application/json"}, "X-Many": {"a", "", "b\tc"}}, Withheld: []string{"Authorization", "query:token"},
+			Header: http.Header{"Content-Type": {"application/json"}, "X-Many": {"a", "", "b\tc"}}, Trailer: http.Header{"X-Sum": {"7"}}, Withheld: []string{"Authorization", "query:token"},
 			Body: []byte("{\"a\":\"b\\u0041\u2028\"}\n"), Idempotent: true,
 		}}},
 		{"intent of bytes", Record{Seq: 1<<63 + 1, Type: IntentRecord, Time: codecTime, ID: "0a1b2c3d-18", Write: &Write{
-			At: Old, Method: "PUT", Target: "/\xff\"", Host: "h\xfe", Header: http.Header{"X-Latin": {"caf\xe9"}, "X-Text": {"é"}}, Body: []byte{0, 1, 0xff}, Time: codecTime,
+			At: Old, Method: "PUT", Target: "/\xff\"", Host: "h\xfe", Header: http.Header{"X-Latin": {"caf\xe9"}, "X-Text": {"é"}}, Trailer: http.Header{"X-Latin": {"\xe9"}}, Body: []byte{0, 1, 0xff}, Time: codecTime,
 		}}},
 		{"intent with a spool", Record{Seq: 2, Type: IntentRecord, Time: codecTime, ID: "0a1b2c3d-2", Write: &Write{
 			At: New, Method: "PUT", Target: "/", Header: http.Header{}, Time: codecTime, Spool: &Spool{Path: "00000001-2.body", Size: 1 << 40, SHA256: "ab"},
@@ -81,10 +81,11 @@ func TestSealedRecord(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := &Write{At: New, Method: "POST", Target: "/a?token=s3cret", Header: http.Header{"Authorization": {"Bearer s3cret"}, "X-Raw": {"s3cret\xff"}, "Accept": {"*/*"}}, Body: []byte("s3cret"), Time: codecTime}
+	want := &Write{At: New, Method: "POST", Target: "/a?token=s3cret", Header: http.Header{"Authorization": {"Bearer s3cret"}, "X-Raw": {"s3cret\xff"}, "Accept": {"*/*"}}, Trailer: http.Header{"X-Key": {"s3cret"}, "X-Sum": {"7"}}, Body: []byte("s3cret"), Time: codecTime}
 	clear := *want
 	clear.Target, clear.Header, clear.Body = "/a?token=[sealed]", http.Header{"Accept": {"*/*"}}, nil
-	hidden := &private{Target: want.Target, Header: http.Header{"Authorization": want.Header["Authorization"], "X-Raw": want.Header["X-Raw"]}, Body: want.Body}
+	clear.Trailer = http.Header{"X-Sum": {"7"}}
+	hidden := &private{Target: want.Target, Header: http.Header{"Authorization": want.Header["Authorization"], "X-Raw": want.Header["X-Raw"]}, Trailer: http.Header{"X-Key": {"s3cret"}}, Body: want.Body}
 	r := Record{Seq: 5, Type: IntentRecord, Time: codecTime, ID: "0a1b2c3d-5", Write: &clear}
 	written, err := encode(&r, hidden, s)
 	if err != nil {

@@ -28,28 +28,30 @@ type wire struct {
 	KeyID         string    `json:"key_id"`
 	Snapshot      *Snapshot `json:"snapshot"`
 
-	Epoch         uint64              `json:"epoch"`
-	At            Side                `json:"at"`
-	Route         string              `json:"route"`
-	RouteBase64   []byte              `json:"route_base64"`
-	Method        string              `json:"method"`
-	Path          string              `json:"path"`
-	PathBase64    []byte              `json:"path_base64"`
-	Host          string              `json:"host"`
-	HostBase64    []byte              `json:"host_base64"`
-	Scheme        string              `json:"scheme"`
-	Client        string              `json:"client"`
-	ClientBase64  []byte              `json:"client_base64"`
-	Arrived       time.Time           `json:"arrived"`
-	Headers       http.Header         `json:"headers"`
-	HeadersBase64 map[string][][]byte `json:"headers_base64"`
-	Withheld      []string            `json:"withheld"`
-	Idempotent    bool                `json:"idempotent"`
-	Spool         string              `json:"spool"`
-	Size          int64               `json:"size"`
-	SHA256        string              `json:"sha256"`
-	Body          string              `json:"body"`
-	BodyBase64    []byte              `json:"body_base64"`
+	Epoch          uint64              `json:"epoch"`
+	At             Side                `json:"at"`
+	Route          string              `json:"route"`
+	RouteBase64    []byte              `json:"route_base64"`
+	Method         string              `json:"method"`
+	Path           string              `json:"path"`
+	PathBase64     []byte              `json:"path_base64"`
+	Host           string              `json:"host"`
+	HostBase64     []byte              `json:"host_base64"`
+	Scheme         string              `json:"scheme"`
+	Client         string              `json:"client"`
+	ClientBase64   []byte              `json:"client_base64"`
+	Arrived        time.Time           `json:"arrived"`
+	Headers        http.Header         `json:"headers"`
+	HeadersBase64  map[string][][]byte `json:"headers_base64"`
+	Trailers       http.Header         `json:"trailers"`
+	TrailersBase64 map[string][][]byte `json:"trailers_base64"`
+	Withheld       []string            `json:"withheld"`
+	Idempotent     bool                `json:"idempotent"`
+	Spool          string              `json:"spool"`
+	Size           int64               `json:"size"`
+	SHA256         string              `json:"sha256"`
+	Body           string              `json:"body"`
+	BodyBase64     []byte              `json:"body_base64"`
 
 	Outcome     Outcome `json:"outcome"`
 	Status      int     `json:"status"`
@@ -145,7 +147,7 @@ func (w *wire) write() *Write {
 	out := &Write{
 		At: w.At, Epoch: w.Epoch, Time: w.Arrived, Route: either(w.Route, w.RouteBase64), Method: w.Method, Target: either(w.Path, w.PathBase64),
 		Host: either(w.Host, w.HostBase64), Scheme: w.Scheme, Client: either(w.Client, w.ClientBase64), Header: w.fields(),
-		Withheld: w.Withheld, Idempotent: w.Idempotent,
+		Trailer: decodeFields(w.Trailers, w.TrailersBase64), Withheld: w.Withheld, Idempotent: w.Idempotent,
 	}
 	if w.Spool != "" {
 		out.Spool = &Spool{Path: w.Spool, Size: w.Size, SHA256: w.SHA256}
@@ -171,11 +173,18 @@ func (w *wire) mark() *Mark {
 
 // fields joins what stands as text and what stands in base64.
 func (w *wire) fields() http.Header {
-	h := w.Headers
-	if h == nil && (w.HeadersBase64 != nil || w.Type == IntentRecord) {
-		h = make(http.Header, len(w.HeadersBase64))
+	h := decodeFields(w.Headers, w.HeadersBase64)
+	if h == nil && w.Type == IntentRecord {
+		h = http.Header{}
 	}
-	for name, values := range w.HeadersBase64 {
+	return h
+}
+
+func decodeFields(h http.Header, encoded map[string][][]byte) http.Header {
+	if h == nil && encoded != nil {
+		h = make(http.Header, len(encoded))
+	}
+	for name, values := range encoded {
 		for _, v := range values {
 			h[name] = append(h[name], string(v))
 		}

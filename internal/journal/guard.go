@@ -65,6 +65,10 @@ func (g *guard) write(w *Write) (*Write, *private) {
 	var names []string
 	clear.Header, hidden.Header, names = g.fields(w.Header)
 	clear.Withheld = append(slices.Clone(w.Withheld), names...)
+	if len(w.Trailer) > 0 {
+		clear.Trailer, hidden.Trailer, names = g.fields(w.Trailer)
+		clear.Withheld = append(clear.Withheld, names...)
+	}
 	target, parameters := g.target(w.Target)
 	if len(parameters) > 0 {
 		clear.Target, hidden.Target = target, w.Target

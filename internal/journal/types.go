@@ -75,7 +75,9 @@ type Write struct {
 	Scheme string // of the client's connection, http or https
 	Client string // the client's address, without port
 	// Header has the end-to-end fields. Without a key, credentials are left out when it is recorded, and Withheld names them.
-	Header   http.Header
+	Header http.Header
+	// Trailer has the fields that followed the body, likewise.
+	Trailer  http.Header
 	Withheld []string
 	// Body is the whole body, or nil with a Spool that holds it.
 	Body  []byte
