@@ -310,7 +310,7 @@ const maxLate = 1 << 16
 func (j *Journal) refuse(items []*item, err error) {
 	for _, it := range items {
 		it.err = err
-		if !it.sync && len(j.log.late) < maxLate {
+		if !it.waits && len(j.log.late) < maxLate {
 			j.log.late = append(j.log.late, it)
 		}
 	}

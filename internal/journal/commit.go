@@ -12,8 +12,9 @@ type item struct {
 	record Record // as the ledger takes it; its number and id are set when its turn comes
 	// small is the record once more, without what can be left out, for a full disk; nil: it has no such form.
 	small *draft
-	// sync says that somebody waits until it is durable; else it is written, and synced with what comes next.
-	sync bool
+	// waits says that somebody waits until it counts, and is told where it is refused; else it is kept until the disk takes it. sync says that
+	// it counts once it is synced, and not as soon as it is written.
+	waits, sync bool
 	// open is 1 of an intent, for whose outcome room is kept, and -1 of an outcome.
 	open int
 	// left says that who waited has left: a write whose record is taken none the less is not forwarded.

@@ -25,7 +25,7 @@ func (j *Journal) Begin(ctx context.Context, w *Write) (*Entry, error) {
 	j.gather.came()
 	clear, hidden := j.guard.write(w)
 	r := Record{Type: IntentRecord, Time: j.o.Now(), Write: clear}
-	it := &item{draft: newDraft(nil, &r, hidden), record: r, sync: j.o.Interval == 0, open: 1}
+	it := &item{draft: newDraft(nil, &r, hidden), record: r, waits: true, sync: j.o.Interval == 0, open: 1}
 	// The ledger needs no more of it; the body must not stay for as long as the write is open.
 	it.record.Write = &Write{At: w.At, Epoch: w.Epoch, Time: w.Time, Method: w.Method, Idempotent: w.Idempotent}
 	if err = j.commit(ctx, it); err == nil {
@@ -77,7 +77,7 @@ func (j *Journal) refused(at Side) {
 // recorded all the same should the disk come back.
 func (e *Entry) Answered(a *Answer) error {
 	defer e.j.gather.went()
-	it := e.j.outcome(e.id, a, e.j.o.Interval == 0)
+	it := e.j.outcome(e.id, a, true)
 	if err := e.j.commit(context.Background(), it); err != nil { // without the outcome the write would be unknown for nothing
 		return err
 	}
@@ -105,10 +105,10 @@ func (e *Entry) Ended(a *Answer) {
 }
 
 // outcome is the item of how a write ended.
-func (j *Journal) outcome(id string, a *Answer, sync bool) *item {
+func (j *Journal) outcome(id string, a *Answer, waits bool) *item {
 	clear, hidden := j.guard.answer(a)
 	r := Record{Type: OutcomeRecord, Time: j.o.Now(), ID: id, Answer: clear}
-	it := &item{draft: newDraft(nil, &r, hidden), sync: sync, open: -1}
+	it := &item{draft: newDraft(nil, &r, hidden), waits: waits, sync: waits && j.o.Interval == 0, open: -1}
 	bare := Answer{Outcome: clear.Outcome, Status: clear.Status, Size: clear.Size, SHA256: clear.SHA256, Duration: clear.Duration, Error: clear.Error}
 	bare.Error = bare.Error[:min(len(bare.Error), 256)]
 	if len(it.draft.tail)+2*len(it.draft.plain) > outcomeRoom/2 {
@@ -124,7 +124,7 @@ func (j *Journal) Mark(ctx context.Context, marks ...Record) error {
 	if len(marks) == 0 {
 		return nil
 	}
-	items := j.marks(marks, j.o.Interval == 0)
+	items := j.marks(marks, true)
 	if err := j.commit(ctx, items...); err != nil {
 		return err
 	}
@@ -143,7 +143,7 @@ func (j *Journal) MarkSoon(marks ...Record) error {
 	return j.Err()
 }
 
-func (j *Journal) marks(marks []Record, sync bool) []*item {
+func (j *Journal) marks(marks []Record, waits bool) []*item {
 	items := make([]*item, len(marks))
 	for i := range marks {
 		r := marks[i]
@@ -153,7 +153,7 @@ func (j *Journal) marks(marks []Record, sync bool) []*item {
 		if r.Answer != nil {
 			clear.Answer, hidden = j.guard.answer(r.Answer)
 		}
-		items[i] = &item{draft: newDraft(nil, &clear, hidden), record: r, sync: sync}
+		items[i] = &item{draft: newDraft(nil, &clear, hidden), record: r, waits: waits, sync: waits && j.o.Interval == 0}
 	}
 	return items
 }

@@ -110,7 +110,7 @@ func TestTheDiskComesBackWithoutTraffic(t *testing.T) {
 		if err := <-done; err != nil {
 			t.Error(err)
 		}
-		})
+	})
 }
 
 // TestWhoLeavesInTime has a writer leave while others' records are synced: its own is not taken.
@@ -162,7 +162,7 @@ func TestALeaverWhoseRecordIsTaken(t *testing.T) {
 	j := open(t, Options{Directory: dir, disk: unsynced})
 	w := put(New, "/left")
 	r := Record{Type: IntentRecord, Time: codecTime, Write: w}
-	it := &item{draft: newDraft(nil, &r, nil), record: r, sync: true, open: 1, left: true}
+	it := &item{draft: newDraft(nil, &r, nil), record: r, waits: true, sync: true, open: 1, left: true}
 	if err := j.commit(t.Context(), it); err != nil {
 		t.Fatal(err)
 	}

@@ -171,6 +171,12 @@ header 2 first 3
 
 // TestHalfWritten has a write fail in its middle: nothing of it stays in front of later records.
 func TestHalfWritten(t *testing.T) {
+	for _, interval := range []time.Duration{0, time.Hour} {
+		t.Run(interval.String(), func(t *testing.T) { testHalfWritten(t, interval) })
+	}
+}
+
+func testHalfWritten(t *testing.T, interval time.Duration) {
 	dir := t.TempDir()
 	var c clock
 	var failing atomic.Bool
@@ -182,7 +188,7 @@ func TestHalfWritten(t *testing.T) {
 		}
 		return f.WriteAt(b, at)
 	}
-	j := open(t, Options{Directory: dir, disk: d, Now: c.now})
+	j := open(t, Options{Directory: dir, disk: d, Now: c.now, Interval: interval})
 	mustBegin(t, j, put(New, "/a"))
 	failing.Store(true)
 	if _, err := j.Begin(t.Context(), put(New, "/refused")); !errors.Is(err, ErrUnavailable) {
