@@ -94,7 +94,7 @@ func (k *keeper) open(ctx context.Context) (*journal.Journal, error) {
 
 func (k *keeper) tryOpen(ctx context.Context) (*journal.Journal, error) {
 	if k.remembers && k.seen.Seq > 0 && !k.hasSegments() {
-		return nil, fmt.Errorf("%s has no records, and the store remembers %d of the journal %s: put the directory back, or mount it", k.options.Directory, k.seen.Seq, k.seen.Identity)
+		return nil, fmt.Errorf("the directory %s has no records, and the store remembers %d of the journal %s: put the directory back, or mount it", k.options.Directory, k.seen.Seq, k.seen.Identity)
 	}
 	return journal.Open(ctx, k.options)
 }
@@ -155,10 +155,11 @@ func (k *keeper) witness() cutover.Witness {
 	if j := k.held.Load(); j != nil {
 		return k.heard(j)
 	}
-	_, err := k.journal()
 	w := cutover.Witness{Lost: k.seen.Unreplayed}
 	if k.hasSegments() || k.seen.Seq > 0 {
-		w.Unread = err.Error()
+		k.mu.Lock()
+		defer k.mu.Unlock()
+		w.Unread = k.why.Error()
 	}
 	return w
 }

@@ -48,7 +48,7 @@ func newMetrics(p *Program) *metrics {
 		fence:      desc("fence_standing", "1 while old is fenced, or may be."),
 		forced:     desc("forced", "1 if the run was once flipped past a gate that did not pass."),
 		unwell:     desc("unwell", "1 for a part that does not work as it should.", "part"),
-		unknown:    desc("journal_unknown_writes", "Writes in the journal of which nobody knows whether their backend carried them out."),
+		unknown:    desc("journal_unknown_writes", "Writes that one side may lack, since nobody knows whether the other one carried them out."),
 		free:       desc("journal_free_bytes", "Room on the journal's disk."),
 		reload:     desc("config_reload_success", "1 if the last reload of the configuration and of the TLS certificate succeeded, or none was asked for."),
 		build:      desc("build_info", "The build; always 1.", "version", "commit", "go_version"),
@@ -162,7 +162,11 @@ func (m *metrics) Collect(to chan<- prometheus.Metric) {
 func (m *metrics) collectJournal(gauge func(*prometheus.Desc, float64, ...string)) {
 	k := m.program.keeper
 	if j, err := k.journal(); err == nil {
-		gauge(m.unknown, float64(j.Backlog(journal.Old).Unknown+j.Backlog(journal.New).Unknown))
+		unknown := j.Backlog(journal.Old).Unknown
+		if m.program.mirror.on {
+			unknown += j.Backlog(journal.New).Unknown
+		}
+		gauge(m.unknown, float64(unknown))
 	}
 	if free := k.free(); free != nil {
 		gauge(m.free, float64(*free))

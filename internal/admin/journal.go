@@ -133,7 +133,11 @@ type lacking struct {
 // Lacking lists the sides that lack anything.
 func (j Journal) Lacking() []lacking {
 	var out []lacking
-	for _, l := range []lacking{{"old", j.ToOld}, {"new", j.ToNew}} {
+	toNew := j.ToNew
+	if j.Mirror.Mode != "follow" {
+		toNew.Acknowledged, toNew.Unknown = 0, 0 // recorded for what a replay must not overwrite; nobody is to carry them
+	}
+	for _, l := range []lacking{{"old", j.ToOld}, {"new", toNew}} {
 		if l.Writes()+l.Gaps+l.Renamed > 0 {
 			out = append(out, l)
 		}

@@ -3,6 +3,8 @@ package cutover
 import (
 	"context"
 	"fmt"
+
+	"go.uber.org/zap"
 )
 
 // Witness is what the journal of writes tells of the run. It knows of every epoch in which a write was recorded, so that it tells of a
@@ -74,6 +76,16 @@ func (m *Machine) testified(state State, t Transition, known State) (State, Tran
 // Reconciled hands in what the journal tells after it could be opened at last. It ends a dispute in which it bears out the store now,
 // and otherwise says why it does not.
 func (m *Machine) Reconciled(ctx context.Context, w Witness) error {
+	marked, found, err := m.o.Marker.read()
+	if err != nil {
+		return err
+	}
+	if found && marked.Run == m.o.Run && marked.Epoch > m.State().Epoch {
+		return fmt.Errorf("%w: a rollback is marked beside the journal, of epoch %d, and the run is in epoch %d: restart paritygate, so that it can decide", ErrBusy, marked.Epoch, m.State().Epoch)
+	}
+	if err := m.o.Marker.reserve(); err != nil {
+		m.o.Logger.Warn("a rollback on a full disk would leave no marker", zap.Error(err))
+	}
 	ask := &call{done: make(chan error, 1)}
 	m.mu.Lock()
 	m.lastCall++

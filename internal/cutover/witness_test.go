@@ -127,6 +127,15 @@ func TestHowADisputeWithTheJournalEnds(t *testing.T) {
 			act: func(t *testing.T, b *bench) error { return b.Reconciled(t.Context(), Witness{}) },
 		},
 		{
+			name: "it can be read, and a rollback is marked beside it", stored: live, witness: unread, phase: Live, refused: true, says: "restart", writes: 1,
+			act: func(t *testing.T, b *bench) error {
+				if err := b.o.Marker.write(State{Run: "run", Phase: RolledBack, Epoch: 6}); err != nil {
+					t.Fatal(err)
+				}
+				return b.Reconciled(t.Context(), Witness{Epoch: 5})
+			},
+		},
+		{
 			name: "a rollback", stored: live, witness: missing, phase: RolledBack, writes: 5,
 			act: func(t *testing.T, b *bench) error { b.must(t, Command{Kind: Rollback, Reason: "why"}); return nil },
 		},
