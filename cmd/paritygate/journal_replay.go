@@ -153,7 +153,7 @@ func (r *replayCommand) watch(ctx context.Context, on replayer, q admin.ReplayRe
 	for {
 		now, err := on.look(work)
 		if err != nil {
-			return admin.ReplaySummary{}, fmt.Errorf("the replay goes on in paritygate, and cannot be seen: %w", err)
+			return admin.ReplaySummary{}, fmt.Errorf("the replay belongs to paritygate, and cannot be seen any more: %w", err)
 		}
 		if !now.Began.Equal(begun.Began) {
 			return admin.ReplaySummary{}, errors.New("paritygate was started anew, or makes another replay by now; `paritygate events` has what this one came to, and the next one goes on where it stopped")
