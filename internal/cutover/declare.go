@@ -20,8 +20,8 @@ type Recovery struct {
 // Recoverable lists the phases that a Recovery may name.
 var Recoverable = []Phase{Shadow, Canary, Live, RolledBack}
 
-// ErrNothingToRecover refuses a Recovery of a run whose store and fence agree.
-var ErrNothingToRecover = errors.New("the store and the fence agree, so there is nothing to recover: start without --recover-phase")
+// ErrNothingToRecover refuses a Recovery of a run whose store, journal and fence agree.
+var ErrNothingToRecover = errors.New("the store agrees with the journal and the fence, so there is nothing to recover: start without --recover-phase")
 
 // declared is the state that an operator says is true, beyond any epoch that is known; the transition has no kind if nobody
 // says anything, or if an earlier start took it already. The fence is brought to match when the machine runs.
