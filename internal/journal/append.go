@@ -389,10 +389,11 @@ func (j *Journal) create(first uint64) (*segment, error) {
 	if j.sealer != nil {
 		h.Header.KeyID = j.sealer.keyID
 	}
-	if first > 1 {
-		h.Header.Snapshot = a.ledger.Snapshot()
-	} else {
+	switch {
+	case first == 1:
 		a.ledger.Apply(&h)
+	case len(a.unsynced) == 0: // else it knows of records that come behind the header
+		h.Header.Snapshot = a.ledger.Snapshot()
 	}
 	d := newDraft(nil, &h, nil)
 	line, err := d.appendLine(nil, j.identity, 0, 0, nil)

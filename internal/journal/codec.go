@@ -109,12 +109,19 @@ func (d *draft) appendLine(b []byte, identity string, seq, synced uint64, s *sea
 
 // putChecksum fills in the checksum of a line without its newline.
 func putChecksum(line []byte) {
+	sum := checksum(line)
+	copy(line[len(crcPrefix):], sum[:])
+}
+
+// checksum is that of a line without its newline, in hexadecimal digits.
+func checksum(line []byte) (text [crcDigits]byte) {
 	const digits = "0123456789abcdef"
 	sum := crc32.Checksum(line[crcStart:], castagnoli)
 	for i := crcDigits - 1; i >= 0; i-- {
-		line[len(crcPrefix)+i] = digits[sum&15]
+		text[i] = digits[sum&15]
 		sum >>= 4
 	}
+	return text
 }
 
 func appendHeader(b []byte, h *SegmentHeader) []byte {

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"hash/crc32"
 	"math"
 	"net/http"
 	"time"
@@ -107,8 +106,8 @@ func verifyChecksum(line []byte) error {
 	if len(line) <= crcStart || string(line[:len(crcPrefix)]) != crcPrefix || string(line[crcStart-2:crcStart]) != `",` {
 		return errLine
 	}
-	said := string(line[len(crcPrefix) : crcStart-2])
-	if is := fmt.Sprintf("%08x", crc32.Checksum(line[crcStart:], castagnoli)); is != said {
+	said, is := line[len(crcPrefix):crcStart-2], checksum(line)
+	if string(is[:]) != string(said) {
 		return fmt.Errorf("its checksum is %s, and it says %q", is, said)
 	}
 	return nil

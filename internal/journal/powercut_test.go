@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -410,5 +411,43 @@ func TestDamageInTheMiddle(t *testing.T) {
 		if err := j.Close(); err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+// TestDamagedHeader has the last segment's header be damaged: an operator may accept that, and what can be read counts.
+func TestDamagedHeader(t *testing.T) {
+	for _, segments := range []int{1, 2} {
+		t.Run(fmt.Sprint(segments), func(t *testing.T) {
+			dir, _, _ := twoBatches(t)
+			if segments == 2 {
+				j := open(t, Options{Directory: dir, disk: unsynced, Segment: 1})
+				acknowledge(t, mustBegin(t, j, put(New, "/2")), "")
+				if err := j.Close(); err != nil {
+					t.Fatal(err)
+				}
+			}
+			files, err := listFiles(dir)
+			if err != nil {
+				t.Fatal(err)
+			}
+			last := files[len(files)-1].name()
+			dir = cutAnd(t, dir, last, func(data []byte) []byte {
+				data[40] ^= 4
+				return data
+			})
+			if _, err := Open(t.Context(), Options{Directory: dir, Run: "run", disk: unsynced}); !errors.Is(err, ErrDamaged) || !strings.Contains(err.Error(), last) {
+				t.Errorf("%v", err)
+			}
+			j := open(t, Options{Directory: dir, disk: unsynced, Recover: true})
+			before := j.Status()
+			acknowledge(t, mustBegin(t, j, put(New, "/next")), "")
+			if after := j.Status(); after.Seq != before.Seq+2 || before.Seq < 7 || j.Backlog(Old).Unreplayed() != int64(segments+2) {
+				t.Errorf("before %+v, after %+v, %+v", before, after, j.Backlog(Old))
+			}
+			if err := j.Close(); err != nil {
+				t.Fatal(err)
+			}
+			open(t, Options{Directory: dir, disk: unsynced})
+		})
 	}
 }

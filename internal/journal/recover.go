@@ -97,34 +97,37 @@ func (j *Journal) recoverLast(files []segmentFile, lying []string) (bool, error)
 	a := &j.log
 	last := files[len(files)-1]
 	spools := map[string]bool{}
-	var records []*Record
+	var failed error
 	s, err := j.scan(last, -1, func(r *Record) {
-		if r.Write != nil && r.Write.Spool != nil {
-			spools[r.Write.Spool.Path] = true
+		switch {
+		case failed != nil:
+		case r.Header != nil:
+			failed = j.adopt(r.Header)
+			if failed == nil {
+				failed = j.restore(files, r.Header)
+			}
+			a.ledger.Apply(r)
+		default:
+			noteSpool(spools, r)
+			a.ledger.Apply(lean(r))
 		}
-		records = append(records, lean(r))
 	})
-	if err != nil {
+	if err = errors.Join(err, failed); err != nil {
 		return false, err
 	}
-	if s.bad != nil && !s.torn && !j.o.Recover {
+	switch damaged := s.bad != nil && !s.torn; {
+	case damaged && !j.o.Recover:
 		return false, fmt.Errorf("%w; serve --recover-phase goes on without what cannot be read", s.bad)
-	}
-	if s.header == nil && (s.bad == nil || s.torn) && !last.compressed {
+	case s.header == nil && damaged:
+		return true, j.goOnBehind(files)
+	case s.header == nil && last.compressed:
+		return false, &Damage{Segment: last.name(), What: "it is empty"}
+	case s.header == nil:
 		return false, j.removeUnmade(last, s)
 	}
-	if s.header == nil {
-		return false, s.bad
-	}
-	if err := j.adopt(s.header); err != nil {
-		return false, err
-	}
-	if err := j.restore(files, s.header, records); err != nil {
-		return false, err
-	}
 	a.number, a.segments = last.number, len(files)
-	a.seq = max(s.last, a.ledger.Seq())
-	a.synced = a.seq
+	a.seq = max(s.last, a.ledger.Seq()) // behind an accepted damage more may have been read
+	a.synced, j.settled = a.seq, a.seq
 	a.ledger.Abandon()
 	for _, f := range files[:len(files)-1] {
 		if f.plain {
@@ -138,8 +141,56 @@ func (j *Journal) recoverLast(files []segmentFile, lying []string) (bool, error)
 	if err := j.goOn(last, s); err != nil {
 		return false, err
 	}
-	j.settled = a.seq
+	if s.bad != nil && !s.torn {
+		return true, nil // a spool may be named where nothing can be read
+	}
 	return true, j.removeOrphans(lying, files, spools)
+}
+
+// goOnBehind accepts a last segment whose header cannot be read: what can be read of it, and of the ones before, counts.
+func (j *Journal) goOnBehind(files []segmentFile) error {
+	a := &j.log
+	a.number, a.segments = files[len(files)-1].number, len(files)
+	var records []*Record // of a journal that lost a header, which few have
+	for _, f := range files {
+		a.closed += j.sizeOf(f)
+		if _, err := j.scan(f, -1, func(r *Record) { records = append(records, lean(r)) }); err != nil {
+			return err
+		}
+	}
+	a.ledger = NewLedger()
+	for _, r := range records {
+		identity, _, ok := SplitID(r.ID)
+		switch {
+		case j.identity != "":
+		case r.Header != nil:
+			if err := j.adopt(r.Header); err != nil {
+				return err
+			}
+		case ok && r.Type == IntentRecord:
+			if err := j.adopt(&SegmentHeader{Run: j.o.Run, Identity: identity}); err != nil {
+				return err
+			}
+			a.ledger.Apply(&Record{Type: HeaderRecord, Header: &SegmentHeader{Identity: identity}})
+		}
+		a.ledger.Apply(r)
+	}
+	if j.identity == "" {
+		if err := j.found(); err != nil {
+			return err
+		}
+	}
+	a.seq = a.ledger.Seq()
+	a.synced, j.settled = a.seq, a.seq
+	a.drop = j.sizeOf(files[len(files)-1])
+	a.ledger.Abandon()
+	return nil
+}
+
+func noteSpool(spools map[string]bool, r *Record) {
+	if r.Write != nil && r.Write.Spool != nil {
+		spools[r.Write.Spool.Path] = true
+	}
 }
 
 // lean is a record without what the ledger does not need.
@@ -193,23 +244,13 @@ func (j *Journal) adopt(h *SegmentHeader) error {
 	return fmt.Errorf("%w: %s was sealed with the key %s, and journal.key is %s; set the former one again, or begin another journal.directory", ErrKey, j.o.Directory, h.KeyID, j.sealer.keyID)
 }
 
-// restore counts what became of the writes: from the last header's snapshot or, where that has none, from all segments.
-func (j *Journal) restore(files []segmentFile, h *SegmentHeader, records []*Record) error {
-	a := &j.log
-	known := uint64(0)
+// restore counts what became of the writes before a segment: from its header's snapshot or, where that has none, from all segments.
+func (j *Journal) restore(files []segmentFile, h *SegmentHeader) error {
 	switch {
 	case h.Snapshot != nil:
-		a.ledger = RestoreLedger(h.Identity, h.Snapshot)
-		known = h.Snapshot.Seq
+		j.log.ledger = RestoreLedger(h.Identity, h.Snapshot)
 	case h.First > 1:
-		if err := j.readBefore(files); err != nil {
-			return err
-		}
-	}
-	for _, r := range records {
-		if r.Header != nil || r.Seq > known {
-			a.ledger.Apply(r)
-		}
+		return j.readBefore(files)
 	}
 	return nil
 }
@@ -342,13 +383,12 @@ func (j *Journal) removeOrphans(lying []string, files []segmentFile, named map[s
 		return nil
 	}
 	if len(files) > 1 {
-		_, err := j.scan(files[len(files)-2], -1, func(r *Record) {
-			if r.Write != nil && r.Write.Spool != nil {
-				named[r.Write.Spool.Path] = true
-			}
-		})
+		s, err := j.scan(files[len(files)-2], -1, func(r *Record) { noteSpool(named, r) })
 		if err != nil {
 			return err
+		}
+		if s.bad != nil {
+			return nil // a spool may be named where nothing can be read
 		}
 	}
 	for _, name := range orphans {

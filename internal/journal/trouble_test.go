@@ -169,6 +169,57 @@ header 2 first 3
 	}
 }
 
+// TestFailedSyncAndACrash kills the process after it has made a segment in place of a broken one, and before what was not synced is in it.
+func TestFailedSyncAndACrash(t *testing.T) {
+	dir := t.TempDir()
+	var c clock
+	var failing, full atomic.Bool
+	d := unsynced
+	d.sync = func(*os.File) error {
+		if failing.Load() {
+			return syscall.EIO
+		}
+		return nil
+	}
+	d.write = func(f *os.File, b []byte, at int64) (int, error) {
+		if full.Load() && at > 0 && len(bytes.TrimSpace(b)) > 0 {
+			return 0, syscall.EIO
+		}
+		return f.WriteAt(b, at)
+	}
+	j := open(t, Options{Directory: dir, disk: d, Now: c.now})
+	e := mustBegin(t, j, put(Old, "/old"))
+	e.AnsweredSoon(&Answer{Outcome: Acknowledged, Status: 200})
+	j.Missed(Old)
+	failing.Store(true)
+	if _, err := j.Begin(t.Context(), put(New, "/refused")); err == nil {
+		t.Error("recorded")
+	}
+	failing.Store(false)
+	full.Store(true)
+	c.advance(retryEvery)
+	if _, err := j.Begin(t.Context(), put(New, "/refused")); err == nil {
+		t.Error("recorded")
+	}
+	left := cutAnd(t, dir, segmentName(2), func(data []byte) []byte { return data })
+	after := open(t, Options{Directory: left, disk: unsynced})
+	if e := mustBegin(t, after, put(New, "/next")); e.ID() != WriteID(j.identity, 2) {
+		t.Errorf("the next write is %s", e.ID())
+	}
+	if got := brief(all(t, left, nil)); !strings.HasSuffix(got, "header 2 first 2\n2 intent /next \"body of /next\"") {
+		t.Error(got)
+	}
+	full.Store(false)
+	c.advance(retryEvery)
+	mustBegin(t, j, put(New, "/next"))
+	if got := j.Backlog(New); got.Acknowledged != 1 || got.Gaps != 1 {
+		t.Errorf("%+v", got)
+	}
+	if got := brief(all(t, dir, nil)); !strings.HasSuffix(got, "2 outcome of 1: acknowledged 200 \"\"\n3 gap count 1\n4 intent /next \"body of /next\"") {
+		t.Error(got)
+	}
+}
+
 // TestHalfWritten has a write fail in its middle: nothing of it stays in front of later records.
 func TestHalfWritten(t *testing.T) {
 	for _, interval := range []time.Duration{0, time.Hour} {
