@@ -286,6 +286,15 @@ func (m *mirroring) line() (cutover.Criterion, bool) {
 	return line, true
 }
 
+// carrying is the side to which writes are being sent at this moment; empty if none is.
+func (m *mirroring) carrying() journal.Side {
+	f := m.follower.Load()
+	if f == nil || f.Status().Stopped != "" {
+		return ""
+	}
+	return f.Status().Direction
+}
+
 // unwell says why the mirror does not go on; empty if it does.
 func (m *mirroring) unwell() string {
 	if f := m.follower.Load(); f != nil {

@@ -119,6 +119,6 @@ func (r *resolution) offline(ctx context.Context, unreached error) error {
 		return err
 	}
 	event := evidence.Event{From: string(state.Phase), To: string(state.Phase), Epoch: state.Epoch}
-	after, err := p.resolve(ctx, j, event, admin.Change{Actor: admin.LocalActor, Reason: r.reason}, r.id, r.sent)
+	after, err := p.resolve(ctx, j, event, journal.Resolution{ID: r.id, Sent: r.sent, By: admin.LocalActor, Reason: r.reason})
 	return r.tell(after, err)
 }

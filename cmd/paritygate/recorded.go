@@ -58,13 +58,13 @@ func (s *service) Resolve(ctx context.Context, change admin.Change, id string, s
 	}
 	state := s.machine.State()
 	event := evidence.Event{From: string(state.Phase), To: string(state.Phase), Epoch: state.Epoch}
-	return s.resolve(ctx, j, event, change, id, sent)
+	r := journal.Resolution{ID: id, Sent: sent, By: change.Actor, Reason: change.Reason, Carrying: s.mirror.carrying()}
+	return s.resolve(ctx, j, event, r)
 }
 
 // resolve records what an operator says of a write in a journal, and in the audit log.
-func (p *Program) resolve(ctx context.Context, j *journal.Journal, event evidence.Event, change admin.Change, id string, sent bool) (admin.Record, error) {
-	before := j.Status().Seq
-	item, err := j.Resolve(ctx, journal.Resolution{ID: id, Sent: sent, By: change.Actor, Reason: change.Reason})
+func (p *Program) resolve(ctx context.Context, j *journal.Journal, event evidence.Event, said journal.Resolution) (admin.Record, error) {
+	item, needed, err := j.Resolve(ctx, said)
 	switch {
 	case errors.Is(err, journal.ErrNoWrite):
 		return admin.Record{}, admin.Errorf(admin.CodeNotFound, "%w", err)
@@ -76,11 +76,11 @@ func (p *Program) resolve(ctx context.Context, j *journal.Journal, event evidenc
 		return admin.Record{}, err
 	}
 	r := recordOf(item)
-	if j.Status().Seq != before {
-		event.Time, event.Actor, event.Kind, event.Evidence = time.Now().UTC(), change.Actor, "resolve", asJSON(r)
-		event.Reason = resolvedText(r, sent)
-		if change.Reason != "" {
-			event.Reason += ": " + change.Reason
+	if needed {
+		event.Time, event.Actor, event.Kind, event.Evidence = time.Now().UTC(), said.By, "resolve", asJSON(r)
+		event.Reason = resolvedText(r, said.Sent)
+		if said.Reason != "" {
+			event.Reason += ": " + said.Reason
 		}
 		p.audit(ctx, event)
 	}

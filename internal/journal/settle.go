@@ -20,6 +20,8 @@ type Resolution struct {
 	Sent   bool
 	By     string
 	Reason string
+	// Carrying is the side that is being sent what it lacks at this moment, if any: what is unsent may be on its way by the time this is durable.
+	Carrying Side
 }
 
 // List gives the writes of a query to emit, in the order of their numbers, and returns the first damage, if any. It reads files, and takes its
@@ -32,36 +34,34 @@ func (j *Journal) List(ctx context.Context, q Query, emit func(Item) error) (*Da
 	return l.Damage(), err
 }
 
-// Resolve records, durably, what an operator says of a write, and returns the write as it is then. The same again changes nothing. Errors wrap
-// ErrNoWrite, ErrSettled or ErrUnavailable.
-func (j *Journal) Resolve(ctx context.Context, r Resolution) (Item, error) {
+// Resolve records, durably, what an operator says of a write, and returns the write as it is then. The same again changes nothing, and isNew is
+// false. Errors wrap ErrNoWrite, ErrSettled or ErrUnavailable.
+func (j *Journal) Resolve(ctx context.Context, r Resolution) (item Item, isNew bool, err error) {
 	j.lists.mu.Lock()
 	defer j.lists.mu.Unlock()
 	l := j.lists.borrow(j)
 	f, ok, err := l.Find(ctx, r.ID)
 	if err != nil {
-		return Item{}, err
+		return Item{}, false, err
 	}
 	if !ok {
-		return Item{}, fmt.Errorf("%w: %q; `paritygate journal list` has their ids", ErrNoWrite, r.ID)
+		return Item{}, false, fmt.Errorf("%w: %q; `paritygate journal list` has their ids", ErrNoWrite, r.ID)
 	}
-	needed, err := r.needed(f)
-	if err != nil {
-		return Item{}, err
+	if isNew, err = r.needed(f); err != nil {
+		return Item{}, false, err
 	}
-	if needed {
+	if isNew {
 		mark := &Mark{To: f.At.Other(), By: r.By, Reason: r.Reason, Sent: r.Sent}
 		if err := j.Mark(ctx, Record{Type: ResolvedRecord, ID: r.ID, Mark: mark}); err != nil {
-			return Item{}, err
+			return Item{}, false, err
 		}
 	}
 	_, seq, _ := SplitID(r.ID)
-	var item Item
 	err = l.List(ctx, Query{After: seq - 1, Limit: 1}, func(i Item) error {
 		item = i
 		return nil
 	})
-	return item, err
+	return item, isNew, err
 }
 
 // needed reports whether the resolution says anything new of a write; an error says that it cannot be.
@@ -71,6 +71,8 @@ func (r *Resolution) needed(f Fate) (bool, error) {
 		return false, fmt.Errorf("%w: %s stands for writes that are in no record, so they cannot be sent; --sent says that they are no matter", ErrSettled, r.ID)
 	case f.Carried == CarriedUnknown:
 		return true, nil
+	case f.Carried == Unsent && f.At.Other() == r.Carrying:
+		return false, fmt.Errorf("%w: write %s is about to be sent to %s by the mirror", ErrSettled, r.ID, r.Carrying)
 	case f.Carried == Unsent:
 		return r.Sent || !f.Forced, nil
 	case f.Carried == Resolved && r.Sent:

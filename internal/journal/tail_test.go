@@ -104,25 +104,27 @@ func TestResolve(t *testing.T) {
 		t.Errorf("listed %q, want %q", got, want)
 	}
 	for _, test := range []struct {
-		path    string
-		sent    bool
-		refused error
-		carried Carried
-		records uint64 // that it adds
+		path     string
+		sent     bool
+		refused  error
+		carried  Carried
+		records  uint64 // that it adds
+		carrying Side
 	}{
-		{"/died", false, nil, Unsent, 1},
-		{"/died", false, nil, Unsent, 0},
-		{"/died", true, nil, Resolved, 1},
-		{"/died", true, nil, Resolved, 0},
-		{"/died", false, ErrSettled, "", 0},
-		{"/failed", true, nil, Resolved, 1},
-		{"/taken", false, nil, Unsent, 1},
-		{"/rejected", true, ErrSettled, "", 0},
-		{"/flying", true, ErrSettled, "", 0},
-		{"/none", true, ErrNoWrite, "", 0},
+		{"/died", false, nil, Unsent, 1, Old},
+		{"/died", false, nil, Unsent, 0, ""},
+		{"/died", true, nil, Resolved, 1, ""},
+		{"/died", true, nil, Resolved, 0, ""},
+		{"/died", false, ErrSettled, "", 0, ""},
+		{"/failed", true, nil, Resolved, 1, ""},
+		{"/taken", true, ErrSettled, "", 0, Old},
+		{"/taken", false, nil, Unsent, 1, New},
+		{"/rejected", true, ErrSettled, "", 0, ""},
+		{"/flying", true, ErrSettled, "", 0, ""},
+		{"/none", true, ErrNoWrite, "", 0, ""},
 	} {
 		before := j.Status().Seq
-		item, err := j.Resolve(t.Context(), Resolution{ID: ids[test.path], Sent: test.sent, By: "alice", Reason: "looked"})
+		item, _, err := j.Resolve(t.Context(), Resolution{ID: ids[test.path], Sent: test.sent, By: "alice", Reason: "looked", Carrying: test.carrying})
 		if !errors.Is(err, test.refused) || item.Carried != test.carried || j.Status().Seq != before+test.records {
 			t.Errorf("%s, sent %v: %q, %v, %d records", test.path, test.sent, item.Carried, err, j.Status().Seq-before)
 		}
