@@ -231,6 +231,19 @@ func TestReaderTornTail(t *testing.T) {
 	}
 }
 
+// TestReaderTornWithinABatch: of a batch that was never synced the disk may have kept what came last, and lost what came first.
+func TestReaderTornWithinABatch(t *testing.T) {
+	p := newPapers(t)
+	p.batches(3)
+	p.edit("00000001.jsonl", func(b []byte) []byte {
+		b[p.at[5]+30] ^= 1
+		return b
+	})
+	if all := p.read(0); !errors.Is(all.err, io.EOF) || !slices.Equal(all.seqs, span1(1, 4)) || all.torn == nil || all.torn.Offset != p.at[5] {
+		t.Errorf("read %v and then %v, torn %+v", all.seqs, all.err, all.torn)
+	}
+}
+
 // TestReaderFindsDamage damages many bytes of records that were durable, in the last segment and in closed ones.
 func TestReaderFindsDamage(t *testing.T) {
 	p := newPapers(t)
