@@ -276,7 +276,7 @@ func (c *carrier) came(r result) {
 		c.flying--
 		c.away.tried = false
 		c.mark(t, &Answer{Outcome: Unknown, Error: r.err.Error()}, "")
-		c.stop(&Unanswered{ID: t.id, Method: t.write.Method, Target: t.write.Target, Err: r.err})
+		c.stop(&Unanswered{ID: t.id, Method: t.write.Method, Target: pathOf(t.write.Target), Err: r.err})
 	}
 }
 

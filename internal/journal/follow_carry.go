@@ -70,7 +70,7 @@ func (f *Follower) admit(to Side, names *renamed) func(*task) (bool, error) {
 		case len(names.paths) > maxRenamed:
 			return false, &stopAt{t.id, fmt.Sprintf("more than %d things have another name on %s than on %s, so nothing that names one can be carried", maxRenamed, to, to.Other())}
 		case made != 0:
-			return false, &stopAt{t.id, fmt.Sprintf("%s %s names what has another name on %s, where write %s made it", t.write.Method, t.write.Target, to, madeBy(t.id, made))}
+			return false, &stopAt{t.id, fmt.Sprintf("%s %s names what has another name on %s, where write %s made it", t.write.Method, pathOf(t.write.Target), to, madeBy(t.id, made))}
 		}
 		return false, nil
 	}
@@ -104,7 +104,7 @@ func judgeMirrored(to Side) func(*task, *Answer) (string, error) {
 		if likewise {
 			return compareMade(t.path, t.recorded, a).String(), nil
 		}
-		why := fmt.Sprintf("%s answered %d to %s %s", to, a.Status, t.write.Method, t.write.Target)
+		why := fmt.Sprintf("%s answered %d to %s %s", to, a.Status, t.write.Method, pathOf(t.write.Target))
 		if t.recorded != nil && t.recorded.Status != 0 {
 			why += fmt.Sprintf(", which %s had answered %d", to.Other(), t.recorded.Status)
 		}

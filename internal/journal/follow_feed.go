@@ -134,7 +134,7 @@ func (r *feed) ended(record *Record) (*task, error) {
 	}
 	fate, known := r.fates.Find(seq)
 	if known && record.Seq <= r.limit && fate.Carried == CarriedUnknown {
-		return nil, &stopAt{record.ID, fmt.Sprintf("whether %s %s arrived at %s is unknown: it was being sent when a process ended, or got no answer", w.Method, w.Target, r.to)}
+		return nil, &stopAt{record.ID, fmt.Sprintf("whether %s %s arrived at %s is unknown: it was being sent when a process ended, or got no answer", w.Method, pathOf(w.Target), r.to)}
 	}
 	return taskOf(record.ID, w, record.Answer, seq, record.Seq, fate), nil
 }

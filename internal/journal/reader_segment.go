@@ -239,6 +239,8 @@ func (r *Reader) cross(files []segmentFile, behind int, at int64, why error) err
 	}
 	h, err := next.header(r.dir)
 	switch ended := errors.Is(why, io.EOF); {
+	case isDamage(err) && s.lines.zstd == nil && !s.reread:
+		return r.again() // the one behind is just being made, and what was read of the room here may have been written over before
 	case isDamage(err) && ended:
 		return r.move(files, behind) // which says whether that is damage
 	case isDamage(err) && behind == len(files)-1 && s.lines.zstd == nil:

@@ -297,12 +297,12 @@ func (p *replay) obstacle(t *task) error {
 	}
 	if c := p.touched.against(t); c != nil {
 		return &Conflict{
-			ID: t.id, Method: t.write.Method, Target: t.write.Target, Time: t.write.Time, To: p.o.To,
+			ID: t.id, Method: t.write.Method, Target: pathOf(t.write.Target), Time: t.write.Time, To: p.o.To,
 			OtherID: p.log.id(c.seq), Other: time.Unix(0, c.at).UTC(), How: c.how, gap: c.gap,
 		}
 	}
 	if seq := p.renamed.uses(t); seq != 0 && t.excused == 0 {
-		return &Renamed{ID: t.id, Method: t.write.Method, Target: t.write.Target, To: p.o.To, MadeBy: p.log.id(seq), Differs: p.differs(seq)}
+		return &Renamed{ID: t.id, Method: t.write.Method, Target: pathOf(t.write.Target), To: p.o.To, MadeBy: p.log.id(seq), Differs: p.differs(seq)}
 	}
 	return nil
 }
@@ -368,7 +368,7 @@ func (p *replay) ended(t *task, a *Answer, differs string) {
 	}
 	p.sum.IDsChanged++
 	if len(p.sum.Changed) < maxChanged {
-		p.sum.Changed = append(p.sum.Changed, ChangedID{ID: t.id, Method: t.write.Method, Path: t.write.Target, Differs: differs})
+		p.sum.Changed = append(p.sum.Changed, ChangedID{ID: t.id, Method: t.write.Method, Path: pathOf(t.write.Target), Differs: differs})
 	}
 	p.renamed.add(parseRenames(differs), t.intent)
 }

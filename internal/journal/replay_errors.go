@@ -62,7 +62,7 @@ const excerpt = 200
 
 func newAnswered(t *task, a *Answer, o *ReplayOptions) *Answered {
 	e := &Answered{
-		ID: t.id, Method: t.write.Method, Target: t.write.Target, To: o.To, Status: a.Status, Excerpt: begin(a, o.Redact),
+		ID: t.id, Method: t.write.Method, Target: pathOf(t.write.Target), To: o.To, Status: a.Status, Excerpt: begin(a, o.Redact),
 		Withheld: missing(t.write.Withheld, o.Replaced), Lost: meant(a) != Rejected && !t.write.Repeatable(),
 	}
 	if t.recorded != nil {

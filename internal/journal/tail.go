@@ -43,7 +43,11 @@ type lists struct {
 // borrow returns the lister of a journal. Its caller holds the lock.
 func (l *lists) borrow(j *Journal) *Lister {
 	if l.lister == nil {
-		l.lister = &Lister{open: func(from uint64) (*Reader, error) { return j.Tail(from), nil }, born: j.born}
+		l.lister = &Lister{open: func(from uint64) (*Reader, error) {
+			r := j.Tail(from)
+			r.key = nil // nothing that is sealed is listed
+			return r, nil
+		}, born: j.born}
 	}
 	if l.forget == nil {
 		l.forget = time.AfterFunc(keepList, l.drop)
