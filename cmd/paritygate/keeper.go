@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"go.uber.org/zap"
@@ -110,7 +111,7 @@ func (k *keeper) note(why error) {
 func (k *keeper) hasSegments() bool {
 	entries, err := os.ReadDir(k.options.Directory)
 	if err != nil {
-		return !errors.Is(err, os.ErrNotExist)
+		return !errors.Is(err, os.ErrNotExist) && !errors.Is(err, syscall.ENOTDIR)
 	}
 	for _, e := range entries {
 		if found, _ := filepath.Match("*.jsonl*", e.Name()); found {

@@ -72,7 +72,7 @@ func TestWhatTheJournalTellsAtTheStart(t *testing.T) {
 			if err := os.WriteFile(directory, nil, 0o600); err != nil {
 				t.Fatal(err)
 			}
-		}, unread: "not a directory"},
+		}},
 		{name: "held by another process, without a record", break_: func(t *testing.T, directory string) {
 			j, err := journal.Open(t.Context(), journal.Options{Directory: directory, Run: "other"})
 			if err != nil {

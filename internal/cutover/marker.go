@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 
 	"go.uber.org/zap"
 )
@@ -110,13 +111,18 @@ func syncDir(dir string) error {
 	return errors.Join(d.Sync(), d.Close())
 }
 
+// errOutOfReach says that nobody knows whether there is a marker.
+var errOutOfReach = errors.New("whether a rollback is marked cannot be seen")
+
 func (p Marker) read() (State, bool, error) {
 	var s State
 	data, err := os.ReadFile(string(p))
-	if errors.Is(err, fs.ErrNotExist) {
+	switch {
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR):
 		return s, false, nil
-	}
-	if err == nil {
+	case err != nil:
+		return s, false, fmt.Errorf("%w: %w", errOutOfReach, err)
+	default:
 		err = json.Unmarshal(data, &s)
 	}
 	if err == nil && s.Phase != RolledBack {

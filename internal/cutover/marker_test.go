@@ -34,3 +34,29 @@ func TestTheMarkerOnAFullDisk(t *testing.T) {
 		t.Errorf("%d files are left beside the spare", len(left)-1)
 	}
 }
+
+// A marker that cannot be looked for keeps nobody from starting; a run whose writes could be at the wrong side by it serves reads alone.
+func TestAMarkerThatIsOutOfReach(t *testing.T) {
+	loop := filepath.Join(t.TempDir(), "loop")
+	if err := os.Symlink(loop, loop); err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range []struct {
+		in      string
+		phase   Phase
+		refused bool
+	}{{loop, Live, true}, {loop, Shadow, false}, {file, Live, false}} {
+		store := &memory{state: State{Run: "run", Phase: row.phase, Epoch: 5}, has: true}
+		m, err := Open(t.Context(), Options{Run: "run", Store: store, Marker: Marker(filepath.Join(row.in, "rollback")), Logger: zap.NewNop()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if m.Plan().Refuse != row.refused || m.State().Phase != row.phase {
+			t.Errorf("%s beside %s: %+v", row.phase, filepath.Base(row.in), *m.Plan())
+		}
+	}
+}

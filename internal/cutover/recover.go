@@ -1,7 +1,9 @@
 package cutover
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"time"
 )
@@ -13,6 +15,9 @@ func (m *Machine) recover(ctx context.Context) (State, error) {
 		return State{}, fmt.Errorf("reading the run's state: %w", err)
 	}
 	marked, found, err := m.o.Marker.read()
+	if errors.Is(err, errOutOfReach) { // it lies beside the journal: the same disk
+		m.o.Witness.Unread, err = cmp.Or(m.o.Witness.Unread, err.Error()), nil
+	}
 	if err != nil {
 		return State{}, err
 	}
