@@ -87,9 +87,11 @@ func TestAShadowThatIsBehindForAMomentIsNotJudged(t *testing.T) {
 		name    string
 		answers string        // of old, one byte each; new's is always a. The last one repeats
 		looks   map[int]int64 // for how many looks old is behind, from which of its answers on
+		once    bool          // it is not asked again
 		verdict compare.Verdict
 		reason  compare.Reason
 	}{
+		{name: "a write came in before old answered, and nobody asks again", answers: "x", looks: map[int]int64{1: forGood}, once: true, verdict: compare.Skipped, reason: compare.Stale},
 		{name: "a write came in before old answered", answers: "x", looks: map[int]int64{1: forGood}, verdict: compare.Skipped, reason: compare.Stale},
 		{name: "behind during the recheck, and then as new", answers: "xxa", looks: map[int]int64{2: 3}, verdict: compare.Lagged},
 		{name: "behind during the recheck, and different for good", answers: "x", looks: map[int]int64{2: 3}, verdict: compare.Mismatch},
@@ -111,6 +113,9 @@ func TestAShadowThatIsBehindForAMomentIsNotJudged(t *testing.T) {
 			r := start(t, livePlan, old, text("a"), func(o *Options) {
 				o.Router = router
 				o.Table.Recheck = RecheckOptions{Attempts: 3, Delay: time.Millisecond, MaxDelay: time.Millisecond, MaxRPS: 1e6}
+				if c.once {
+					o.Table.Recheck.Attempts = 0
+				}
 			})
 			r.do("GET", "/", nil)
 			if x := r.account.only(t); x.Result.Verdict != c.verdict || x.Result.Reason != c.reason {

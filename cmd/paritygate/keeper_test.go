@@ -126,6 +126,7 @@ func TestWhatIsCalledSafe(t *testing.T) {
 		{"live, nothing written", cutover.Live, left{}, true, 0, ""},
 		{"live, accepted", cutover.Live, left{acknowledged: 2}, false, 2, "2 writes that new accepted"},
 		{"live, unknown", cutover.Live, left{unknown: 1}, false, 1, "nobody knows"},
+		{"live, under other names at old", cutover.Live, left{renamed: 2}, false, 0, "under other names"},
 		{"live, past the journal", cutover.Live, left{bypassed: 3}, false, 3, "3 writes that bypassed the journal"},
 		{"live, in flight", cutover.Live, left{open: 1}, false, 0, "1 write in flight at new"},
 		{"live, unreadable", cutover.Live, left{unread: "gone"}, false, 0, "cannot be read from the journal: gone"},
