@@ -1,9 +1,6 @@
 package journal
 
 import (
-	"errors"
-	"fmt"
-	"io/fs"
 	"time"
 
 	"go.uber.org/zap"
@@ -11,12 +8,6 @@ import (
 
 // maxUnsynced is how many bytes may be written and not synced, in either mode.
 const maxUnsynced = 4 << 20
-
-// retryEvery is how often a disk that failed is tried again, by the writes that come.
-const retryEvery = 100 * time.Millisecond
-
-// rotateAgain is how long a segment that cannot be closed goes on before that is tried again, and logged.
-const rotateAgain = 10 * time.Second
 
 // appender is the end of the journal. Whoever leads owns it.
 type appender struct {
@@ -56,15 +47,6 @@ func (a *appender) close(d disk) error {
 	err := a.seg.finish(d)
 	a.seg = nil
 	return err
-}
-
-// outage is why records are refused.
-type outage struct {
-	err   error
-	since time.Time
-	retry time.Time // when the disk is tried again
-	gone  bool      // the directory, or the segment, is not where it was
-	room  bool      // there is no room for more; what was reserved is there
 }
 
 // write takes a batch: it writes its records and syncs them if any of them asks for it. What it refuses has an error.
@@ -237,7 +219,7 @@ func (j *Journal) ready() error {
 				return j.outage(err, func(d *outage) { d.gone = true })
 			}
 		}
-	case d.room && !j.o.Now().Before(d.retry):
+	case d.room && a.seg != nil && !j.o.Now().Before(d.retry):
 		if err := a.seg.fill(j.o.disk, a.seg.filled+1); err == nil {
 			j.recovered()
 		} else {
@@ -252,6 +234,9 @@ func (j *Journal) ready() error {
 			}
 			return j.outage(err, nil)
 		}
+		if d != nil {
+			j.recovered()
+		}
 	case a.seg.size >= j.o.Segment && !j.o.Now().Before(a.rotate):
 		// Where there is no room for a new one the old one goes on as long as it can.
 		if err := j.rotate(); err != nil {
@@ -263,150 +248,6 @@ func (j *Journal) ready() error {
 		}
 	}
 	return nil
-}
-
-// outage says that records are refused from now on, and why.
-func (j *Journal) outage(err error, how func(*outage)) error {
-	a := &j.log
-	var broken *brokenError
-	if errors.As(err, &broken) {
-		a.broken = true
-	}
-	now := j.o.Now()
-	d := &outage{since: now, retry: now.Add(retryEvery)}
-	if how != nil {
-		how(d)
-	}
-	what := "writing a record"
-	if d.gone {
-		what = "the segment is not where it was (put the directory back, or say what is true with serve --recover-phase)"
-	}
-	if errors.Is(err, ErrUnavailable) {
-		d.err = err
-	} else {
-		d.err = j.fail(what, err)
-	}
-	if before := j.down.Swap(d); before != nil {
-		d.since = before.since
-	} else {
-		j.o.Logger.Error("the journal takes no records; it is tried again with the writes that come", zap.Error(err))
-		j.metrics.unavailable.Set(1)
-	}
-	j.wake()
-	return d.err
-}
-
-func (j *Journal) recovered() {
-	if d := j.down.Swap(nil); d != nil {
-		j.o.Logger.Info("the journal takes records again", zap.Duration("after", j.o.Now().Sub(d.since)))
-	}
-	j.metrics.unavailable.Set(0)
-}
-
-// maxLate bounds the records that wait for the disk to come back.
-const maxLate = 1 << 16
-
-// refuse gives the items their error. Those that nobody waits for are kept, and written once the disk takes them.
-func (j *Journal) refuse(items []*item, err error) {
-	for _, it := range items {
-		it.err = err
-		if !it.waits && len(j.log.late) < maxLate {
-			j.log.late = append(j.log.late, it)
-		}
-	}
-}
-
-// begin makes the next segment: the first one, or one in place of a file that is not trusted any longer. What was written there, and not
-// synced, goes into the new one.
-func (j *Journal) begin() error {
-	a := &j.log
-	old := a.seg
-	if old != nil {
-		// What nobody can say of whether it is on the disk must not be read as a record.
-		if err := old.f.Truncate(old.synced); err != nil && !errors.Is(err, fs.ErrClosed) {
-			j.o.Logger.Warn("what was half written cannot be cut off; the next segment says that it does not count", zap.String("segment", old.path), zap.Error(err))
-		}
-		a.drop = old.synced
-	}
-	if err := j.dir.present(); err != nil {
-		return j.outage(err, func(d *outage) { d.gone = true })
-	}
-	seg, err := j.create(a.synced + 1)
-	if err != nil {
-		return err
-	}
-	if old != nil {
-		a.closed += old.synced
-		_ = old.f.Close() // nothing of it is needed
-		j.toCompress(old.number)
-	}
-	a.seg, a.broken = seg, false
-	if len(a.unsynced) == 0 {
-		return nil
-	}
-	if err := seg.write(j.o.disk, a.unsynced); err != nil {
-		a.broken = true
-		return err
-	}
-	if err := seg.sync(j.o.disk); err != nil {
-		a.broken = true
-		return err
-	}
-	a.synced, a.unsynced = a.seq, a.unsynced[:0]
-	return nil
-}
-
-// rotate closes the segment and makes the next one.
-func (j *Journal) rotate() error {
-	a := &j.log
-	old := a.seg
-	if len(a.unsynced) > 0 {
-		if err := j.sync(0); err != nil {
-			return err
-		}
-		a.synced, a.unsynced = a.seq, a.unsynced[:0]
-	}
-	a.drop = old.size
-	seg, err := j.create(a.seq + 1)
-	if err != nil {
-		return err
-	}
-	if err := old.finish(j.o.disk); err != nil {
-		j.o.Logger.Warn("closing a segment; all its records are synced", zap.String("segment", old.path), zap.Error(err))
-	}
-	a.closed += old.size
-	a.seg = seg
-	j.toCompress(old.number)
-	return nil
-}
-
-// create makes a segment whose first record has a number.
-func (j *Journal) create(first uint64) (*segment, error) {
-	a := &j.log
-	h := Record{Type: HeaderRecord, Time: j.o.Now(), Header: &SegmentHeader{
-		Version: formatVersion, Run: j.o.Run, Identity: j.identity, Segment: a.number + 1, First: first, PreviousBytes: a.drop,
-	}}
-	if j.sealer != nil {
-		h.Header.KeyID = j.sealer.keyID
-	}
-	switch {
-	case first == 1:
-		a.ledger.Apply(&h)
-	case len(a.unsynced) == 0: // else it knows of records that come behind the header
-		h.Header.Snapshot = a.ledger.Snapshot()
-	}
-	d := newDraft(nil, &h, nil)
-	line, err := d.appendLine(nil, j.identity, 0, 0, nil)
-	if err != nil {
-		return nil, err
-	}
-	seg, err := createSegment(j.dir, a.number+1, line, int64(a.open)*outcomeRoom+int64(len(a.unsynced)))
-	if err != nil {
-		return nil, fmt.Errorf("making a segment: %w", err)
-	}
-	a.number++
-	a.segments++
-	return seg, nil
 }
 
 // countLines counts the lines of whole ones.

@@ -125,12 +125,12 @@ func checksum(line []byte) (text [crcDigits]byte) {
 }
 
 func appendHeader(b []byte, h *SegmentHeader) []byte {
-	b = appendUint(b, "version", uint64(h.Version)) //nolint:gosec // a version is no negative number
+	b = appendUint(b, "version", uint64(h.Version))
 	b = appendText(b, "run", h.Run)
 	b = appendText(b, "identity", h.Identity)
-	b = appendUint(b, "segment", uint64(h.Segment)) //nolint:gosec // segments count from 1
+	b = appendUint(b, "segment", uint64(h.Segment))
 	b = appendUint(b, "first", h.First)
-	b = appendUint(b, "previous_bytes", uint64(h.PreviousBytes)) //nolint:gosec // a length
+	b = appendUint(b, "previous_bytes", uint64(h.PreviousBytes))
 	b = appendText(b, "key_id", h.KeyID)
 	if h.Snapshot != nil {
 		if snapshot, err := json.Marshal(h.Snapshot); err == nil { // it has nothing that has no JSON

@@ -53,7 +53,7 @@ func all(t testing.TB, dir string, key []byte) []Record {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer reader.Close() //nolint:errcheck // it was read
+	defer reader.Close()
 	var records []Record
 	for {
 		r, err := reader.Next()
