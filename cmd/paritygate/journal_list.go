@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -94,6 +95,9 @@ func (l *listing) list(ctx context.Context) (damage string, err error) {
 		return "", err
 	}
 	damage, err = l.pages(ctx, client)
+	if e, ok := errors.AsType[*admin.Error](err); ok && e.Code == admin.CodeUnavailable && e.HTTPStatus != 0 {
+		err = fmt.Errorf("%w; --directory DIR reads the files all the same", err)
+	}
 	if !l.o.nobodyServes(err) {
 		return damage, err
 	}

@@ -148,7 +148,7 @@ func printVerified(p *printer, v verification) {
 		p.line("note: " + visible(n))
 	}
 	if v.Torn != nil {
-		p.linef("note: %s ends at offset %d in what was never synced: %s. That is no damage, and the next start cuts it off", v.Torn.File, v.Torn.Offset, visible(v.Torn.What))
+		p.linef("note: %s ends at offset %d in what was never synced, or is being written: %s. That is no damage; the next start cuts it off", v.Torn.File, v.Torn.Offset, visible(v.Torn.What))
 	}
 	for _, d := range v.Damages {
 		p.line(p.paint("31", fmt.Sprintf("damaged: %s, offset %d: %s", visible(d.File), d.Offset, visible(d.What))))
