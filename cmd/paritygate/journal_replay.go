@@ -192,7 +192,7 @@ func replayVerdict(s admin.ReplaySummary) error {
 	case s.Unknown > 0:
 		return exit(exitInconclusive, "of %s nobody knows whether %s needs them: `paritygate journal list --unknown` shows them, `journal resolve ID --sent|--not-sent` decides", writes(s.Unknown), s.To)
 	case s.Left > 0 && !s.DryRun:
-		return exit(exitInconclusive, "%s before %s are not at %s", writes(s.Left), "--from", s.To)
+		return exit(exitInconclusive, "%s still to be sent to %s: before --from, or acknowledged since the replay began", writes(s.Left), s.To)
 	}
 	return nil
 }

@@ -58,9 +58,14 @@ func (r *replays) run(ctx context.Context) error {
 	for {
 		select {
 		case job := <-r.jobs:
-			stop := context.AfterFunc(ctx, func() { r.interrupt(errors.New("paritygate was stopped")) })
-			r.work(job)
+			cut, cancel := context.WithCancel(context.WithoutCancel(ctx))
+			stop := context.AfterFunc(ctx, func() {
+				r.interrupt(errors.New("paritygate was stopped"))
+				time.AfterFunc(replayGrace, cancel)
+			})
+			r.work(job, cut)
 			stop()
+			cancel()
 		case <-ctx.Done():
 			return nil
 		}
@@ -125,8 +130,11 @@ func (r *replays) start(j *journal.Journal, o journal.ReplayOptions, actor strin
 	return r.shown, nil
 }
 
-// work makes one replay.
-func (r *replays) work(job replayJob) {
+// replayGrace is how long what a replay has under way may keep the process from ending.
+const replayGrace = 3 * time.Second
+
+// work makes one replay. What is under way when cut ends is given up.
+func (r *replays) work(job replayJob, cut context.Context) {
 	p := r.program
 	ctx := context.WithoutCancel(job.ctx)
 	event := evidence.Event{Actor: job.actor, Kind: "replay", From: string(cutover.RolledBack), To: string(cutover.RolledBack), Epoch: job.epoch}
@@ -138,7 +146,7 @@ func (r *replays) work(job replayJob) {
 	var s journal.Summary
 	sender, err := r.sender()
 	if err == nil {
-		s, err = job.journal.Replay(job.ctx, job.options, sender, r.progress)
+		s, err = job.journal.Replay(job.ctx, job.options, cutting{sender, cut}, r.progress)
 		sender.Close()
 	}
 	summary := replaySummary(s)
@@ -160,6 +168,19 @@ func (r *replays) work(job replayJob) {
 		return
 	}
 	r.shown.Total, r.shown.Sent, r.shown.Summary = summary.Total, summary.Sent, &summary
+}
+
+// cutting gives up what is under way when a context ends.
+type cutting struct {
+	carrying
+	cut context.Context //nolint:containedctx // of the process, not of a call
+}
+
+func (c cutting) Send(ctx context.Context, to journal.Side, w *journal.Write, key string) (*journal.Answer, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(c.cut, cancel)()
+	return c.carrying.Send(ctx, to, w, key)
 }
 
 // progress takes how far it is.

@@ -162,7 +162,7 @@ func (b *watched) Send(_ context.Context, _ Side, w *Write, _ string) (*Answer, 
 	b.began(w.Method + " " + w.Target)
 	pause := b.pause()
 	b.mu.Unlock()
-	time.Sleep(pause)
+	<-time.After(pause)
 	b.mu.Lock()
 	b.ended(w.Method + " " + w.Target)
 	b.mu.Unlock()

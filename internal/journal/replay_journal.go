@@ -12,7 +12,12 @@ func (j *Journal) Replay(ctx context.Context, o ReplayOptions, sender Sender, re
 	p.flush, p.last = j.Sync, j.noted.Load
 	p.read = func(from uint64) (recordReader, error) { return j.Tail(from), nil }
 	p.salvage = func(d *Damage, visit func(*Record)) error { return salvage(j.o.Directory, d, visit) }
-	return p.run(ctx, j.Backlog(o.To).OldestSeq)
+	sum, err := p.run(ctx, j.Backlog(o.To).OldestSeq)
+	if err == nil && !o.DryRun { // it counts what ended meanwhile as well
+		b := j.Backlog(o.To)
+		sum.Left, sum.Unknown = b.Acknowledged, b.Unknown
+	}
+	return sum, err
 }
 
 // Sync returns once everything that was recorded before is durable.

@@ -28,6 +28,7 @@ func accepted(t *testing.T, j *Journal, at Side, epoch uint64, lines ...string) 
 
 // TestReplayOfAJournalOnTheDisk replays with a key and a spool, over segments that are rotated meanwhile, and goes on after a restart.
 func TestReplayOfAJournalOnTheDisk(t *testing.T) {
+	t.Parallel() // it waits for the disk
 	dir := filepath.Join(t.TempDir(), "journal")
 	o := Options{Directory: dir, Run: "run", Segment: 4 << 10, Body: 64, Key: []byte("a key of more than thirty-two bytes"), Secret: func(name string) bool { return name == "Authorization" }}
 	j, err := Open(t.Context(), o)
@@ -113,6 +114,7 @@ func TestReplayStopsAtDamage(t *testing.T) {
 		{"behind which anything may have been sent", nil, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
 			dir := t.TempDir()
 			o := Options{Directory: dir, Run: "run", Segment: 1}
 			j, err := Open(t.Context(), o)
@@ -126,9 +128,9 @@ func TestReplayStopsAtDamage(t *testing.T) {
 				t.Fatal(err)
 			}
 			name := segmentHolding(t, dir, "PUT", "/e")
-			text, err := os.ReadFile(name) //nolint:gosec // of the test
+			text, err := os.ReadFile(name)
 			if err == nil {
-				err = os.WriteFile(name, []byte(strings.Replace(string(text), `"/e"`, `"/E"`, 1)), 0o600) //nolint:gosec // of the test
+				err = os.WriteFile(name, []byte(strings.Replace(string(text), `"/e"`, `"/E"`, 1)), 0o600)
 			}
 			if err != nil {
 				t.Fatal(err)
@@ -159,7 +161,7 @@ func segmentHolding(t *testing.T, dir, method, target string) string {
 		t.Fatal(err)
 	}
 	for _, name := range names {
-		text, err := os.ReadFile(name) //nolint:gosec // of the test
+		text, err := os.ReadFile(name)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -132,7 +132,7 @@ func (b *backend) Send(_ context.Context, _ Side, w *Write, key string) (*Answer
 	answer, status := b.answer, b.status
 	b.mu.Unlock()
 	if b.took != 0 {
-		time.Sleep(b.took) // within a bubble: no time passes
+		<-time.After(b.took) // within a bubble: no time passes
 	}
 	b.mu.Lock()
 	b.now--
