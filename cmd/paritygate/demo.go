@@ -17,7 +17,8 @@ func newDemo(o *options) *cobra.Command {
 		Long: `Starts two sample shops with different schemas on two real databases (a throw-away PostgreSQL where it is installed, SQLite
 otherwise), plants five faults in the new one, puts paritygate in front of them under realistic traffic, and goes the whole way: the
 mismatches are found and named, a canary that comes too early is rolled back by a trigger, the faults are repaired, the gate passes, the
-writes are cut over under load while old is fenced, new is killed, and paritygate rolls back by itself. It takes about a minute, needs no set-up, and leaves nothing behind. Every number is measured.`,
+writes are cut over under load while old is fenced, new is killed, paritygate rolls back by itself, and what new had accepted is
+replayed to old. It takes about a minute, needs no set-up, and leaves nothing behind. Every number is measured.`,
 		Args: none,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			d := &demonstration{screen: newScreen(o.sys), lookup: o.sys.lookup, hold: hold, sqlite: sqlite}
@@ -61,7 +62,7 @@ func (d *demonstration) show(outer context.Context) error {
 // play goes through the acts.
 func (d *demonstration) play(ctx context.Context, began time.Time) error {
 	for _, act := range []func(context.Context) error{
-		d.introduce, d.findFaults, d.hurry, d.repair, d.cutOver, d.killNew,
+		d.introduce, d.findFaults, d.hurry, d.repair, d.cutOver, d.killNew, d.carryOver,
 		func(ctx context.Context) error { return d.conclude(ctx, time.Since(began)) },
 	} {
 		if err := act(ctx); err != nil {

@@ -208,7 +208,14 @@ func (d *demonstration) killNew(ctx context.Context) error {
 	if n := seen.FailedReads["status 404"]; n > 0 {
 		d.screen.bad("reads that asked for orders that only new has: %d; old says 404", n)
 	}
-	return nil
+	account, err := d.shops.Account(ctx, d.traffic.Sent(), d.killedAt)
+	if err != nil {
+		return err
+	}
+	if account.Unnoticed > 0 {
+		d.screen.bad("writes that were taken although their clients were told nothing, or that they had failed: %d", account.Unnoticed)
+	}
+	return d.tellAccount(account)
 }
 
 // tellSteps waits until the flip or the rollback has taken its last step, and writes the steps as the command line does.
@@ -241,13 +248,6 @@ func withoutNotFound(kinds map[string]int64) map[string]int64 {
 // conclude settles the accounts and says what a person should look at next.
 func (d *demonstration) conclude(ctx context.Context, took time.Duration) error {
 	d.screen.heading("What it came to")
-	account, err := d.shops.Account(ctx, d.traffic.Sent(), d.killedAt)
-	if err != nil {
-		return err
-	}
-	if err := d.tellAccount(account); err != nil {
-		return err
-	}
 	status, err := d.client.Status(ctx)
 	if err != nil {
 		return err
@@ -255,20 +255,13 @@ func (d *demonstration) conclude(ctx context.Context, took time.Duration) error 
 	if status.Phase != cutover.RolledBack {
 		return fmt.Errorf("the run must stay in rolled_back until an operator resumes it; it is in %s", status.Phase)
 	}
-	if account.Unnoticed > 0 {
-		d.screen.bad("writes that were taken although their clients were told nothing, or that they had failed: %d", account.Unnoticed)
-	}
-	d.screen.bad("%d writes are on new only; paritygate counts %d that may be there. They wait for a person, and `resume` is refused until then",
-		account.OnNew, status.Rollback.UnreplayedWrites)
-	if _, err := d.client.Resume(ctx, admin.Change{Reason: "the demo tries"}, false); err == nil {
-		return errors.New("resume must be refused while writes on new are not carried over")
-	}
 	d.screen.blank()
 	d.screen.say("All of it took %s. In front of a production backend a person would look at these next (--admin %s):", span(took), d.program.adminURL())
 	d.screen.facts(
 		"paritygate status", "where the run is, why, and what a rollback left behind",
 		"paritygate mismatches", "each difference with both answers, secrets redacted",
 		"paritygate gate", "what the evidence says, criterion by criterion",
+		"paritygate journal list", "each write that new took, and what became of it",
 		"paritygate events", "the audit log: who changed what, when and why",
 	)
 	if !d.hold {

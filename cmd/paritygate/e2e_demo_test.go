@@ -105,7 +105,7 @@ func TestE2EDemoTwoAtOnce(t *testing.T) {
 			t.Errorf("the demo ended in %d", code)
 		}
 		for _, want := range []string{
-			".price: old", "check products", "check prices", "check classes", "the gate says fail", "by trigger:parity", "fence ", "unfence ", "the fence stands", "paritygate complete: refused", "phase live", "phase rolled_back",
+			".price: old", "check products", "check prices", "check classes", "the gate says fail", "by trigger:parity", "fence ", "unfence ", "the fence stands", "paritygate complete: refused", "phase live", "phase rolled_back", "journal replay --to old", "in old's exactly once", "unreplayed writes: 0",
 			"0 lost, 0 doubled, 0 to old after the first to new", "What it came to",
 		} {
 			if !strings.Contains(strings.Join(strings.Fields(text), " "), want) {
@@ -128,7 +128,7 @@ func TestE2EDemoWithoutPostgres(t *testing.T) {
 	if code != exitDone {
 		t.Errorf("the demo ended in %d", code)
 	}
-	for _, want := range []string{"two SQLite files", "goes without them", "phase rolled_back", "What it came to"} {
+	for _, want := range []string{"two SQLite files", "goes without them", "phase rolled_back", "in old's exactly once", "What it came to"} {
 		if !strings.Contains(strings.Join(strings.Fields(text), " "), want) {
 			t.Errorf("the demo does not say %q", want)
 		}

@@ -46,7 +46,26 @@ func TestJournalKilledUnderLoad(t *testing.T) {
 		}
 		stop = b.writers(16, "live")
 	}
+	told := b.told()
+	b.eventually("clients are told of their writes", func() bool { return b.told() >= told+50 })
+	if code := b.signal(syscall.SIGTERM); code != exitDone {
+		t.Errorf("the program ends in %d", code)
+	}
+	stop()
+	if after := b.settled("stopped"); after.unknown != a.unknown+failing(after)-failing(a) {
+		t.Errorf("a stop left writes unknown: %d before, %d after", a.unknown, after.unknown)
+	}
 	t.Logf("%d kills: %d writes were acknowledged, the journal has %d as such and %d as unknown, new took %d", kills, b.told(), a.acknowledged, a.unknown, len(b.new.ids()))
+}
+
+// failing counts the writes that new took and then failed: they are unknown whatever happens to the program.
+func failing(a account) (n int64) {
+	for id, o := range a.outcomes {
+		if strings.HasSuffix(id, "99") && o == journal.Unknown {
+			n++
+		}
+	}
+	return n
 }
 
 // kill -9 in the middle of a rollback, and again and again in the middle of a replay: in the end old has each write that new took exactly
