@@ -47,6 +47,9 @@ func Verify(ctx context.Context, dir string, key []byte) (Verification, error) {
 	if err := v.look(); err != nil {
 		return v.Verification, err
 	}
+	if _, err := os.Stat(filepath.Join(dir, lockName)); err != nil && v.Segments == 0 {
+		return v.Verification, fmt.Errorf("%s is no journal's directory: it has no segments", dir)
+	}
 	v.count()
 	return v.Verification, nil
 }

@@ -28,6 +28,9 @@ func TestVerify(t *testing.T) {
 	if _, err := Verify(t.Context(), filepath.Join(p.dir, "none"), nil); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("a directory that is not there: %v", err)
 	}
+	if _, err := Verify(t.Context(), t.TempDir(), nil); err == nil {
+		t.Error("an empty directory passes for a journal")
+	}
 }
 
 // TestVerifyFindsDamage goes on behind damage, in the next segment, and names each.
