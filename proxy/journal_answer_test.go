@@ -21,7 +21,7 @@ type answering struct {
 	// first and possible are what the journal is told in either mode; whole is of the outcome in JournalFirst.
 	first, possible []string
 	whole           bool
-	status, counts  int
+	status          int
 	body            string
 	cut             bool
 }
@@ -43,7 +43,7 @@ func answers() []answering {
 	return []answering{
 		{name: "short", answer: pieces("done"), first: done, whole: true, status: 200, body: "done"},
 		{name: "empty", answer: func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(204) }, first: done, possible: soon, whole: true, status: 204},
-		{name: "redirect", answer: func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/other", 303) }, first: done, possible: soon, whole: true, status: 303},
+		{name: "redirect", answer: func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/other", http.StatusSeeOther) }, first: done, possible: soon, whole: true, status: 303},
 		{name: "failure", answer: func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "no", 500) }, first: done, possible: soon, whole: true, status: 500, body: "no\n"},
 		{name: "as much as is kept", answer: func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Length", fmt.Sprint(journalAnswer))
