@@ -7,15 +7,18 @@ import (
 
 // Writers come back at about the same time, once what they waited for is synced. A leader that writes at once takes the first of them and has
 // all others wait for a whole sync more; two halves of the writers then take turns for ever, at twice the syncs. So a leader waits until as
-// many as lately were under way have come, but no longer than half a sync after the last of them. A lone writer never waits, and where
-// waiting has cost more than it saved it is not done for a while.
+// many as lately were under way have come, but for half a sync at most, or, of many, after the last of them. All of them are released at the
+// same time, and so come back at about the same time again. A lone writer never waits, and where not all have come it is not done for a while.
 
 const (
 	// peakCommits is for how many commits the number of writes under way is remembered.
 	peakCommits = 16
-	// maxGather bounds the waiting for all of them where syncs are so fast that the writers' own time counts.
-	maxGather = 2 * time.Millisecond
-	// maxRest bounds for how many commits nothing is waited for.
+	// manyWriters have it in turns on the processor, not on the disk, where that is fast: from so many on the last of them may come later,
+	// as long as others do, up to maxStall and maxGather.
+	manyWriters = 8
+	maxStall    = time.Millisecond
+	maxGather   = 5 * time.Millisecond
+	// maxRest bounds for how many commits nothing is waited for after not all have come.
 	maxRest = 64
 )
 
@@ -29,7 +32,7 @@ type gathering struct {
 	former   int64         // the peak of the commits before
 	syncTime time.Duration // lately
 	rest     int           // for how many commits nothing is waited for
-	idle     int           // how often in turn nobody came
+	failed   int           // how often in turn not all came
 }
 
 // came counts a write that begins, and went one that has ended.
@@ -74,36 +77,38 @@ func (j *Journal) gatherMore(b *batch) {
 		g.rest--
 		return
 	}
-	began := time.Now()
-	b.gather(want, g.syncTime/2)
-	// Who came would have waited for another sync; who was there has waited for them.
-	saved := time.Duration(b.arrived.Load()-before) * g.syncTime
-	if saved >= time.Duration(before)*time.Since(began) {
-		g.idle = 0
+	stall, limit := g.syncTime/2, g.syncTime/2
+	if want >= manyWriters {
+		stall = max(stall, min(maxStall, 8*g.syncTime))
+		limit = max(limit, min(maxGather, 32*g.syncTime))
+	}
+	if b.gather(want, stall, limit) {
+		g.failed = 0
 		return
 	}
-	g.idle++
-	g.rest = min(1<<min(g.idle, 16), maxRest)
+	g.failed++
+	g.rest = min(1<<min(g.failed, 16), maxRest)
 }
 
-// gather waits until as many have come, or nobody has for a while.
-func (b *batch) gather(want int64, stall time.Duration) {
+// gather waits until as many have come; false if nobody came for a while, or the time was over, before.
+func (b *batch) gather(want int64, stall, limit time.Duration) bool {
 	b.want.Store(want)
 	defer b.want.Store(0)
-	limit := time.Now().Add(max(stall, maxGather))
+	end := time.Now().Add(limit)
 	timer := time.NewTimer(stall)
 	defer timer.Stop()
 	for seen := b.arrived.Load(); seen < want; {
 		select {
 		case <-b.full:
-			return
+			return true
 		case now := <-timer.C:
 			n := b.arrived.Load()
-			if n == seen || !now.Before(limit) {
-				return
+			if n == seen || !now.Before(end) {
+				return n >= want
 			}
 			seen = n
-			timer.Reset(stall)
+			timer.Reset(min(stall, end.Sub(now)))
 		}
 	}
+	return true
 }

@@ -13,23 +13,28 @@ import (
 // than a sync.
 func TestSyncsPerWrite(t *testing.T) {
 	const (
-		rounds = 20
-		sync1  = 5 * time.Millisecond
+		rounds = 30
+		ms     = time.Millisecond
 	)
 	for _, tt := range []struct {
 		name    string
 		writers int
-		backend time.Duration // differs by a tenth from writer to writer
+		sync    time.Duration
+		backend time.Duration
+		spread  time.Duration // by which it differs from the first writer to the last
 		syncs   float64       // for as many writes as there are writers, at most
 		longest float64       // syncs that a write waits for a durable point on average, at most
 	}{
-		{"one", 1, time.Millisecond, 2, 1},
-		{"two", 2, time.Millisecond, 2.5, 1.5},
-		{"sixteen", 16, time.Millisecond, 2.2, 1.5},
-		{"sixty-four", 64, time.Millisecond, 2.2, 1.5},
-		{"sixty-four at a fast disk's pace", 64, 100 * time.Microsecond, 2.2, 1.5},
-		{"two at a slow backend", 2, 200 * time.Millisecond, 4, 1.1},
-		{"sixty-four at a slow backend", 64, 2 * time.Second, 128, 1.5},
+		{"one", 1, 5 * ms, ms, 0, 2, 1},
+		{"two", 2, 5 * ms, ms, ms, 2.5, 1.5},
+		{"sixteen", 16, 5 * ms, ms, ms, 2.2, 1.5},
+		{"sixty-four", 64, 5 * ms, ms, ms, 2.2, 1.5},
+		{"sixty-four that take turns on the processor", 64, ms / 5, ms / 10, 3 * ms, 2.3, 16},
+		{"two at a slow backend", 2, 5 * ms, 200 * ms, 20 * ms, 4, 1.2},
+		{"two on a fast disk", 2, ms / 5, ms / 2, ms / 2, 4, 1.5},
+		{"seven on a fast disk", 7, ms / 5, ms / 2, 3 * ms, 14, 1.6},
+		{"sixty-four at a slow backend", 64, 5 * ms, 2000 * ms, 200 * ms, 128, 1.5},
+		{"sixty-four at a slow backend on a fast disk", 64, ms / 5, 200 * ms, 200 * ms, 128, 1.6},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -37,7 +42,7 @@ func TestSyncsPerWrite(t *testing.T) {
 				d := unsynced
 				d.sync = func(*os.File) error {
 					syncs.Add(1)
-					<-time.After(sync1)
+					<-time.After(tt.sync)
 					return nil
 				}
 				j := open(t, Options{Directory: t.TempDir(), disk: d})
@@ -51,7 +56,7 @@ func TestSyncsPerWrite(t *testing.T) {
 							began := time.Now()
 							e := mustBegin(t, j, put(New, "/"))
 							waited.Add(int64(time.Since(began)))
-							<-time.After(tt.backend + tt.backend*time.Duration(i)/time.Duration(10*tt.writers))
+							<-time.After(tt.backend + tt.spread*time.Duration(i)/time.Duration(tt.writers))
 							began = time.Now()
 							acknowledge(t, e, "")
 							waited.Add(int64(time.Since(began)))
@@ -60,7 +65,7 @@ func TestSyncsPerWrite(t *testing.T) {
 				}
 				all.Wait()
 				per := float64(syncs.Load()-before) / rounds
-				each := float64(waited.Load()) / float64(2*rounds*tt.writers) / float64(sync1)
+				each := float64(waited.Load()) / float64(2*rounds*tt.writers) / float64(tt.sync)
 				if per > tt.syncs || each > tt.longest {
 					t.Errorf("%.2f syncs for %d writes, at most %.1f; %.2f syncs for a durable point, at most %.1f", per, tt.writers, tt.syncs, each, tt.longest)
 				}
