@@ -303,7 +303,7 @@ func (m *mirroring) unwell() string {
 	return ""
 }
 
-// warning says what dual writes do besides; empty where there are none.
+// doubled warns of what two backends do that carry out every write; empty where there is one.
 func doubled(phase cutover.Phase, c *config.Config) string {
 	if c.Journal.Mirror != config.MirrorFollow || phase == cutover.Complete {
 		return ""

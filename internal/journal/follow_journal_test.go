@@ -262,3 +262,19 @@ func TestAFailureInTheMiddle(t *testing.T) {
 	p.await("the mirror", func() bool { return p.journal.Backlog(New).Unreplayed() == 0 && p.journal.Status().Open == 0 })
 	p.equal()
 }
+
+// New cuts every connection for a while: what may be repeated is tried until it is back, and the clients of old notice nothing.
+func TestNewIsAwayAndComesBack(t *testing.T) {
+	p := newPair(t)
+	p.new.closed.Store(true)
+	for i := range 40 {
+		p.write(Old, http.MethodPut, fmt.Sprintf("/things/%d", i%4), fmt.Sprint(i))
+	}
+	p.await("a try", func() bool { return p.follower.Status().Waiting != "" })
+	if n := p.journal.Backlog(New).Acknowledged; n == 0 {
+		t.Error("nothing is said to be missing at new, which took nothing")
+	}
+	p.new.closed.Store(false)
+	p.await("the mirror", func() bool { return p.journal.Backlog(New).Acknowledged == 0 && p.journal.Status().Open == 0 })
+	p.equal()
+}
