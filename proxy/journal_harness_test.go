@@ -33,7 +33,6 @@ type note struct {
 	events []string
 	answer *JournalAnswer // the outcome
 	whole  *JournalAnswer // of Ended
-	why    error
 }
 
 func (b *notebook) Begin(ctx context.Context, w *JournalWrite) (JournalEntry, error) {
@@ -95,36 +94,35 @@ func (b *notebook) only(t *testing.T) *note {
 	return all[0]
 }
 
-func (n *note) add(event string, a *JournalAnswer) *JournalAnswer {
+// add notes an event, and what it tells of an answer.
+func (n *note) add(event string, to **JournalAnswer, a *JournalAnswer) {
 	n.book.mu.Lock()
 	defer n.book.mu.Unlock()
 	n.events = append(n.events, event)
-	if a == nil {
-		return nil
+	if a != nil {
+		kept := *a
+		kept.Body, kept.Header, kept.Trailer = bytes.Clone(a.Body), a.Header.Clone(), a.Trailer.Clone()
+		*to = &kept
 	}
-	kept := *a
-	kept.Body, kept.Header, kept.Trailer = bytes.Clone(a.Body), a.Header.Clone(), a.Trailer.Clone()
-	return &kept
 }
 
 func (n *note) Answered(a *JournalAnswer) error {
 	if n.book.answered != nil {
 		if err := n.book.answered(n); err != nil {
-			n.add("refused", nil)
+			n.add("refused", nil, nil)
 			return err
 		}
 	}
-	n.answer = n.add("answered", a)
+	n.add("answered", &n.answer, a)
 	return nil
 }
-func (n *note) AnsweredSoon(a *JournalAnswer) { n.answer = n.add("answered soon", a) }
-func (n *note) Ended(a *JournalAnswer)        { n.whole = n.add("ended", a) }
-func (n *note) Lost(notSent bool, why error) {
-	n.why = why
+func (n *note) AnsweredSoon(a *JournalAnswer) { n.add("answered soon", &n.answer, a) }
+func (n *note) Ended(a *JournalAnswer)        { n.add("ended", &n.whole, a) }
+func (n *note) Lost(notSent bool, _ error) {
 	if notSent {
-		n.add("not sent", nil)
+		n.add("not sent", nil, nil)
 	} else {
-		n.add("unknown", nil)
+		n.add("unknown", nil, nil)
 	}
 }
 
