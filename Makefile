@@ -10,6 +10,7 @@ FUZZTIME ?= 10s
 BENCHTIME ?= 1s
 LOADRATE ?= 3000
 LOADFLIPS ?= 20
+LOADKILLS ?= 50
 
 # Without a tag the version is the one that the source names.
 VERSION ?= $(shell git describe --tags --dirty 2>/dev/null)
@@ -69,8 +70,9 @@ e2e: deps ## run the whole program against two real httpbins and two Postgres se
 	$(GO) test -race -timeout 15m -tags e2e -run TestE2E -v ./cmd/paritygate/
 
 .PHONY: load
-load: deps ## flip and roll back LOADFLIPS times under LOADRATE requests/s through real sockets, and print how long it took
+load: deps ## flip and roll back LOADFLIPS times under LOADRATE requests/s, kill the journal's writer LOADKILLS times, and print what it took
 	PARITYGATE_LOAD_RATE='$(LOADRATE)' PARITYGATE_LOAD_FLIPS='$(LOADFLIPS)' $(GO) test -count=1 -timeout 15m -run '^TestFlipsUnderLoad$$' -v ./cmd/paritygate/
+	PARITYGATE_JOURNAL_KILLS='$(LOADKILLS)' $(GO) test -count=1 -timeout 30m -run '^TestJournalKilled' -v ./cmd/paritygate/
 
 .PHONY: conformance
 conformance: ## have public conformance suites judge the proxy, beside a stdlib ReverseProxy

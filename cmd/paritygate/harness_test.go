@@ -134,7 +134,7 @@ func (r *running) cli(args ...string) (code int, out, errs string) {
 	return command(r.t, append(args, "--admin", r.adminURL())...)
 }
 
-func command(t *testing.T, args ...string) (code int, out, errs string) {
+func command(t testing.TB, args ...string) (code int, out, errs string) {
 	t.Helper()
 	var stdout, stderr bytes.Buffer
 	code = run(t.Context(), args, system{in: strings.NewReader(""), out: &stdout, err: &stderr, lookup: func(string) (string, bool) { return "", false }})

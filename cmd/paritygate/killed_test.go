@@ -39,7 +39,7 @@ var binaryPath = sync.OnceValues(func() (string, error) {
 
 // process is the real program in a process of its own, that can be killed and started again on what it left.
 type process struct {
-	t      *testing.T
+	t      testing.TB
 	config string
 	proxy  string
 	admin  string
@@ -49,14 +49,14 @@ type process struct {
 	mortal []string // environment of a mortal program; nil: it is the built one
 }
 
-func startProcess(t *testing.T, text string, replace ...string) *process {
+func startProcess(t testing.TB, text string, replace ...string) *process {
 	t.Helper()
 	p := newProcess(t, text, replace...)
 	p.start()
 	return p
 }
 
-func newProcess(t *testing.T, text string, replace ...string) *process {
+func newProcess(t testing.TB, text string, replace ...string) *process {
 	t.Helper()
 	dir := t.TempDir()
 	listen, adminAt := testkit.FreePort(t), testkit.FreePort(t)

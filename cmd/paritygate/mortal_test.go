@@ -47,7 +47,7 @@ var mortalPath = sync.OnceValues(func() (string, error) {
 })
 
 // passed returns the points of a file in their order, each once.
-func passed(t *testing.T, path string) []string {
+func passed(t testing.TB, path string) []string {
 	t.Helper()
 	text, err := os.ReadFile(path)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
