@@ -11,6 +11,8 @@ import (
 
 	"paritygate/compare"
 	"paritygate/internal/admin"
+	"paritygate/internal/cutover"
+	"paritygate/internal/journal"
 	"paritygate/internal/testkit"
 )
 
@@ -68,6 +70,29 @@ compare: {headers: []}
 journal: {directory: "JOURNAL", mirror: follow}
 rollback: {drain: 2s}
 `
+
+func TestWhereTheMirrorCarriesTo(t *testing.T) {
+	for _, row := range []struct {
+		name string
+		plan cutover.Plan
+		to   journal.Side
+	}{
+		{"shadow", cutover.Plan{Phase: cutover.Shadow}, journal.New},
+		{"canary", cutover.Plan{Phase: cutover.Canary}, journal.New},
+		{"a flip that drains", cutover.Plan{Phase: cutover.Cutover, Hold: true}, journal.New},
+		{"a commit of which nobody knows", cutover.Plan{Phase: cutover.Cutover, Refuse: true}, ""},
+		{"live", cutover.Plan{Phase: cutover.Live}, journal.Old},
+		{"live at a start, the fence not seen yet", cutover.Plan{Phase: cutover.Live, Hold: true}, ""},
+		{"shadow by the store, and old is fenced", cutover.Plan{Phase: cutover.Shadow, Refuse: true}, ""},
+		{"a rollback that holds", cutover.Plan{Phase: cutover.RolledBack, Hold: true}, ""},
+		{"rolled back", cutover.Plan{Phase: cutover.RolledBack}, ""},
+		{"complete", cutover.Plan{Phase: cutover.Complete}, ""},
+	} {
+		if to := mirrorTo(&row.plan); to != row.to {
+			t.Errorf("%s: to %q, want %q", row.name, to, row.to)
+		}
+	}
+}
 
 // Two flips and two rollbacks under clients that write and read, the mirror following: in the end both sides have all of it, once, in each
 // client's order.
