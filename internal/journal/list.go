@@ -66,7 +66,7 @@ func (l *Lister) List(ctx context.Context, q Query, emit func(Item) error) error
 		return err
 	}
 	w := &window{l: l, q: q, emit: emit, open: map[uint64]*pendingItem{}}
-	err := l.walk(ctx, q.After+1, func(r *Record) error {
+	err := l.walk(ctx, q.After+1, false, func(r *Record) error {
 		if r.Seq > l.read {
 			return errEnough
 		}
@@ -97,12 +97,13 @@ func (l *Lister) Find(ctx context.Context, id string) (f Fate, ok bool, err erro
 // errEnough ends a walk.
 var errEnough = errors.New("enough")
 
-// walk reads records from a number on. Where one is damaged it goes on in the next segment.
-func (l *Lister) walk(ctx context.Context, from uint64, each func(*Record) error) error {
+// walk reads records from a number on, lean ones with no more than Fates needs. Where one is damaged it goes on in the next segment.
+func (l *Lister) walk(ctx context.Context, from uint64, lean bool, each func(*Record) error) error {
 	r, err := l.open(from)
 	if err != nil {
 		return err
 	}
+	r.lean = lean
 	defer r.Close() //nolint:errcheck // it was only read
 	for ctx.Err() == nil {
 		record, err := r.Next()
@@ -131,7 +132,7 @@ func (l *Lister) learn(ctx context.Context) error {
 	if l.fates == nil {
 		l.fates, l.unended = NewFates(), map[uint64]bool{}
 	}
-	return l.walk(ctx, l.read+1, func(r *Record) error {
+	return l.walk(ctx, l.read+1, true, func(r *Record) error {
 		if r.Type == HeaderRecord {
 			l.identity = r.Header.Identity
 			return nil

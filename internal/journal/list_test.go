@@ -115,6 +115,41 @@ func TestList(t *testing.T) {
 	}
 }
 
+// TestLeanRecordsTellTheSame reads a story and random histories with and without what Fates does not need.
+func TestLeanRecordsTellTheSame(t *testing.T) {
+	h := newHistory(3)
+	for range 500 {
+		h.step()
+	}
+	whole, lean := NewFates(), NewFates()
+	for _, r := range h.records {
+		d := newDraft(nil, &r, nil)
+		line, err := d.appendLine(nil, testIdentity, r.Seq, 0, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		line = line[:len(line)-1]
+		a, err := decodeLine(line, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := decodeLean(line)
+		if err != nil {
+			t.Fatal(err)
+		}
+		whole.Apply(&a)
+		lean.Apply(&b)
+	}
+	for seq := range h.seq + 1 {
+		if a, b := whole.at(seq), lean.at(seq); a != b {
+			t.Errorf("write %d is %+v, and %+v by lean records", seq, a.tell(), b.tell())
+		}
+	}
+	if len(whole.pages) == 0 {
+		t.Error("nothing was told")
+	}
+}
+
 // TestListGoesOnBehindDamage lists what can be read, and says where the damage is.
 func TestListGoesOnBehindDamage(t *testing.T) {
 	p := story(t)

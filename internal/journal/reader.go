@@ -34,6 +34,7 @@ type Reader struct {
 	header  *Record // of a segment that was entered, until it is returned
 	err     error   // for ever
 	torn    *Torn
+	lean    bool // only what Fates needs of a record is wanted
 	// durable, of a reader beside its writer, is the number of the last record that is on the disk for good.
 	durable func() uint64
 	// wait waits until a record behind a number is; nil: there is nothing to wait for.
@@ -180,6 +181,9 @@ func (r *Reader) decode(line []byte) (Record, error) {
 		if seq, ok := numberOf(line); ok {
 			return Record{Seq: seq}, verifyChecksum(line)
 		}
+	}
+	if r.lean {
+		return decodeLean(line)
 	}
 	return decodeLine(line, r.sealer)
 }
