@@ -81,7 +81,26 @@ func TestAStoreAndAJournalThatDisagree(t *testing.T) {
 	if s := r.status(); s.Phase != cutover.Live || s.Rollback.UnreplayedWrites != 5 || len(older.written()) != before {
 		t.Errorf("with its store again: %+v", s)
 	}
+	if _, err := os.Stat(filepath.Join(directory, "rollback.spare")); err != nil {
+		t.Errorf("room for the marker of a rollback: %v", err)
+	}
+	if _, err := r.client.Rollback(t.Context(), admin.Change{Reason: "test"}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.client.Resume(t.Context(), admin.Change{}, false); err == nil || !strings.Contains(err.Error(), "5 writes that new accepted") {
+		t.Errorf("a resume says %v", err)
+	}
+	if _, err := r.client.Resume(t.Context(), admin.Change{Reason: "given up"}, true); err != nil {
+		t.Fatal(err)
+	}
+	if e := r.eventsOf("discard"); len(e) != 1 || !strings.Contains(string(e[0].Evidence), `"acknowledged":5`) {
+		t.Errorf("the audit log has %+v", e)
+	}
 	r.end()
+	r = start()
+	if s := r.status(); s.Phase != cutover.Shadow || s.Rollback.UnreplayedWrites != 0 || s.Journal.ToOld.Acknowledged != 0 {
+		t.Errorf("after the discard: %+v", s)
+	}
 }
 
 // Live is not entered without a journal: the dry run says so, and so does the cutover, before a write is held.
