@@ -56,6 +56,9 @@ func (p *Program) openJournal(ctx context.Context, c *compiled) error {
 	k.missed.Store(seen.Missed)
 	p.keeper = k
 	j, err := k.open(ctx)
+	if errors.Is(err, journal.ErrOtherRun) {
+		j, err = k.succeed(ctx, err)
+	}
 	if errors.Is(err, journal.ErrKey) || errors.Is(err, journal.ErrVersion) || errors.Is(err, journal.ErrOtherRun) {
 		return fmt.Errorf("journal.directory: %w", err) // nothing mends that but another configuration, or program
 	}
@@ -98,6 +101,20 @@ func (k *keeper) tryOpen(ctx context.Context) (*journal.Journal, error) {
 		return nil, fmt.Errorf("the directory %s has no records, and the store remembers %d of the journal %s: put the directory back, or mount it", k.options.Directory, k.seen.Seq, k.seen.Identity)
 	}
 	return journal.Open(ctx, k.options)
+}
+
+// succeed sets the journal of the run before this one aside, which is complete, and begins another.
+func (k *keeper) succeed(ctx context.Context, refused error) (*journal.Journal, error) {
+	previous, err := k.program.store.PreviousRun(ctx)
+	if err != nil || previous == "" {
+		return nil, errors.Join(refused, err)
+	}
+	to, err := journal.SetAside(k.options.Directory, previous)
+	if err != nil {
+		return nil, errors.Join(refused, err)
+	}
+	k.program.log.Info("the journal of the run before this one, which is complete, was set aside", zap.String("run", previous), zap.String("to", to))
+	return k.open(ctx)
 }
 
 // note keeps why the journal is not open.

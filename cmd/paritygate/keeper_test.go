@@ -97,7 +97,7 @@ func TestWhatTheJournalTellsAtTheStart(t *testing.T) {
 			j, err := k.open(context.Background())
 			if err == nil {
 				k.held.Store(j)
-				defer j.Close() //nolint:errcheck // a test's
+				defer j.Close()
 			}
 			w := k.witness()
 			if w.Epoch != row.epoch || w.Lost != row.lost || !strings.Contains(w.Missing, row.missing) || (w.Missing == "") != (row.missing == "") ||

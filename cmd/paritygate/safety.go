@@ -37,8 +37,10 @@ func (l left) String() string {
 		n    int64
 		what string
 	}{
-		{l.acknowledged, "that new accepted"}, {l.unknown, "of which nobody knows whether new took them"},
-		{l.open, "in flight at new"}, {l.bypassed, "that bypassed the journal"},
+		{l.acknowledged, "that new accepted"},
+		{l.unknown, "of which nobody knows whether new took them"},
+		{l.open, "in flight at new"},
+		{l.bypassed, "that bypassed the journal"},
 	} {
 		if p.n > 0 {
 			parts = append(parts, writes(p.n)+" "+p.what)

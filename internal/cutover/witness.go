@@ -69,7 +69,8 @@ func (m *Machine) testified(state State, t Transition, known State) (State, Tran
 	next.Epoch = w.Epoch + 1
 	next.CanaryFraction, next.Unsecured, next.Before = 0, false, ""
 	next.WindowStart, next.WindowReason = now, "a rollback"
-	next.Fenced = known.Fenced || m.o.Data != nil && m.o.Data.Fences() // so that old is unfenced, and seen to take writes
+	// A fence that the store knows nothing of is a dispute: the store is older than the fence as well.
+	next.Fenced = known.Fenced
 	return next, t
 }
 

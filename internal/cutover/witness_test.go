@@ -79,18 +79,26 @@ func TestTheJournalIsAWitnessAtTheStart(t *testing.T) {
 	}
 }
 
-// A journal that tells of a rollback has old unfenced, whatever an older store knows of the fence.
-func TestAJournalBeyondTheStoreUnfencesOld(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		data := newBed()
-		data.up = true
-		b := withBed(t, &memory{state: State{Run: "run", Phase: Shadow, Epoch: 3}, has: true}, data, func(o *Options) { o.Witness = Witness{Epoch: 5} })
-		defer b.end(t)
-		pass(time.Minute)
-		if p := b.Plan(); p.Refuse || p.Hold || p.Writes != Old || b.State().Phase != RolledBack || data.stands() {
-			t.Errorf("%s, plan %+v, fenced %v", b.State().Phase, *p, data.stands())
-		}
-	})
+// A journal that tells of a rollback has old unfenced where the store knows of the fence; where it does not, the store is older than both.
+func TestAJournalBeyondTheStoreAndTheFence(t *testing.T) {
+	for _, row := range []struct {
+		stored  State
+		refused bool
+	}{
+		{State{Run: "run", Phase: Live, Epoch: 3, Fenced: true}, false},
+		{State{Run: "run", Phase: Shadow, Epoch: 3}, true},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			data := newBed()
+			data.up = true
+			b := withBed(t, &memory{state: row.stored, has: true}, data, func(o *Options) { o.Witness = Witness{Epoch: 5} })
+			defer b.end(t)
+			pass(time.Minute)
+			if p := b.Plan(); p.Refuse != row.refused || p.Hold || p.Writes != Old || b.State().Phase != RolledBack || data.stands() != row.refused {
+				t.Errorf("%s, plan %+v, fenced %v", b.State().Phase, *p, data.stands())
+			}
+		})
+	}
 }
 
 // A dispute with the journal ends once the journal bears out the store, by a rollback, or by an operator's word; never by a journal that

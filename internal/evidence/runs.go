@@ -83,6 +83,9 @@ func (s *Store) succeed(ctx context.Context, tx *sql.Tx, held string) error {
 			return err
 		}
 	}
+	if err := setMeta(ctx, tx, "previous_run", held); err != nil {
+		return err
+	}
 	_, err = appendEvent(ctx, tx, Event{
 		Time: s.options.Now(), Actor: "paritygate", Kind: "run", From: phase, To: phase, Epoch: uint64(epoch), // #nosec G115 -- Commit stored it
 		Reason: fmt.Sprintf("the run %q begins in the store of %q, which is complete", s.options.Run, held),
@@ -91,4 +94,10 @@ func (s *Store) succeed(ctx context.Context, tx *sql.Tx, held string) error {
 		return err
 	}
 	return setMeta(ctx, tx, "run", s.options.Run)
+}
+
+// PreviousRun is the run that the store held before this one, and that is complete; empty if there was none.
+func (s *Store) PreviousRun(ctx context.Context) (string, error) {
+	run, _, err := getMeta(ctx, s.read, "previous_run")
+	return run, err
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"strings"
 )
 
 // Purge removes every segment, spool and torn tail: nothing tells any more what was written. The lock stays, and so does whatever else lies
@@ -38,9 +37,7 @@ func (j *Journal) removeAll() error {
 	var failed []error
 	for _, e := range entries { // by name, so the oldest first
 		name := e.Name()
-		_, _, segment := segmentNumber(name)
-		spool := strings.HasSuffix(name, ".body") || strings.HasSuffix(name, ".tmp")
-		if !segment && !spool && !strings.HasSuffix(name, ".torn") {
+		if !ofJournal(name) {
 			continue
 		}
 		if err := os.Remove(j.dir.file(name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
