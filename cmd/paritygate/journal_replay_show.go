@@ -144,11 +144,12 @@ func printReplay(p *printer, s admin.ReplaySummary) {
 	}
 	if s.IDsChanged > 0 {
 		p.linef("%s made something that has another id at %s; what names the recorded one will not find it there:", writes(s.IDsChanged), s.To)
-		for _, c := range s.Changed {
+		shown := s.Changed[:min(len(s.Changed), 10)]
+		for _, c := range shown {
 			p.linef("  %s %s %s: %s", c.ID, visible(c.Method), visible(c.Path), visible(c.Differs))
 		}
-		if more := s.IDsChanged - int64(len(s.Changed)); more > 0 {
-			p.linef("  and %d more", more)
+		if more := s.IDsChanged - int64(len(shown)); more > 0 {
+			p.linef("  and %d more; the journal's `sent` records have all of them", more)
 		}
 	}
 	if s.Skipped > 0 {

@@ -4,9 +4,9 @@ import (
 	"context"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
+	"strings"
 
 	"paritygate/internal/journal"
 	"paritygate/proxy"
@@ -40,7 +40,7 @@ func (c carrying) Send(ctx context.Context, to journal.Side, w *journal.Write, k
 	}
 	a, err := c.Sender.Send(ctx, backendAt(to), in, key)
 	if errors.Is(err, proxy.ErrNeverSent) {
-		return nil, fmt.Errorf("%w: %w", journal.ErrNotSent, err)
+		return nil, notSent{err}
 	}
 	if err != nil {
 		return nil, err
@@ -54,6 +54,16 @@ func (c carrying) Send(ctx context.Context, to journal.Side, w *journal.Write, k
 	}
 	return out, nil
 }
+
+// notSent is a journal.ErrNotSent that says why.
+type notSent struct{ error }
+
+func (n notSent) Error() string {
+	return strings.TrimPrefix(n.error.Error(), proxy.ErrNeverSent.Error()+": ")
+}
+
+func (n notSent) Is(target error) bool { return target == journal.ErrNotSent }
+func (n notSent) Unwrap() error        { return n.error }
 
 func backendAt(s journal.Side) proxy.Backend {
 	if s == journal.New {
