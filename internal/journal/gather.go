@@ -16,8 +16,8 @@ const (
 	// manyWriters have it in turns on the processor, not on the disk, where that is fast: from so many on the last of them may come later,
 	// as long as others do, up to maxStall and maxGather.
 	manyWriters = 8
-	maxStall    = time.Millisecond
-	maxGather   = 5 * time.Millisecond
+	maxStall    = 2 * time.Millisecond
+	maxGather   = 10 * time.Millisecond
 	// maxRest bounds for how many commits nothing is waited for after not all have come.
 	maxRest = 64
 )
@@ -80,14 +80,14 @@ func (j *Journal) gatherMore(b *batch) {
 	stall, limit := g.syncTime/2, g.syncTime/2
 	if want >= manyWriters {
 		stall = max(stall, min(maxStall, 8*g.syncTime))
-		limit = max(limit, min(maxGather, 32*g.syncTime))
+		limit = max(limit, min(maxGather, 64*g.syncTime))
 	}
 	if b.gather(want, stall, limit) {
 		g.failed = 0
 		return
 	}
 	g.failed++
-	g.rest = min(1<<min(g.failed, 16), maxRest)
+	g.rest = min(1<<min(g.failed-1, 16), maxRest)
 }
 
 // gather waits until as many have come; false if nobody came for a while, or the time was over, before.
