@@ -114,25 +114,28 @@ func front(b *testing.B, handler http.Handler) string {
 }
 
 func drive(b *testing.B, handler http.Handler, size int) {
+	driveWith(b, handler, size, "GET /x HTTP/1.1\r\nHost: x\r\n\r\n")
+}
+
+func driveWith(b *testing.B, handler http.Handler, size int, request string) {
 	address := front(b, handler)
 	b.ReportAllocs()
 	b.SetParallelism(32)
 	before := cpu()
 	b.ResetTimer()
-	b.RunParallel(func(pb *testing.PB) { drivePipe(b, pb, address, size) })
+	b.RunParallel(func(pb *testing.PB) { drivePipe(b, pb, address, size, []byte(request)) })
 	b.StopTimer()
 	b.ReportMetric(float64(cpu()-before)/float64(b.N)/1e3, "µs-cpu/op")
 }
 
 // drivePipe is a client that costs next to nothing: one connection, one request after the other.
-func drivePipe(b *testing.B, pb *testing.PB, address string, size int) {
+func drivePipe(b *testing.B, pb *testing.PB, address string, size int, request []byte) {
 	conn, err := net.Dial("tcp", address)
 	if err != nil {
 		b.Error(err)
 		return
 	}
 	defer func() { _ = conn.Close() }()
-	request := []byte("GET /x HTTP/1.1\r\nHost: x\r\n\r\n")
 	buf := make([]byte, size+4096)
 	for pb.Next() {
 		if _, err := conn.Write(request); err != nil {

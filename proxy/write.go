@@ -140,9 +140,10 @@ func (x *writeExchange) answer() {
 	detached := true
 	stream := endless(c.resp)
 	if stream {
-		x.adm.becomeStream()
+		adm := x.adm // x itself stays on the stack
+		adm.becomeStream()
 		detached = false
-		stop := context.AfterFunc(x.r.Context(), func() { x.adm.cancel(errClientGone) })
+		stop := context.AfterFunc(x.r.Context(), func() { adm.cancel(errClientGone) })
 		defer stop()
 	}
 	read, err := x.recordAnswer(stream)
