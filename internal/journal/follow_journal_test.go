@@ -13,6 +13,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"paritygate/internal/testkit"
 )
 
 // store is a backend that keeps a value for each path: PUT sets it, POST appends to it, DELETE forgets it. It counts what was done twice.
@@ -210,7 +212,7 @@ func (p *pair) equal() {
 
 func TestBothSidesAreEqualAfterManyWrites(t *testing.T) {
 	p := newPair(t)
-	p.load(Old, 64, 16)
+	p.load(Old, 64, testkit.Rounds(16))
 	p.await("the mirror", func() bool { return p.journal.Backlog(New).Acknowledged == 0 && p.journal.Status().Open == 0 })
 	p.equal()
 }
@@ -218,7 +220,7 @@ func TestBothSidesAreEqualAfterManyWrites(t *testing.T) {
 // One flip and one rollback under load, the mirror following: nothing is lost, nothing is done twice.
 func TestAFlipAndARollbackWithAMirror(t *testing.T) {
 	p := newPair(t)
-	p.load(Old, 16, 10)
+	p.load(Old, 16, 5)
 	p.epoch.Add(1) // writes are held and drained from here on
 	if _, left, err := p.follower.CatchUp(t.Context(), Old); err != nil || left != 0 {
 		t.Fatalf("%d left: %v", left, err)
@@ -226,10 +228,10 @@ func TestAFlipAndARollbackWithAMirror(t *testing.T) {
 	p.equal()
 	p.epoch.Add(1)
 	p.to.Store(Old)
-	p.load(New, 16, 10)
+	p.load(New, 16, 5)
 	p.close() // kill and start
 	p.open()
-	p.load(New, 16, 10)
+	p.load(New, 16, 5)
 	p.epoch.Add(1)
 	p.to.Store(Side(""))
 	if _, left, err := p.follower.CatchUp(t.Context(), New); err != nil || left != 0 {

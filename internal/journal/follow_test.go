@@ -411,7 +411,7 @@ func TestTheMirrorTriesABackendThatIsAwayForEver(t *testing.T) {
 				defer m.end()
 				b.write(Old, c.method, "/x", 200)
 				b.write(Old, "PUT", "/y", 200)
-				settle(time.Hour)
+				settle(time.Minute)
 				if s := m.Status(); s.Stopped != "" || !strings.Contains(s.Waiting, c.why.Error()) {
 					t.Errorf("%+v", s)
 				}
@@ -419,7 +419,7 @@ func TestTheMirrorTriesABackendThatIsAwayForEver(t *testing.T) {
 					t.Errorf("lag %d, sent %q", b.Backlog(New).Acknowledged, o.sent()[:2])
 				}
 				records, _ := b.position()
-				settle(time.Hour)
+				settle(time.Minute)
 				if now, _ := b.position(); now != records {
 					t.Errorf("%d records while the backend is away", now-records)
 				}
