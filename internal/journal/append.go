@@ -13,6 +13,7 @@ const maxUnsynced = 4 << 20
 type appender struct {
 	seg    *segment // nil: the next record makes one
 	broken bool     // seg is not trusted any longer
+	over   bool     // the journal is closed: another process may write to the directory
 	number int      // of the last segment
 	seq    uint64   // of the last record
 	synced uint64   // of the last record that is synced
@@ -58,6 +59,10 @@ func (j *Journal) write(b *batch, gaps []*item) {
 		a.late = nil
 	}
 	if len(items) == 0 && (!b.sync || !a.dirty() && j.down.Load() == nil) {
+		return
+	}
+	if a.over {
+		j.refuse(items, j.fail("writing", errClosed))
 		return
 	}
 	if err := j.ready(); err != nil {
@@ -237,7 +242,7 @@ func (j *Journal) ready() error {
 		if d != nil {
 			j.recovered()
 		}
-	case a.seg.size >= j.o.Segment && !j.o.Now().Before(a.rotate):
+	case a.seg.full(j.o.Segment) && !j.o.Now().Before(a.rotate):
 		// Where there is no room for a new one the old one goes on as long as it can.
 		if err := j.rotate(); err != nil {
 			if a.broken {

@@ -31,6 +31,7 @@ type batch struct {
 	done    chan struct{} // closed when it has been written
 	lead    chan struct{} // tells one of those who wait to write it
 	arrived atomic.Int64  // how many have come to wait
+	alone   []func()      // are called by whoever has written it, before the next one is
 	want    atomic.Int64  // how many the leader waits for; 0: it does not
 	full    chan struct{} // tells it that they have come
 }
@@ -148,6 +149,9 @@ func (j *Journal) lead(b *batch) {
 		j.mu.Unlock()
 
 		j.write(b, gaps)
+		for _, f := range b.alone {
+			f()
+		}
 
 		j.mu.Lock()
 		j.settle(b)
@@ -220,21 +224,23 @@ func (j *Journal) waitSettled(ctx context.Context, after uint64) (uint64, error)
 	}
 }
 
-// exclusively runs f while nobody writes.
+// exclusively runs f while nobody writes. Where somebody does that one calls it: who waits for a moment in which nobody does would wait for
+// as long as there is traffic.
 func (j *Journal) exclusively(f func() error) error {
-	for {
-		j.mu.Lock()
-		if !j.leading {
-			j.leading = true
-			j.mu.Unlock()
-			err := f()
-			j.handOver()
-			return err
-		}
-		b := j.join(nil)
+	j.mu.Lock()
+	if !j.leading {
+		j.leading = true
 		j.mu.Unlock()
-		<-b.done
+		err := f()
+		j.handOver()
+		return err
 	}
+	var err error
+	b := j.join(nil)
+	b.alone = append(b.alone, func() { err = f() })
+	j.mu.Unlock()
+	<-b.done
+	return err
 }
 
 // handOver gives the lead to those who came meanwhile, or up.

@@ -99,16 +99,24 @@ func (t *touched) wrote(resource string, whole bool, by touch) {
 	if resource == "" {
 		return
 	}
-	t.own[t.hash(resource)] = by
+	t.keep(t.own, resource, by)
 	if whole {
-		t.all[t.hash(resource)] = by
+		t.keep(t.all, resource, by)
 	}
 	for up := parent(resource); up != ""; up = parent(up) {
-		t.far[t.hash(up)] = by
+		t.keep(t.far, up, by)
 	}
 }
 
-func (t *touched) hash(path string) uint64 { return maphash.String(t.seed, path) }
+// keep notes a write unless one of a later epoch is noted: an answer may come after those to writes which were made after a rollback.
+func (t *touched) keep(in map[uint64]touch, path string, by touch) {
+	if at := t.hash(path); in[at].epoch <= by.epoch {
+		in[at] = by
+	}
+}
+
+// hash takes no notice of case: there are backends that take none either.
+func (t *touched) hash(path string) uint64 { return maphash.String(t.seed, strings.ToLower(path)) }
 
 // conflict is what stands in the way of a write.
 type conflict struct {
@@ -151,6 +159,7 @@ func (t *touched) against(w *task) *conflict {
 
 // meet reports whether two writes change the same thing.
 func meet(a string, wholeA bool, b string, wholeB bool) bool {
+	a, b = strings.ToLower(a), strings.ToLower(b)
 	return a == b || wholeA && below(b, a) || wholeB && below(a, b)
 }
 

@@ -45,6 +45,11 @@ func TestConflicts(t *testing.T) {
 		{"the same resource", []*Record{intent(100, Old, back, "PATCH", "/orders/17"), outcome(101, 100, 200, "", "")}, "PATCH", "/orders/17", plain, 0, true},
 		{"the same resource, another query", []*Record{intent(100, Old, back, "PATCH", "/orders/17?a=1"), outcome(101, 100, 200, "", "")}, "PATCH", "/orders/17?b", plain, 0, true},
 		{"the same resource, written in another way", []*Record{intent(100, Old, back, "PATCH", "/orders//%31%37/"), outcome(101, 100, 200, "", "")}, "PATCH", "/orders/17", plain, 0, true},
+		{"the same resource, in another case", []*Record{intent(100, Old, back, "PATCH", "/Orders/17"), outcome(101, 100, 200, "", "")}, "PATCH", "/orders/17", plain, 0, true},
+		{"under way at old, in another case", []*Record{intent(100, Old, back, "PATCH", "/Orders/17")}, "PATCH", "/orders/17", plain, 0, true},
+		{"an answer from before comes after it", []*Record{
+			intent(100, Old, live, "PUT", "/orders/17"), intent(101, Old, back, "PUT", "/orders/17"), outcome(102, 101, 200, "", ""), outcome(103, 100, 504, "", ""),
+		}, "PUT", "/orders/17", plain, 0, true},
 		{"in the same epoch", []*Record{intent(100, Old, live, "PUT", "/orders/17"), outcome(101, 100, 200, "", "")}, "PUT", "/orders/17", plain, 0, false},
 		{"at new", []*Record{intent(100, New, back, "PUT", "/orders/17"), outcome(101, 100, 200, "", "")}, "PUT", "/orders/17", plain, 0, false},
 		{"refused by old", []*Record{intent(100, Old, back, "PUT", "/orders/17"), outcome(101, 100, 409, "", "")}, "PUT", "/orders/17", plain, 0, false},

@@ -28,6 +28,9 @@ func (j *Journal) Begin(ctx context.Context, w *Write) (*Entry, error) {
 	it := &item{draft: newDraft(nil, &r, hidden), record: r, waits: true, sync: j.o.Interval == 0, open: 1}
 	// The ledger needs no more of it; the body must not stay for as long as the write is open.
 	it.record.Write = &Write{At: w.At, Epoch: w.Epoch, Time: w.Time, Method: w.Method, Idempotent: w.Idempotent}
+	if w.Spool != nil {
+		ctx = context.WithoutCancel(ctx) // a record that is taken none the less would name a body that is gone
+	}
 	if err = j.commit(ctx, it); err == nil {
 		err = it.err
 	}

@@ -138,7 +138,7 @@ func (j *Journal) Close() error {
 			failed = j.flush()
 		}
 		j.mu.Lock()
-		j.closed = true
+		j.closed, j.log.over = true, true
 		if j.news != nil {
 			close(j.news)
 			j.news = nil

@@ -232,6 +232,36 @@ func TestOrphans(t *testing.T) {
 	}
 }
 
+// TestOrphansBesideDamage starts beside damage: lost records may name the spools, which must be there when a copy of the segment comes back.
+func TestOrphansBesideDamage(t *testing.T) {
+	for _, tt := range []struct {
+		segment int64
+		damaged int
+	}{{1, 2}, {1 << 20, 1}} {
+		dir := t.TempDir()
+		j := open(t, Options{Directory: dir, disk: unsynced, Segment: tt.segment, Body: 1})
+		for range 3 {
+			mustBegin(t, j, put(New, "/"+strings.Repeat("x", 3000)))
+		}
+		if err := j.Close(); err != nil {
+			t.Fatal(err)
+		}
+		name := filepath.Join(dir, segmentName(tt.damaged))
+		data, err := os.ReadFile(name)
+		if err == nil {
+			data[bytes.Index(data, []byte("xxx"))] ^= 1
+			err = os.WriteFile(name, data, 0o600)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		open(t, Options{Directory: dir, disk: unsynced, Recover: true})
+		if n := spools(dir); n != 3 {
+			t.Errorf("segment %d of those of %d bytes is damaged: %d spools are left of 3", tt.damaged, tt.segment, n)
+		}
+	}
+}
+
 func spools(dir string) (n int) {
 	for _, name := range entriesOf(dir) {
 		if strings.Contains(name, ".body") {

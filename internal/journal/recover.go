@@ -98,7 +98,9 @@ func (j *Journal) recoverLast(files []segmentFile, lying []string) (bool, error)
 		switch {
 		case failed != nil:
 		case r.Header != nil:
-			failed = j.adopt(r.Header)
+			if failed = j.adopt(r.Header); failed == nil {
+				failed = j.follows(files, r.Header)
+			}
 			if failed == nil {
 				failed = j.restore(files, r.Header)
 			}
@@ -240,6 +242,24 @@ func (j *Journal) adopt(h *SegmentHeader) error {
 	return fmt.Errorf("%w: %s was sealed with the key %s, and journal.key is %s; set the former one again, or begin another journal.directory", ErrKey, j.o.Directory, h.KeyID, j.sealer.keyID)
 }
 
+// follows proves that the last segment is what belongs behind those before it: what is written behind another one would never be read.
+func (j *Journal) follows(files []segmentFile, h *SegmentHeader) error {
+	last, damage := files[len(files)-1], (*Damage)(nil)
+	if h.Segment != last.number {
+		damage = &Damage{Segment: last.name(), What: fmt.Sprintf("it is segment %d by its header", h.Segment)}
+	} else if len(files) > 1 {
+		before := files[len(files)-2]
+		if b, err := before.header(j.dir.path); err == nil && (b.Identity != h.Identity || b.First > h.First) { // an error is told by who reads it
+			damage = &Damage{Segment: last.name(), What: fmt.Sprintf("it begins journal %s with record %d, and %s before it journal %s with record %d",
+				h.Identity, h.First, before.name(), b.Identity, b.First)}
+		}
+	}
+	if damage == nil || j.o.Recover {
+		return nil
+	}
+	return fmt.Errorf("%w; put the segments back as they were, or serve --recover-phase goes on behind it", damage)
+}
+
 // restore counts what became of the writes before a segment: from its header's snapshot or, where that has none, from all segments.
 func (j *Journal) restore(files []segmentFile, h *SegmentHeader) error {
 	switch {
@@ -309,7 +329,7 @@ func (j *Journal) goOn(last segmentFile, s *scanned) error {
 	if damaged {
 		end = s.size
 	}
-	seg, err := reopenSegment(j.dir, last.number, end)
+	seg, err := reopenSegment(j.dir, last.number, s.first, end)
 	if err != nil {
 		return err
 	}

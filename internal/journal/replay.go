@@ -290,42 +290,6 @@ func (p *replay) admit(t *task) (passed bool, err error) {
 	return false, p.obstacle(t)
 }
 
-// obstacle finds what stands in the way of a write; nil if nothing does, or it is to be sent all the same.
-func (p *replay) obstacle(t *task) error {
-	if p.o.Conflicts {
-		return nil
-	}
-	if c := p.touched.against(t); c != nil {
-		return &Conflict{
-			ID: t.id, Method: t.write.Method, Target: pathOf(t.write.Target), Time: t.write.Time, To: p.o.To,
-			OtherID: p.log.id(c.seq), Other: time.Unix(0, c.at).UTC(), How: c.how, gap: c.gap,
-		}
-	}
-	if seq := p.renamed.uses(t); seq != 0 && t.excused == 0 {
-		return &Renamed{ID: t.id, Method: t.write.Method, Target: pathOf(t.write.Target), To: p.o.To, MadeBy: p.log.id(seq), Differs: p.differs(seq)}
-	}
-	return nil
-}
-
-// differs looks up how the answers to a write differed; empty if it cannot be found.
-func (p *replay) differs(seq uint64) string {
-	from, err := p.read(seq)
-	if err != nil {
-		return ""
-	}
-	defer func() { _ = from.Close() }()
-	id := p.log.id(seq)
-	for {
-		r, err := from.Next()
-		if err != nil {
-			return ""
-		}
-		if r.Type == SentRecord && r.ID == id && r.Mark.Differs != "" {
-			return r.Mark.Differs
-		}
-	}
-}
-
 // judge compares an answer with the recorded one.
 func (p *replay) judge(t *task, a *Answer) (string, error) {
 	if !slices.Contains(p.o.ContinueOn, a.Status) && !sameClass(t.recorded, a) {
@@ -335,6 +299,11 @@ func (p *replay) judge(t *task, a *Answer) (string, error) {
 			p.sum.Total--
 		}
 		return "", refusal
+	}
+	if err := p.crossing(t); err != nil {
+		p.sum.Unknown++
+		p.sum.Total--
+		return "", err
 	}
 	return compareMade(t.path, t.recorded, a).String(), nil
 }

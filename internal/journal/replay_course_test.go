@@ -296,6 +296,29 @@ func TestReplayStopsAtAWriteThatComesMeanwhile(t *testing.T) {
 	}
 }
 
+// TestReplayTellsWhatWasWrittenWhileItSent has old write to a resource while it is sent the same one: either may have come last.
+func TestReplayTellsWhatWasWrittenWhileItSent(t *testing.T) {
+	log := &memory{}
+	log.writes("PUT /b 200", "PUT /c 200")
+	b := &backend{}
+	b.answer = func(w *Write, _ string) (*Answer, error) {
+		if b.keys["0badcafe-1"] == 1 && w.Target == "/b" {
+			log.oldWrites("PUT /b 200")
+		}
+		return nil, nil //nolint:nilnil // answers as it always does
+	}
+	sum := log.replay(t.Context(), ReplayOptions{To: Old, Concurrency: 1}, b)
+	var c *Crossed
+	if !errors.As(sum.Stopped, &c) || c.With.ID != "0badcafe-1" || c.With.OtherID != "0badcafe-6" || sum.Unknown != 1 || sum.Sent != 0 || sum.Left != 1 {
+		t.Errorf("%+v", sum)
+	}
+	log.add(&Record{Seq: log.last() + 1, Type: ResolvedRecord, ID: "0badcafe-1", Mark: &Mark{To: Old}})
+	sum = log.replay(t.Context(), ReplayOptions{To: Old}, b)
+	if sum.Stopped != nil || sum.Sent != 2 || sum.Unknown != 0 || b.keys["0badcafe-1"] != 2 {
+		t.Errorf("said to be sent once more: %+v, %v", sum, b.keys)
+	}
+}
+
 func TestReplayInterrupted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log := &memory{}

@@ -32,6 +32,15 @@ func (c *Conflict) Error() string {
 	return what
 }
 
+// Crossed says that the target wrote to what a write is about while it was sent that write: nobody knows which of the two came last.
+type Crossed struct{ With Conflict }
+
+func (c *Crossed) Error() string {
+	w := &c.With
+	return fmt.Sprintf("conflict: %s took write %s (%s %s), and was writing itself at the same time: %s at %s, %s; look which of the two stands, "+
+		"then `paritygate journal resolve %s --sent` leaves it at that, and `--not-sent` sends it once more", w.To, w.ID, w.Method, w.Target, w.OtherID, stamp(w.Other), w.How, w.ID)
+}
+
 // Renamed says that a write uses an id which the target does not have, or has for something else.
 type Renamed struct {
 	ID, Method, Target string

@@ -9,6 +9,7 @@ import (
 // scanned is what was found in a segment.
 type scanned struct {
 	header *SegmentHeader // nil: there is none that can be read
+	first  int64          // where the header ends
 	last   uint64         // of the last record before end
 	end    int64          // behind the last record that can be read and has the right number, before anything that cannot
 	size   int64          // of the segment, what stands behind end included, but for the room at its end
@@ -57,7 +58,7 @@ func (s *scanned) take(r *Record, at, end int64, name string, err error, tell fu
 	}
 	r.Segment, r.Offset = name, at
 	if r.Header != nil {
-		s.header, s.last = r.Header, r.Header.First-1
+		s.header, s.first, s.last = r.Header, end, r.Header.First-1
 	} else {
 		s.last = r.Seq
 	}

@@ -23,6 +23,7 @@ type segment struct {
 	path   string
 	f      *os.File
 	info   os.FileInfo
+	header int64 // bytes of its first line
 	size   int64 // bytes of its lines
 	synced int64 // bytes of them that are synced
 	filled int64 // bytes of the file; behind size there are newlines
@@ -35,7 +36,7 @@ func createSegment(dir *directory, number int, header []byte, room int64) (*segm
 	if err != nil {
 		return nil, err
 	}
-	s := &segment{number: number, path: path, f: f}
+	s := &segment{number: number, path: path, f: f, header: int64(len(header))}
 	err = s.write(dir.disk, header)
 	if err == nil {
 		err = s.fill(dir.disk, s.size+room)
@@ -55,8 +56,11 @@ func createSegment(dir *directory, number int, header []byte, room int64) (*segm
 	return s, nil
 }
 
-// reopenSegment goes on with a segment whose lines end at size.
-func reopenSegment(dir *directory, number int, size int64) (*segment, error) {
+// full reports whether the segment is to be closed. A header with a long snapshot must not be most of what there is.
+func (s *segment) full(limit int64) bool { return s.size >= max(limit, 4*s.header) }
+
+// reopenSegment goes on with a segment whose lines end at size, the first of them at header.
+func reopenSegment(dir *directory, number int, header, size int64) (*segment, error) {
 	path := dir.file(segmentName(number))
 	f, err := os.OpenFile(path, os.O_RDWR, 0)
 	if err != nil {
@@ -66,7 +70,7 @@ func reopenSegment(dir *directory, number int, size int64) (*segment, error) {
 	if err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
-	return &segment{number: number, path: path, f: f, info: info, size: size, synced: size, filled: info.Size()}, nil
+	return &segment{number: number, path: path, f: f, info: info, header: header, size: size, synced: size, filled: info.Size()}, nil
 }
 
 // write appends lines. After an error the file is as it was, or broken.
