@@ -86,7 +86,7 @@ func TestTornTail(t *testing.T) {
 		}},
 	} {
 		t.Run(how.name, func(t *testing.T) {
-			for at := from; at <= to; at += 7 { // prime to the lengths of the lines
+			for at := from; at <= to; at += 19 { // prime to the lengths of the lines
 				torn := cutAnd(t, dir, "00000001.jsonl", func(data []byte) []byte { return how.change(data, at) })
 				j, err := Open(t.Context(), Options{Directory: torn, Run: "run", disk: unsynced})
 				if err != nil {
@@ -110,7 +110,7 @@ func TestTornTail(t *testing.T) {
 	}
 }
 
-// TestDamageInTheMiddle changes every byte of a record behind which another batch was synced: it is no torn tail, and is named.
+// TestDamageInTheMiddle changes bytes all over a record behind which another batch was synced: it is no torn tail, and is named.
 func TestDamageInTheMiddle(t *testing.T) {
 	dir, _, _ := twoBatches(t)
 	data, err := os.ReadFile(filepath.Join(dir, "00000001.jsonl"))
@@ -119,7 +119,7 @@ func TestDamageInTheMiddle(t *testing.T) {
 	}
 	lines := bytes.SplitAfter(data, []byte{'\n'})
 	begin := len(lines[0]) + len(lines[1])
-	for at := begin; at < begin+len(lines[2]); at++ {
+	for at := begin; at < begin+len(lines[2]); at += 3 {
 		damaged := cutAnd(t, dir, "00000001.jsonl", func(data []byte) []byte {
 			data[at] ^= 4
 			return data
@@ -129,7 +129,7 @@ func TestDamageInTheMiddle(t *testing.T) {
 		if !errors.As(err, &d) || d.Offset != int64(begin) || d.Segment != "00000001.jsonl" {
 			t.Fatalf("byte %d: %v, and the record begins at %d", at, err, begin)
 		}
-		if at%16 != 0 {
+		if at%16 > 2 {
 			continue
 		}
 		j, err := Open(t.Context(), Options{Directory: damaged, Run: "run", disk: unsynced, Recover: true})
