@@ -138,7 +138,7 @@ func TestJournalIsShown(t *testing.T) {
 	r.replayed = &admin.Replay{State: admin.ReplayRunning, To: "old", Total: 1284, Sent: 284, ETASeconds: &eta}
 	body := call(t, serve(t, r), "GET", "/", "").Body
 	for _, want := range []string{
-		"not available", "No space left on device.", "12,345 records, 5 MiB; 3 GiB free.", ">1,284</td>", ">3</td>", "0a1b2c3d-17", "2 requests that may have changed new bypassed",
+		"not available", "No space left on device.", "12,345 records, 5 MiB; 3 GiB free.", ">1,284</td>", ">3</td>", "0a1b2c3d-17", "2 requests that may have changed new bypassed", "<code>paritygate journal list --unknown</code>",
 		"Replay to old: 284 of 1,284 writes sent, 1\u00a0min 1\u00a0s to go.", `<progress max="1284" value="284"`,
 	} {
 		if !strings.Contains(body, want) {

@@ -94,7 +94,7 @@ func (m *model) onRollbackStored(e event) []effect {
 // onMarked goes on even without a marker: a broken disk must not stop a rollback.
 func (m *model) onMarked(e event) []effect {
 	m.announced, m.marked = true, e.err == nil
-	detail := "the store does not take it; a marker beside it stands for it"
+	detail := "the store does not take it; a marker beside the journal stands for it"
 	if e.err != nil {
 		detail = "neither the store nor the marker takes it: " + e.err.Error()
 	}
