@@ -40,7 +40,11 @@ type replayJob struct {
 	epoch   uint64
 }
 
-var errStopReplay = errors.New("an operator stopped it")
+var (
+	errStopReplay = errors.New("an operator stopped it")
+	errEnds       = errors.New("paritygate was stopped")
+	errWentOn     = errors.New("the run went on")
+)
 
 func newReplays(p *Program) *replays {
 	return &replays{program: p, sender: p.replaySender, jobs: make(chan replayJob, 1), shown: admin.Replay{State: admin.ReplayNone}}
@@ -60,7 +64,7 @@ func (r *replays) run(ctx context.Context) error {
 		case job := <-r.jobs:
 			cut, cancel := context.WithCancel(context.WithoutCancel(ctx))
 			stop := context.AfterFunc(ctx, func() {
-				r.interrupt(errors.New("paritygate was stopped"))
+				r.interrupt(errEnds)
 				time.AfterFunc(replayGrace, cancel)
 			})
 			r.work(job, cut)
@@ -111,7 +115,7 @@ func replayMisplaced(phase cutover.Phase) error {
 // replayable says why nothing may be sent any more; nil while it may.
 func replayable(now cutover.State, epoch uint64) error {
 	if now.Phase != cutover.RolledBack || now.Epoch != epoch {
-		return fmt.Errorf("the run went on to %s, epoch %d", now.Phase, now.Epoch)
+		return fmt.Errorf("%w to %s, epoch %d", errWentOn, now.Phase, now.Epoch)
 	}
 	return nil
 }
@@ -310,7 +314,7 @@ func replayStop(err error) *admin.ReplayStop {
 	if err == nil {
 		return nil
 	}
-	stop := &admin.ReplayStop{Code: "phase", Message: err.Error()}
+	stop := &admin.ReplayStop{Code: "failed", Message: err.Error()}
 	var (
 		conflict   *journal.Conflict
 		renamed    *journal.Renamed
@@ -334,7 +338,9 @@ func replayStop(err error) *admin.ReplayStop {
 		stop.Code = "damage"
 	case errors.Is(err, journal.ErrUnavailable):
 		stop.Code = "journal"
-	case errors.Is(err, errStopReplay), errors.Is(err, context.Canceled):
+	case errors.Is(err, errWentOn):
+		stop.Code = "phase"
+	case errors.Is(err, errStopReplay), errors.Is(err, errEnds):
 		stop.Code = "interrupted"
 	}
 	return stop

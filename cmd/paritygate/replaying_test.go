@@ -14,9 +14,38 @@ import (
 	"testing"
 	"time"
 
+	"paritygate/internal/admin"
 	"paritygate/internal/journal"
 	"paritygate/proxy"
 )
+
+func TestExitCodesOfReplays(t *testing.T) {
+	stop := func(code string) *admin.ReplayStop { return &admin.ReplayStop{Code: code, Message: "why"} }
+	for _, tt := range []struct {
+		name string
+		s    admin.ReplaySummary
+		want int
+	}{
+		{"all are sent", admin.ReplaySummary{Total: 3, Sent: 3}, exitDone},
+		{"nothing was lacking", admin.ReplaySummary{}, exitDone},
+		{"unknown ones remain", admin.ReplaySummary{Total: 3, Sent: 3, Unknown: 1}, exitInconclusive},
+		{"some are left out", admin.ReplaySummary{Total: 3, Sent: 3, Left: 2, Skipped: 2}, exitInconclusive},
+		{"it stopped, and unknown ones remain", admin.ReplaySummary{Total: 3, Sent: 2, Left: 1, Unknown: 1, Stopped: stop("conflict")}, exitFailed},
+		{"damage", admin.ReplaySummary{Stopped: stop("damage")}, exitFailed},
+		{"the run went on", admin.ReplaySummary{Stopped: stop("phase")}, exitRefused},
+		{"a dry run", admin.ReplaySummary{DryRun: true, Total: 3, Sent: 3, Left: 3}, exitDone},
+		{"a dry run with conflicts", admin.ReplaySummary{DryRun: true, Total: 3, Conflicts: 1, Unknown: 1}, exitFailed},
+		{"a dry run with unknown ones", admin.ReplaySummary{DryRun: true, Total: 3, Unknown: 1}, exitInconclusive},
+	} {
+		code := exitDone
+		if err := replayVerdict(tt.s); err != nil {
+			code = exitCode(err)
+		}
+		if code != tt.want {
+			t.Errorf("%s: %d, want %d", tt.name, code, tt.want)
+		}
+	}
+}
 
 // BenchmarkReplay replays BENCH_WRITES (10,000) writes of 64 clients to a backend on the loopback interface, 16 at once: writes a second, and
 // the heap while it runs.

@@ -84,7 +84,8 @@ type ReplaySummary struct {
 	Obstacles       []ReplayStop `json:"obstacles,omitempty"` // the first conflicts
 }
 
-// ReplayStop is what stopped a replay. Code is one of conflict, renamed, status, unanswered, away, damage, interrupted, phase, journal.
+// ReplayStop is what stopped a replay. Code is one of conflict, renamed, status, unanswered, away, damage, interrupted, phase,
+// journal, failed.
 type ReplayStop struct {
 	Code    string `json:"code"`
 	ID      string `json:"id,omitempty"` // of the write
