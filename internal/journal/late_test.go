@@ -357,3 +357,28 @@ func TestALargeBodyIsSpooled(t *testing.T) {
 		}
 	}
 }
+
+// TestClosedBetween closes the journal while a write waits for the one before: it is refused, and no segment is made behind the last.
+func TestClosedBetween(t *testing.T) {
+	dir := t.TempDir()
+	j := open(t, Options{Directory: dir, disk: unsynced})
+	mustBegin(t, j, put(New, "/a"))
+	refused := make(chan error, 1)
+	if err := j.exclusively(func() error {
+		go func() {
+			_, err := j.Begin(context.Background(), put(New, "/late"))
+			refused <- err
+		}()
+		waitFor(t, func() bool { return j.waiters() == 1 })
+		j.log.over = true
+		return j.log.close(j.o.disk)
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-refused; !errors.Is(err, errClosed) || !errors.Is(err, ErrUnavailable) {
+		t.Errorf("%v", err)
+	}
+	if got := brief(all(t, dir, nil)); strings.Contains(got, "/late") || strings.Contains(got, "header 2") {
+		t.Error(got)
+	}
+}
