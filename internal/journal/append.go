@@ -13,7 +13,6 @@ const maxUnsynced = 4 << 20
 type appender struct {
 	seg    *segment // nil: the next record makes one
 	broken bool     // seg is not trusted any longer
-	over   bool     // the journal has been closed: no other segment is made
 	over   bool     // the journal is closed: another process may write to the directory
 	number int      // of the last segment
 	seq    uint64   // of the last record
@@ -210,9 +209,6 @@ func (j *Journal) sync(refused int64) error {
 // ready makes sure of a segment that takes records.
 func (j *Journal) ready() error {
 	a := &j.log
-	if a.over {
-		return j.fail("writing", errClosed)
-	}
 	d := j.down.Load()
 	if d != nil && !d.room && j.o.Now().Before(d.retry) {
 		return d.err

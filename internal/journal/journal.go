@@ -144,7 +144,6 @@ func (j *Journal) Close() error {
 			j.news = nil
 		}
 		j.mu.Unlock()
-		j.log.over = true
 		return errors.Join(failed, j.log.close(j.o.disk))
 	})
 	j.lists.close()
