@@ -188,8 +188,7 @@ func (b *bank) read() account {
 		if err != nil {
 			b.t.Fatal(err)
 		}
-		switch record.Type {
-		case journal.IntentRecord:
+		if record.Type == journal.IntentRecord {
 			_, id, _ := strings.Cut(record.Write.Target, "id=")
 			if _, twice := a.at[id]; twice {
 				b.t.Errorf("write %s has two intents", id)
@@ -198,7 +197,8 @@ func (b *bank) read() account {
 			if body := b.bodyOf(record.Write); body != payload(id) {
 				b.t.Errorf("the body of %s has %d bytes, want %d", id, len(body), len(payload(id)))
 			}
-		case journal.OutcomeRecord:
+		}
+		if record.Type == journal.OutcomeRecord {
 			a.outcomes[clients[record.ID]] = record.Answer.Outcome
 		}
 	}
