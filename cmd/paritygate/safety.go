@@ -69,7 +69,7 @@ func (k *keeper) left(state cutover.State) left {
 		return l
 	}
 	b := j.Backlog(journal.Old)
-	l.acknowledged, l.unknown, l.renamed = b.Acknowledged, b.Unknown, b.Renamed
+	l.acknowledged, l.unknown, l.renamed = b.Acknowledged, b.Unknown+b.Gaps, b.Renamed // a gap is of records that were lost
 	l.open = int64(k.program.proxy.Writes(proxy.New).InFlight)
 	return l
 }

@@ -123,10 +123,9 @@ func TestLastSegmentIsNotWhatItSeems(t *testing.T) {
 				t.Fatal(err)
 			}
 			var d *Damage
-			if _, err := Open(t.Context(), Options{Directory: dir, Run: "run", disk: unsynced}); !errors.As(err, &d) || d.Segment != tt.to {
+			if _, err := Open(t.Context(), Options{Directory: dir, Run: "run", Recover: true, disk: unsynced}); !errors.As(err, &d) || d.Segment != tt.to {
 				t.Errorf("it starts: %v", err)
 			}
-			open(t, Options{Directory: dir, Recover: true, disk: unsynced})
 		})
 	}
 }

@@ -165,6 +165,7 @@ func (j *Journal) marks(marks []Record, waits bool) []*item {
 type missedWrites struct {
 	count int64
 	from  time.Time
+	why   string // empty: the disk took no records
 }
 
 // Missed counts a write that was forwarded to a side without a record. A gap record says so once the disk takes it.
@@ -189,7 +190,7 @@ func (j *Journal) takeMissed() []*item {
 	var items []*item
 	for _, side := range []Side{Old, New} {
 		if m := j.missed[side]; m != nil {
-			r := Record{Type: GapRecord, Time: j.o.Now(), Mark: &Mark{To: side.Other(), Count: m.count, From: m.from}}
+			r := Record{Type: GapRecord, Time: j.o.Now(), Mark: &Mark{To: side.Other(), Count: m.count, From: m.from, Reason: m.why}}
 			items = append(items, &item{draft: newDraft(nil, &r, nil), record: r})
 			delete(j.missed, side)
 		}

@@ -97,6 +97,9 @@ func Open(ctx context.Context, o Options) (*Journal, error) {
 	}
 	j.born = j.settled
 	j.publish()
+	if len(j.missed) > 0 {
+		j.later()
+	}
 	return j, nil
 }
 

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 
 	"go.uber.org/zap"
@@ -140,9 +141,23 @@ func (j *Journal) recoverLast(files []segmentFile, lying []string) (bool, error)
 		return false, err
 	}
 	if s.bad != nil && !s.torn {
+		j.lose(a.seq-(s.header.First-1)-s.told, s.at)
 		return true, nil // a spool may be named where nothing can be read
 	}
 	return true, j.removeOrphans(lying, files, spools)
+}
+
+// lose has a gap tell of records that cannot be read: each may have been a write that the other side lacks, and that nothing else counts.
+// at is where the writes beside them went; where that is not known they may have gone to either.
+func (j *Journal) lose(records uint64, at map[Side]bool) {
+	if records == 0 {
+		return
+	}
+	for _, side := range []Side{Old, New} {
+		if at[side] || len(at) == 0 {
+			j.missed[side] = &missedWrites{count: int64(min(records, 1<<40)), from: j.o.Now(), why: "records that could not be read when the journal was opened"} //nolint:gosec // bounded
+		}
+	}
 }
 
 // goOnBehind accepts a last segment whose header cannot be read: what can be read of it, and of the ones before, counts.
@@ -150,11 +165,15 @@ func (j *Journal) goOnBehind(files []segmentFile) error {
 	a := &j.log
 	a.number, a.segments = files[len(files)-1].number, len(files)
 	var records []*Record // of a journal that lost a header, which few have
+	told, at := uint64(0), map[Side]bool{}
 	for _, f := range files {
 		a.closed += j.sizeOf(f)
-		if _, err := j.scan(f, -1, func(r *Record) { records = append(records, lean(r)) }); err != nil {
+		s, err := j.scan(f, -1, func(r *Record) { records = append(records, lean(r)) })
+		if err != nil {
 			return err
 		}
+		told += s.told
+		maps.Copy(at, s.at)
 	}
 	a.ledger = NewLedger()
 	for _, r := range records {
@@ -182,6 +201,7 @@ func (j *Journal) goOnBehind(files []segmentFile) error {
 	a.synced, j.settled = a.seq, a.seq
 	a.drop = j.sizeOf(files[len(files)-1])
 	a.ledger.Abandon()
+	j.lose(a.seq-min(told, a.seq), at) // what is void and came again was told twice
 	return nil
 }
 
@@ -254,10 +274,10 @@ func (j *Journal) follows(files []segmentFile, h *SegmentHeader) error {
 				h.Identity, h.First, before.name(), b.Identity, b.First)}
 		}
 	}
-	if damage == nil || j.o.Recover {
+	if damage == nil {
 		return nil
 	}
-	return fmt.Errorf("%w; put the segments back as they were, or serve --recover-phase goes on behind it", damage)
+	return fmt.Errorf("%w; put the segments back as they were, and move what does not belong to them out of the directory", damage)
 }
 
 // restore counts what became of the writes before a segment: from its header's snapshot or, where that has none, from all segments.

@@ -75,9 +75,9 @@ func (s *survey) finish(from string) error {
 	for seq := s.oldest; seq <= s.last; seq++ {
 		f, ok := s.fates.Find(seq)
 		switch {
-		case !ok || f.Gap || f.At != s.at:
+		case !ok || f.At != s.at:
 		case f.Carried == CarriedUnknown:
-			s.unknown++
+			s.unknown++ // a gap as well: nobody knows what was in lost records
 		case f.Carried == Unsent && seq < s.from:
 			s.before++
 		case f.Carried == Unsent:

@@ -157,8 +157,9 @@ func TestReplaySendsWhatIsLacking(t *testing.T) {
 		&Record{Seq: 20, Type: SentRecord, ID: id(6), Mark: &Mark{To: Old}, Answer: &Answer{Outcome: Acknowledged, Status: 200}},
 		&Record{Seq: 21, Type: ResolvedRecord, ID: id(7), Mark: &Mark{To: Old, Sent: true}},
 		&Record{Seq: 22, Type: ResolvedRecord, ID: id(8), Mark: &Mark{To: Old}},
-		&Record{Seq: 23, Type: SendingRecord, ID: id(9), Mark: &Mark{To: Old}}, // not repeatable: unknown
-		intent(24, New, 5, "PUT", "/orders/10"),                                // in flight when a process died
+		&Record{Seq: 23, Type: SendingRecord, ID: id(9), Mark: &Mark{To: Old}},                         // not repeatable: unknown
+		intent(24, New, 5, "PUT", "/orders/10"),                                                        // in flight when a process died
+		&Record{Seq: 25, Type: GapRecord, ID: WriteID("0badcafe", 25), Mark: &Mark{To: Old, Count: 1}}, // records that were lost
 	)
 	b := &backend{}
 	sum := log.replay(t.Context(), ReplayOptions{To: Old, ContinueOn: []int{200}}, b)
@@ -174,10 +175,10 @@ func TestReplaySendsWhatIsLacking(t *testing.T) {
 			t.Errorf("nothing came with the key %s", id(n))
 		}
 	}
-	if sum.Unknown != 3 || sum.Left != 0 || sum.Accepted != 1 {
+	if sum.Unknown != 4 || sum.Left != 0 || sum.Accepted != 1 {
 		t.Errorf("%+v", sum)
 	}
-	if again := log.replay(t.Context(), ReplayOptions{To: Old}, b); again.Total != 0 || again.Sent != 0 || again.Unknown != 3 {
+	if again := log.replay(t.Context(), ReplayOptions{To: Old}, b); again.Total != 0 || again.Sent != 0 || again.Unknown != 4 {
 		t.Errorf("the second time: %+v", again)
 	}
 }

@@ -11,6 +11,8 @@ type scanned struct {
 	header *SegmentHeader // nil: there is none that can be read
 	first  int64          // where the header ends
 	last   uint64         // of the last record before end
+	told   uint64         // how many records were told
+	at     map[Side]bool  // where the writes of them went
 	end    int64          // behind the last record that can be read and has the right number, before anything that cannot
 	size   int64          // of the segment, what stands behind end included, but for the room at its end
 	bad    *Damage        // what stands at end, if it is no room
@@ -21,7 +23,7 @@ type scanned struct {
 // scanSegment reads a segment, and tells each record that can be read, in order: those behind a damage too if it is asked to. It opens no
 // seals.
 func scanSegment(in *lines, name string, beyond bool, tell func(*Record)) (*scanned, error) {
-	s := &scanned{torn: true}
+	s := &scanned{torn: true, at: map[Side]bool{}}
 	for {
 		line, at, err := in.next()
 		if errors.Is(err, io.EOF) {
@@ -61,6 +63,7 @@ func (s *scanned) take(r *Record, at, end int64, name string, err error, tell fu
 		s.header, s.first, s.last = r.Header, end, r.Header.First-1
 	} else {
 		s.last = r.Seq
+		s.count(r)
 	}
 	s.end = end
 	tell(r)
@@ -107,6 +110,14 @@ func (s *scanned) behind(line []byte, r *Record, at int64, name string, err erro
 	}
 	if beyond && r.Seq > s.last {
 		r.Segment, r.Offset = name, at
+		s.count(r)
 		tell(r)
+	}
+}
+
+func (s *scanned) count(r *Record) {
+	s.told++
+	if r.Write != nil {
+		s.at[r.Write.At] = true
 	}
 }
