@@ -43,8 +43,11 @@ func mayBe(what string) cobra.PositionalArgs {
 
 // misspelt says what is wrong with a flag, without the name of the function that could not read its value.
 func misspelt(err error) string {
-	text, _, number := strings.Cut(err.Error(), ": strconv.")
-	if number {
+	text, function, number := strings.Cut(err.Error(), ": strconv.")
+	switch {
+	case strings.HasPrefix(function, "ParseFloat"):
+		text += ": it must be a number"
+	case number:
 		text += ": it must be a whole number"
 	}
 	return text

@@ -80,8 +80,6 @@ func (r *replayCommand) check() error {
 	switch _, err := replayOptions(r.q); {
 	case r.q.To != "old" && r.q.To != "new":
 		return exit(exitUsage, "say with --to old or --to new which side gets the writes of the other one, got %q", r.q.To)
-	case r.q.Rate < 0:
-		return exit(exitUsage, "--rate must be 0 or more, got %v", r.q.Rate)
 	case r.q.Concurrency < 1:
 		return exit(exitUsage, "--concurrency must be at least 1, got %d", r.q.Concurrency)
 	case err != nil:
@@ -95,6 +93,8 @@ type replayer interface {
 	start(ctx context.Context, q admin.ReplayRequest) (admin.Replay, error)
 	look(ctx context.Context) (admin.Replay, error)
 	stop(ctx context.Context) error
+	// remains says what old still lacks, so that the run can not be resumed; empty if nothing.
+	remains(ctx context.Context) (string, error)
 }
 
 // make has a person confirm what a dry run finds, and then sends.
@@ -115,12 +115,16 @@ func (r *replayCommand) make(ctx context.Context, on replayer, where string) err
 	if err != nil {
 		return err
 	}
+	remains, unknown := on.remains(ctx)
 	err = r.o.print(s, func(p *printer) {
 		if s.DryRun {
 			printReplayPlan(p, s)
 			return
 		}
 		printReplay(p, s)
+		if unknown == nil {
+			printResumable(p, remains)
+		}
 	})
 	if err != nil {
 		return err
@@ -212,4 +216,9 @@ func (t *throughProxy) look(ctx context.Context) (admin.Replay, error) { return 
 func (t *throughProxy) stop(ctx context.Context) error {
 	_, err := t.client.StopReplay(ctx)
 	return err
+}
+
+func (t *throughProxy) remains(ctx context.Context) (string, error) {
+	now, err := t.client.Status(ctx)
+	return now.Rollback.Reason, err
 }

@@ -84,3 +84,8 @@ func (f *onFiles) stop(context.Context) error {
 	f.replays.interrupt(errStopReplay)
 	return nil
 }
+
+func (f *onFiles) remains(context.Context) (string, error) {
+	b := f.journal.Backlog(journal.Old)
+	return rollbackSafety(f.state, left{acknowledged: b.Acknowledged, unknown: b.Unknown, bypassed: f.state.WritesOnNew}).Reason, nil
+}

@@ -155,13 +155,26 @@ func printReplay(p *printer, s admin.ReplaySummary) {
 	if s.Skipped > 0 {
 		p.linef("%s left out: before --from, or resolved meanwhile", writes(s.Skipped))
 	}
+	again := "run the replay again"
 	switch {
-	case s.Left == 0 && s.Unknown == 0:
-		p.linef("nothing is lacking at %s: `paritygate resume` goes on", s.To)
-	case s.Left > 0:
-		p.linef("%s still to be sent: run the replay again once what stopped it is mended", writes(s.Left))
+	case s.Stopped != nil && s.Stopped.Code != "interrupted":
+		again += " once what stopped it is mended"
+	case s.Skipped > 0:
+		again += ", without --from"
+	}
+	if s.Left > 0 {
+		p.linef("%s still to be sent: %s", writes(s.Left), again)
 	}
 	if s.Unknown > 0 {
 		p.linef("%s unknown: `paritygate journal list --unknown` shows them, `journal resolve ID --sent|--not-sent` decides", writes(s.Unknown))
 	}
+}
+
+// printResumable says whether the run can go on: whichever side got writes, that depends on what old lacks.
+func printResumable(p *printer, remains string) {
+	if remains == "" {
+		p.line("old has all that new accepted: `paritygate resume` goes on")
+		return
+	}
+	p.line("`paritygate resume` is refused as yet: " + visible(remains))
 }

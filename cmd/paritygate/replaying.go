@@ -154,12 +154,13 @@ func (r *replays) work(job replayJob, cut context.Context) {
 		sender.Close()
 	}
 	summary := replaySummary(s)
-	if err == nil && !job.options.DryRun {
-		event.Reason, event.Evidence = replayEnds(summary), asJSON(summary)
-		p.audit(ctx, event)
-	}
+	event.Reason, event.Evidence = replayEnds(summary), asJSON(summary)
 	if err != nil {
 		p.log.Error("the replay could not begin", zap.Error(err))
+		event.Reason, event.Evidence = "nothing was sent: "+err.Error(), nil
+	}
+	if !job.options.DryRun {
+		p.audit(ctx, event)
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -223,9 +224,18 @@ func (s *service) StopReplay(ctx context.Context, _ admin.Change) (admin.Replay,
 	return s.Replay(ctx)
 }
 
+// The bounds of a replay's rate, in writes a second, within which its pauses and its estimate can be reckoned.
+const (
+	minReplayRate = 0.001
+	maxReplayRate = 1e6
+)
+
 // replayOptions reads a request.
 func replayOptions(q admin.ReplayRequest) (journal.ReplayOptions, error) {
 	o := journal.ReplayOptions{To: journal.Side(q.To), From: q.From, DryRun: q.DryRun, Rate: q.Rate, Concurrency: q.Concurrency}
+	if q.Rate != 0 && !(q.Rate >= minReplayRate && q.Rate <= maxReplayRate) { // NaN is neither
+		return o, fmt.Errorf("rate: must be 0 (no limit), or from %v to %v writes a second, not %v", minReplayRate, maxReplayRate, q.Rate)
+	}
 	if q.Concurrency > journal.MaxConcurrency {
 		return o, fmt.Errorf("concurrency: must be at most %d, not %d", journal.MaxConcurrency, q.Concurrency)
 	}

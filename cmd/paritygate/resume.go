@@ -31,11 +31,8 @@ func (s *service) Resume(ctx context.Context, change admin.Change, discard bool)
 		case !lost.nothing() && !discard:
 			return unreplayed(lost)
 		case !lost.nothing() && s.machine.Unwell() != "": // nothing is given up for a resume that will be refused
-			return admin.Errorf(admin.CodeConflict, "not possible at the moment: %s", s.machine.Unwell())
+			return admin.Errorf(admin.CodeConflict, "not possible at the moment, and nothing was given up: %s", s.machine.Unwell())
 		case !lost.nothing():
-			if why := s.machine.Unwell(); why != "" { // the resume would be refused, and what was given up stays so
-				return admin.Errorf(admin.CodeConflict, "not possible at the moment, and nothing was given up: %s", why)
-			}
 			if err := s.discard(ctx, change, state, lost); err != nil {
 				return err
 			}

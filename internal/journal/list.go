@@ -54,7 +54,13 @@ type Lister struct {
 
 // NewLister returns a lister of a directory that nobody writes to, or of a copy.
 func NewLister(dir string) *Lister {
-	return &Lister{open: func(from uint64) (*Reader, error) { return OpenReader(dir, ReadOptions{From: from}) }, gone: true}
+	return &Lister{gone: true, open: func(from uint64) (*Reader, error) {
+		r, err := OpenReader(dir, ReadOptions{From: from})
+		if err == nil {
+			err = inhabited(dir)
+		}
+		return r, err
+	}}
 }
 
 // Damage is the first place that could not be read, or nil. What stands behind it in its segment is not listed.

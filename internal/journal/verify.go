@@ -47,11 +47,23 @@ func Verify(ctx context.Context, dir string, key []byte) (Verification, error) {
 	if err := v.look(); err != nil {
 		return v.Verification, err
 	}
-	if _, err := os.Stat(filepath.Join(dir, lockName)); err != nil && v.Segments == 0 {
-		return v.Verification, fmt.Errorf("%s is no journal's directory: it has no segments", dir)
+	if err := inhabited(dir); err != nil {
+		return v.Verification, err
 	}
 	v.count()
 	return v.Verification, nil
+}
+
+// inhabited refuses a directory in which no journal has ever been: nothing in it would pass for nothing that was written.
+func inhabited(dir string) error {
+	files, err := listFiles(dir)
+	if err != nil || len(files) > 0 {
+		return err
+	}
+	if _, err := os.Stat(filepath.Join(dir, lockName)); err != nil {
+		return fmt.Errorf("%s is no journal's directory: it has no segments", dir)
+	}
+	return nil
 }
 
 type verifier struct {
