@@ -119,7 +119,8 @@ func newBankAt(t *testing.T, directory, more string) *bank {
 }
 
 // writers write, each to a resource of its own, until they are stopped; a process that dies under them is no reason to stop.
-func (b *bank) writers(n int, kind string) (stop func()) {
+// Each rests for a while after a write.
+func (b *bank) writers(n int, kind string, rest time.Duration) (stop func()) {
 	ctx, cancel := context.WithCancel(b.t.Context())
 	transport := &http.Transport{MaxIdleConnsPerHost: n}
 	var all sync.WaitGroup
@@ -128,7 +129,9 @@ func (b *bank) writers(n int, kind string) (stop func()) {
 			for ctx.Err() == nil {
 				if !b.write(ctx, transport, kind, i) {
 					_ = pause(ctx, time.Millisecond) // nobody listens
+					continue
 				}
+				_ = pause(ctx, rest)
 			}
 		})
 	}

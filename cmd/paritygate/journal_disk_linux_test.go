@@ -9,6 +9,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"paritygate/internal/admin"
 	"paritygate/internal/cutover"
@@ -26,7 +27,7 @@ func TestJournalWithoutADisk(t *testing.T) {
 			if _, err := b.client.Cutover(t.Context(), admin.Change{Reason: "test"}, false, true); err != nil {
 				t.Fatal(err)
 			}
-			stop := b.writers(4, "live")
+			stop := b.writers(4, "live", 0)
 			defer func() { stop() }()
 			b.eventually("clients are told of their writes", func() bool { return b.told() > 50 })
 			back := way.lose(t, b)
@@ -50,7 +51,7 @@ func TestJournalWithoutADisk(t *testing.T) {
 				t.Fatal(err)
 			}
 			back = way.lose(t, b)
-			stop = b.writers(2, "back")
+			stop = b.writers(2, "back", 20*time.Millisecond)
 			told = b.told()
 			b.eventually("old's writes pass", func() bool { return b.told() > told+50 })
 			stop()

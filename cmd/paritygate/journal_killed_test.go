@@ -26,7 +26,7 @@ func TestJournalKilledUnderLoad(t *testing.T) {
 	if _, err := b.client.Cutover(t.Context(), admin.Change{Reason: "test"}, false, true); err != nil {
 		t.Fatal(err)
 	}
-	stop := b.writers(16, "live")
+	stop := b.writers(16, "live", 0)
 	defer func() { stop() }()
 	var a account
 	kills := numberOf(t, journalKills, 5)
@@ -44,7 +44,7 @@ func TestJournalKilledUnderLoad(t *testing.T) {
 		if t.Failed() {
 			return
 		}
-		stop = b.writers(16, "live")
+		stop = b.writers(16, "live", 0)
 	}
 	told := b.told()
 	b.eventually("clients are told of their writes", func() bool { return b.told() >= told+50 })
@@ -77,7 +77,7 @@ func TestJournalKilledOnTheWayBack(t *testing.T) {
 	if _, err := b.client.Cutover(t.Context(), admin.Change{Reason: "test"}, false, true); err != nil {
 		t.Fatal(err)
 	}
-	stop := b.writers(12, "live")
+	stop := b.writers(12, "live", 0)
 	kills := numberOf(t, journalKills, 5)
 	b.eventually("clients are told of their writes", func() bool { return b.told() >= 120*kills })
 	answered := make(chan error, 1)
@@ -97,7 +97,7 @@ func TestJournalKilledOnTheWayBack(t *testing.T) {
 	if _, err := b.client.Rollback(t.Context(), admin.Change{Reason: "test"}); err != nil && b.status().Phase != cutover.RolledBack {
 		t.Fatal(err)
 	}
-	stop = b.writers(2, "back")
+	stop = b.writers(2, "back", 20*time.Millisecond)
 	defer func() { stop() }()
 	for range kills {
 		b.resolve()
