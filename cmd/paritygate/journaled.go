@@ -41,7 +41,7 @@ func (k *keeper) wanted() bool {
 		return k.err() != nil
 	}
 	b := j.Backlog(journal.Old)
-	return b.Unreplayed()+b.Gaps > 0 || j.Status().Open > 0
+	return b.Unreplayed()+b.Gaps > 0 || b.Open > 0
 }
 
 // recorder lets the proxy record writes in the journal, once it is open.

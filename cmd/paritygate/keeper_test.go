@@ -144,6 +144,16 @@ func TestWhatIsCalledSafe(t *testing.T) {
 	}
 }
 
+// A write counts as in flight from its admission until its outcome is recorded, also where it has left the proxy and the disk took none.
+func TestWhatIsInFlightAtNew(t *testing.T) {
+	for _, row := range []struct{ recorded, inFlight, open int }{{0, 0, 0}, {0, 2, 2}, {1, 0, 1}, {2, 3, 3}} {
+		got := left{bypassed: 1}.with(journal.Backlog{Acknowledged: 4, Unknown: 3, Gaps: 2, Renamed: 6, Open: row.recorded}, row.inFlight)
+		if want := (left{acknowledged: 4, unknown: 5, open: int64(row.open), bypassed: 1, renamed: 6}); got != want {
+			t.Errorf("%d recorded, %d in flight: %+v, want %+v", row.recorded, row.inFlight, got, want)
+		}
+	}
+}
+
 // A refused resume says what can be done: another thing for each kind of write that old lacks.
 func TestWhyAResumeIsRefused(t *testing.T) {
 	for _, row := range []struct {

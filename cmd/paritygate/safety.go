@@ -68,9 +68,15 @@ func (k *keeper) left(state cutover.State) left {
 		l.unread, l.unknown = err.Error(), k.seen.Unreplayed
 		return l
 	}
-	b := j.Backlog(journal.Old)
+	inFlight := k.program.proxy.Writes(proxy.New).InFlight // first: one that ends in between is in the backlog then
+	return l.with(j.Backlog(journal.Old), inFlight)
+}
+
+// with adds what the journal knows, which is of one moment, and how many writes the proxy has in flight at new. One that has left the
+// proxy is open still where the disk did not take its outcome.
+func (l left) with(b journal.Backlog, inFlight int) left {
 	l.acknowledged, l.unknown, l.renamed = b.Acknowledged, b.Unknown+b.Gaps, b.Renamed // a gap is of records that were lost
-	l.open = int64(k.program.proxy.Writes(proxy.New).InFlight)
+	l.open = int64(max(b.Open, inFlight))
 	return l
 }
 

@@ -20,7 +20,7 @@ type Ledger struct {
 	gaps     [2]int64      // writes in no record
 	renamed  [2]renamings
 	special  map[uint64]known // what is neither settled nor plainly unsent
-	open     int
+	open     [2]int           // writes without an outcome at the other side
 }
 
 // renamings are the writes for which a side made something under another name than the one that is recorded.
@@ -55,6 +55,8 @@ type Backlog struct {
 	Conflicts    int64 // of the acknowledged ones: on something that was written at this side since. The ledger leaves it 0
 	Gaps         int64 // writes that are in no record
 	Renamed      int64 // writes that the side has, but made something of under another name than the one that clients know
+	// Open counts writes without an outcome yet at the other side: in flight, or ended while the disk took no outcome.
+	Open int
 	// OldestID is the oldest of them, without gaps; empty where only its time is known. No write is older than Oldest.
 	OldestID string
 	Oldest   time.Time
@@ -71,7 +73,7 @@ func (b Backlog) Unreplayed() int64 { return b.Acknowledged + b.Unknown }
 func (l *Ledger) Backlog(to Side) Backlog {
 	i := sideIndex(to)
 	pending := &l.lacking[i]
-	b := Backlog{Acknowledged: max(0, pending.count-l.unknown[i]), Unknown: l.unknown[i], Gaps: l.gaps[i], Renamed: l.renamed[i].count}
+	b := Backlog{Acknowledged: max(0, pending.count-l.unknown[i]), Unknown: l.unknown[i], Gaps: l.gaps[i], Renamed: l.renamed[i].count, Open: l.open[i]}
 	b.OldestUnsent = l.oldestUnsent(to)
 	seq, at, exact := pending.oldest()
 	if pending.count == 0 {
@@ -111,7 +113,7 @@ func (l *Ledger) Seq() uint64 { return l.seq }
 func (l *Ledger) Epoch() uint64 { return l.epoch }
 
 // Open is how many writes have no outcome yet.
-func (l *Ledger) Open() int { return l.open }
+func (l *Ledger) Open() int { return l.open[0] + l.open[1] }
 
 // Apply takes the next record into account. Records come in the order of their numbers.
 func (l *Ledger) Apply(r *Record) {
@@ -221,7 +223,7 @@ func (l *Ledger) set(seq uint64, before fate, w known) {
 func (l *Ledger) count(i int, f fate, gap int64, by int64) {
 	switch s := f.state(); {
 	case s == stateOpen || s == stateOpenDiscarded:
-		l.open += int(by)
+		l.open[i] += int(by)
 	case s == stateGap:
 		l.gaps[i] += by * gap
 	case shown[s].carried == CarriedUnknown:

@@ -193,6 +193,9 @@ func (h *history) backlog(to Side) (b Backlog, open int) {
 		if w.at != to.Other() {
 			continue
 		}
+		if w.outcome == "" {
+			b.Open++
+		}
 		pending := true
 		switch {
 		case w.gap > 0 && w.carried == CarriedUnknown:
