@@ -29,16 +29,22 @@ type Resolution struct {
 func (j *Journal) List(ctx context.Context, q Query, emit func(Item) error) (*Damage, error) {
 	j.lists.mu.Lock()
 	defer j.lists.mu.Unlock()
+	j.catchUp(ctx)
 	l := j.lists.borrow(j)
 	err := l.List(ctx, q, emit)
 	return l.Damage(), err
 }
+
+// catchUp makes durable what was recorded without a wait: only what is can be read, and whoever asks knows of it already, as of a mirror that
+// stopped at a write. A disk that takes nothing leaves the list behind.
+func (j *Journal) catchUp(ctx context.Context) { _ = j.Sync(ctx) }
 
 // Resolve records, durably, what an operator says of a write, and returns the write as it is then. The same again changes nothing, and isNew is
 // false. Errors wrap ErrNoWrite, ErrSettled or ErrUnavailable.
 func (j *Journal) Resolve(ctx context.Context, r Resolution) (item Item, isNew bool, err error) {
 	j.lists.mu.Lock()
 	defer j.lists.mu.Unlock()
+	j.catchUp(ctx)
 	l := j.lists.borrow(j)
 	f, ok, err := l.Find(ctx, r.ID)
 	if err != nil {
