@@ -141,3 +141,63 @@ func TestSegmentsAreNotAllHeader(t *testing.T) {
 		t.Errorf("200 open writes take %d segments", n)
 	}
 }
+
+// TestOneRecordBehindDamage damages the very record that the one behind it says was synced, and takes a whole line away.
+func TestOneRecordBehindDamage(t *testing.T) {
+	dir := t.TempDir()
+	j := open(t, Options{Directory: dir, disk: unsynced})
+	mustBegin(t, j, put(New, "/1"))
+	mustBegin(t, j, put(New, "/2"))
+	if err := j.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for name, change := range map[string]func(line []byte) []byte{
+		"a bit":     func(line []byte) []byte { line[40] ^= 1; return line },
+		"no line":   func([]byte) []byte { return nil },
+		"all blank": func(line []byte) []byte { return bytes.Repeat([]byte{'\n'}, len(line)) },
+		"twice":     func(line []byte) []byte { return append(line, line...) },
+	} {
+		damaged := cutAnd(t, dir, "00000001.jsonl", func(data []byte) []byte {
+			lines := bytes.SplitAfter(data, []byte{'\n'})
+			lines[1] = change(bytes.Clone(lines[1]))
+			return bytes.Join(lines, nil)
+		})
+		var d *Damage
+		if _, err := Open(t.Context(), Options{Directory: damaged, Run: "run", disk: unsynced}); !errors.As(err, &d) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// TestWhatIsCutOffIsNotSynced takes back what was synced: a segment that is given up later must not be drawn out again.
+func TestWhatIsCutOffIsNotSynced(t *testing.T) {
+	dir := &directory{path: t.TempDir(), disk: unsynced.withDefaults()}
+	s, err := createSegment(dir, 1, []byte("header\n"), 0)
+	if err == nil {
+		err = errors.Join(s.write(dir.disk, []byte("refused\n")), s.sync(dir.disk), s.cut(s.header), s.f.Close())
+	}
+	if err != nil || s.synced != s.header || s.size != s.header {
+		t.Errorf("%v, %+v", err, s)
+	}
+}
+
+func TestSameBytes(t *testing.T) {
+	large := strings.Repeat("line\n", 60_000)
+	for _, tt := range []struct {
+		a, b string
+		same bool
+	}{
+		{"", "", true},
+		{large, large, true},
+		{large + "\n\n", large, true},
+		{large, large + "\n", true},
+		{large, large[:len(large)-5], false},
+		{large[:len(large)-1], large + "x", false},
+		{"a\n", "b\n", false},
+		{large + "a", large + "b", false},
+	} {
+		if err := sameBytes(strings.NewReader(tt.a), strings.NewReader(tt.b)); (err == nil) != tt.same {
+			t.Errorf("%d and %d bytes: %v", len(tt.a), len(tt.b), err)
+		}
+	}
+}

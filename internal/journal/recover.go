@@ -155,7 +155,7 @@ func (j *Journal) lose(records uint64, at map[Side]bool) {
 	}
 	for _, side := range []Side{Old, New} {
 		if at[side] || len(at) == 0 {
-			j.missed[side] = &missedWrites{count: int64(min(records, 1<<40)), from: j.o.Now(), why: "records that could not be read when the journal was opened"} //nolint:gosec // bounded
+			j.missed[side] = &missedWrites{count: int64(min(records, 1<<40)), from: j.o.Now(), why: "records that could not be read when the journal was opened"}
 		}
 	}
 }

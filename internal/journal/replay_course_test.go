@@ -296,6 +296,19 @@ func TestReplayStopsAtAWriteThatComesMeanwhile(t *testing.T) {
 	}
 }
 
+// TestReplayStopsAtAWriteThatComesWhileItMarks has old write to a resource while the mark before the same write becomes durable.
+func TestReplayStopsAtAWriteThatComesWhileItMarks(t *testing.T) {
+	log := &memory{}
+	log.writes("PUT /b 200")
+	log.marking = func() { log.oldWrites("PUT /b 200") }
+	b := &backend{}
+	sum := log.replay(t.Context(), ReplayOptions{To: Old}, b)
+	var c *Conflict
+	if last := log.records[len(log.records)-1]; !errors.As(sum.Stopped, &c) || len(b.got) != 0 || last.Type != SentRecord || last.Answer.Outcome != NotSent {
+		t.Errorf("%+v, sent %q, the mark %+v", sum, b.got, last)
+	}
+}
+
 // TestReplayTellsWhatWasWrittenWhileItSent has old write to a resource while it is sent the same one: either may have come last.
 func TestReplayTellsWhatWasWrittenWhileItSent(t *testing.T) {
 	log := &memory{}

@@ -15,7 +15,7 @@ func (j *Journal) Replay(ctx context.Context, o ReplayOptions, sender Sender, re
 	sum, err := p.run(ctx, j.Backlog(o.To).OldestSeq)
 	if err == nil && !o.DryRun { // it counts what ended meanwhile as well
 		b := j.Backlog(o.To)
-		sum.Left, sum.Unknown = b.Acknowledged, b.Unknown
+		sum.Left, sum.Unknown = b.Acknowledged, b.Unknown+b.Gaps
 	}
 	return sum, err
 }

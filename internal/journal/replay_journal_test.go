@@ -92,6 +92,9 @@ func TestReplayOfAJournalOnTheDisk(t *testing.T) {
 	if err != nil || second.Stopped != nil || second.Sent != first.Left || len(got) != 30 {
 		t.Fatalf("%+v, %v", second, err)
 	}
+	if s := j.Status(); s.Synced != s.Seq {
+		t.Errorf("what was sent is told before the marks are durable: %+v", s)
+	}
 	for id, what := range got {
 		target, body, _ := strings.Cut(what, " ")
 		if want := "body of " + target; body != want && body != large {

@@ -20,11 +20,17 @@ type memory struct {
 	after   bool
 	marks   int
 	full    bool // takes no more marks
+	marking func()
 }
 
 var errKilled = errors.New("killed")
 
-func (m *memory) Mark(_ context.Context, marks ...Record) error { return m.MarkSoon(marks...) }
+func (m *memory) Mark(_ context.Context, marks ...Record) error {
+	if m.marking != nil {
+		m.marking()
+	}
+	return m.MarkSoon(marks...)
+}
 
 func (m *memory) MarkSoon(marks ...Record) error {
 	m.mu.Lock()
@@ -160,10 +166,12 @@ func TestReplaySendsWhatIsLacking(t *testing.T) {
 		&Record{Seq: 23, Type: SendingRecord, ID: id(9), Mark: &Mark{To: Old}},                         // not repeatable: unknown
 		intent(24, New, 5, "PUT", "/orders/10"),                                                        // in flight when a process died
 		&Record{Seq: 25, Type: GapRecord, ID: WriteID("0badcafe", 25), Mark: &Mark{To: Old, Count: 1}}, // records that were lost
+		intent(26, New, 5, "PUT", "/orders/11"),
+		&Record{Seq: 27, Type: ResolvedRecord, ID: WriteID("0badcafe", 26), Mark: &Mark{To: Old}}, // was in flight, and is to be sent
 	)
 	b := &backend{}
 	sum := log.replay(t.Context(), ReplayOptions{To: Old, ContinueOn: []int{200}}, b)
-	want := []string{"POST /orders", "PUT /orders/2", "PATCH /orders/3", "PUT /orders/8"}
+	want := []string{"POST /orders", "PUT /orders/2", "PATCH /orders/3", "PUT /orders/8", "PUT /orders/11"}
 	if sum.Stopped != nil {
 		t.Fatal(sum.Stopped)
 	}

@@ -56,6 +56,9 @@ func scanSegment(in *lines, name string, beyond bool, tell func(*Record)) (*scan
 func (s *scanned) take(r *Record, at, end int64, name string, err error, tell func(*Record)) bool {
 	if what := s.wrong(r, at, err); what != "" {
 		s.bad = &Damage{Segment: name, Offset: s.end, What: what}
+		if err == nil && r.Header == nil && r.Seq <= s.last {
+			s.torn = false // no crash writes a record twice
+		}
 		return false
 	}
 	r.Segment, r.Offset = name, at
