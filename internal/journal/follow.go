@@ -322,11 +322,14 @@ func (f *Follower) CatchUp(ctx context.Context, from Side) (carried, left int64,
 	if f.finish.epoch == epoch {
 		f.finish.over = true
 	}
-	if f.cancel != nil {
+	busy, idle := f.busy, f.idle
+	if busy {
 		f.cancel(errTurned)
 	}
 	f.mu.Unlock()
-	f.awaitIdle()
+	if busy {
+		f.awaitIdle(idle)
+	}
 	left = f.log.Backlog(from.Other()).Acknowledged
 	if err == nil && left > 0 {
 		err = fmt.Errorf("%d writes were accepted meanwhile", left)
@@ -371,18 +374,10 @@ func (f *Follower) level(ctx context.Context, epoch uint64, to Side) error {
 	}
 }
 
-// awaitIdle waits until nothing is under way. What takes too long is given up.
-func (f *Follower) awaitIdle() {
+// awaitIdle waits until what was cancelled has ended; what the next epoch may carry meanwhile is its own. What takes too long is given up.
+func (f *Follower) awaitIdle(idle <-chan struct{}) {
 	defer time.AfterFunc(f.o.Grace, f.giveUp).Stop()
-	for {
-		f.mu.Lock()
-		busy, idle := f.busy, f.idle
-		f.mu.Unlock()
-		if !busy {
-			break
-		}
-		<-idle
-	}
+	<-idle
 }
 
 // giveUp ends the sends that are under way; what became of them is unknown then.

@@ -571,6 +571,41 @@ func TestTheDirectionTurns(t *testing.T) {
 	})
 }
 
+// A flip that is abandoned while the mirror catches up, by a rollback or by the end of the process, has the mirror go on in the next epoch:
+// the catching up ends all the same, and nothing of that epoch is given up for it.
+func TestCatchUpEndsWithItsEpoch(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBook()
+		o := &other{took: 3 * time.Second}
+		m := follow(t, b, o, New)
+		defer m.end()
+		for i := range 20 {
+			b.write(Old, "POST", fmt.Sprintf("/old/%d", i), 200)
+		}
+		m.phase(New)
+		caught := make(chan error, 1)
+		go func() {
+			_, _, err := m.CatchUp(t.Context(), Old)
+			caught <- err
+		}()
+		settle(time.Second)
+		m.phase(New) // back in shadow
+		settle(10 * time.Second)
+		select {
+		case err := <-caught:
+			if !errors.Is(err, errTurned) {
+				t.Errorf("it says %v", err)
+			}
+		default:
+			t.Error("it has not ended")
+		}
+		settle(time.Minute)
+		if got := o.sent(); len(got) != 20 || m.Status().Stopped != "" {
+			t.Errorf("sent %q, %+v", got, m.Status())
+		}
+	})
+}
+
 func TestASendThatHangsDoesNotHoldUpARollbackForEver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBook()
