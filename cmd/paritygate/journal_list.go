@@ -21,6 +21,7 @@ func newJournalList(o *options) *cobra.Command {
 		Use: "list", Short: "List the writes in the journal, and what became of them", Args: none,
 		Long: `Lists the writes in the journal, the oldest first: how each ended, and whether the other backend has it. Nothing secret is listed.
 
+AT        the backend that it was forwarded to, old or new
 OUTCOME   acknowledged (2xx and 3xx), rejected (4xx: it changed nothing), not_sent, unknown (5xx, a timeout, a cut, or a crash before
           the answer), open (in flight)
 CARRIED   at the other backend: - (nothing to carry), unsent, sending, sent, resolved, discarded, unknown (an operator decides:
@@ -168,11 +169,11 @@ type recordTable struct {
 	shown int
 }
 
-const recordLine = "%-20s  %-18s  %-7s  %-12s  %-6s  %-9s  %s"
+const recordLine = "%-20s  %-18s  %-3s  %-7s  %-12s  %-6s  %-9s  %s"
 
 func (t *recordTable) write(r admin.Record) error {
 	if t.shown == 0 {
-		t.p.linef(recordLine, "TIME", "ID", "METHOD", "OUTCOME", "STATUS", "CARRIED", "PATH")
+		t.p.linef(recordLine, "TIME", "ID", "AT", "METHOD", "OUTCOME", "STATUS", "CARRIED", "PATH")
 	}
 	t.shown++
 	status, path := "-", r.Path
@@ -182,7 +183,7 @@ func (t *recordTable) write(r admin.Record) error {
 	if r.Missing > 0 {
 		path = fmt.Sprintf("(%s to %s that are in no record)", writes(r.Missing), r.At)
 	}
-	t.p.linef(recordLine, instant(r.Time), r.ID, orDash(r.Method), r.Outcome, status, r.Carried, visible(path))
+	t.p.linef(recordLine, instant(r.Time), r.ID, r.At, orDash(r.Method), r.Outcome, status, r.Carried, visible(path))
 	return nil
 }
 

@@ -33,7 +33,11 @@ anything is damaged, and names each file with the offset, in bytes of the uncomp
 				return err
 			}
 			if n := len(v.Damages); n > 0 {
-				return exit(exitFailed, "%s is damaged in %d places, the first: %s, offset %d", dir, n, v.Damages[0].Segment, v.Damages[0].Offset)
+				places := "one place"
+				if n > 1 {
+					places = fmt.Sprintf("%d places, the first", n)
+				}
+				return exit(exitFailed, "%s is damaged in %s: %s, offset %d", dir, places, v.Damages[0].Segment, v.Damages[0].Offset)
 			}
 			return nil
 		},
