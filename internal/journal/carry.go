@@ -241,6 +241,10 @@ func (c *carrier) launch(ctx context.Context, b marking) {
 func (c *carrier) send(ctx context.Context, t *task) {
 	ctx = context.WithoutCancel(ctx) // what is under way is finished
 	go func() {
+		if err := t.spoiled(); err != nil {
+			c.results <- result{t, nil, err}
+			return
+		}
 		a, err := c.sender.Send(ctx, c.to, t.write, t.id)
 		c.results <- result{t, a, err}
 	}()
@@ -263,7 +267,12 @@ func (c *carrier) mark(t *task, a *Answer, differs string) {
 // came takes the end of a try.
 func (c *carrier) came(r result) {
 	t := r.task
+	var spoiled *Spoiled
 	switch {
+	case errors.As(r.err, &spoiled):
+		c.away.tried = false
+		c.forsake(t)
+		c.stop(spoiled)
 	case r.err == nil:
 		c.flying--
 		c.back()

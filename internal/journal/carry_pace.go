@@ -3,6 +3,7 @@ package journal
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 )
 
@@ -19,6 +20,35 @@ func (u *Unanswered) Error() string {
 
 // Unwrap returns why there is no answer.
 func (u *Unanswered) Unwrap() error { return u.Err }
+
+// Spoiled says that a write was not sent, because its body is not the one that was written into the journal.
+type Spoiled struct {
+	ID, Method, Target string
+	Err                error // wraps ErrDamaged
+}
+
+func (s *Spoiled) Error() string {
+	return "write " + s.ID + " (" + s.Method + " " + s.Target + ") was not sent: its body: " + s.Err.Error() +
+		"; put the file back from a copy (`paritygate journal verify` proves it), or make the change by hand and say `paritygate journal resolve " + s.ID + " --sent`"
+}
+
+// Unwrap returns the damage.
+func (s *Spoiled) Unwrap() error { return s.Err }
+
+// spoiled proves the body of a write that is in a file, before a byte of it is sent.
+func (t *task) spoiled() error {
+	if t.write.Spool == nil {
+		return nil
+	}
+	err := t.write.Spool.prove()
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, ErrDamaged):
+		return &Spoiled{t.id, t.write.Method, pathOf(t.write.Target), err}
+	}
+	return fmt.Errorf("%w: the body: %w", ErrNotSent, err)
+}
 
 // Away says that a backend could not be reached for as long as was waited for it.
 type Away struct {

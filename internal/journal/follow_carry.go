@@ -52,6 +52,10 @@ func (f *Follower) carry(ctx context.Context, to Side, limit uint64) error {
 	if errors.As(err, &lost) {
 		return &stopAt{lost.ID, fmt.Sprintf("whether %s %s arrived at %s is unknown: %v", lost.Method, lost.Target, to, lost.Err)}
 	}
+	var spoiled *Spoiled
+	if errors.As(err, &spoiled) {
+		return &stopAt{spoiled.ID, fmt.Sprintf("%s %s was not sent to %s: its body: %v", spoiled.Method, spoiled.Target, to, spoiled.Err)}
+	}
 	return err
 }
 

@@ -2,9 +2,13 @@ package journal
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"net/http"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -605,6 +609,36 @@ func TestCatchUpEndsWithItsEpoch(t *testing.T) {
 		}
 	})
 }
+
+// A body in a file that is not what was written must not reach a backend, not even with an error at its end: the mirror stops before it.
+func TestASpoiledBodyIsNotSent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, o := newBook(), &other{}
+		file := filepath.Join(t.TempDir(), "1.body")
+		spool := &Spool{Path: "1.body", Size: 4, SHA256: hex.EncodeToString(sum("good")), dir: &directory{path: filepath.Dir(file)}}
+		keep := func(body string) {
+			if err := os.WriteFile(file, []byte(body), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		keep("gooD")
+		id := b.ledger.ID(b.add(Record{Type: IntentRecord, Write: &Write{At: New, Epoch: 1, Method: "PUT", Target: "/a", Spool: spool}}))
+		b.end(id, 200)
+		m := follow(t, b, o, Old)
+		defer m.end()
+		settle(time.Minute)
+		m.wants()
+		if s := m.Status(); s.StoppedID != id || !strings.Contains(s.Stopped, "1.body") || b.fate(id) != Unsent {
+			t.Errorf("%s: %+v", b.fate(id), s)
+		}
+		keep("good")
+		b.resolve(id, Old, false)
+		settle(time.Second)
+		m.wants("PUT /a")
+	})
+}
+
+func sum(body string) []byte { s := sha256.Sum256([]byte(body)); return s[:] }
 
 func TestASendThatHangsDoesNotHoldUpARollbackForEver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -95,6 +95,17 @@ func (s *Spool) Open() (io.ReadCloser, error) {
 	return openSpool(s.dir.path, s, s.sealer)
 }
 
+// prove reads the body to its end: a reader knows only there whether it is the one that was written, and a backend has all of it by then.
+func (s *Spool) prove() error {
+	body, err := s.Open()
+	if err != nil {
+		return err
+	}
+	defer body.Close() //nolint:errcheck // it was only read
+	_, err = io.Copy(io.Discard, body)
+	return err
+}
+
 func (s *Spool) file() string { return s.dir.file(s.Path) }
 
 // keepSpool finishes the spool under its final name, durable with it.
