@@ -1,5 +1,7 @@
 package config
 
+import "strings"
+
 func journalSchema(j *Journal) object {
 	return section(
 		opt("directory", someString(&j.Directory)),
@@ -10,10 +12,19 @@ func journalSchema(j *Journal) object {
 		opt("mirror", oneOf(&j.Mirror, []string{MirrorOff, MirrorFollow})),
 		opt("replay", section(opt("headers", section(
 			opt("set", dict[Secret]{
-				p: &j.Replay.Set, key: settableHeader, item: func(s *Secret) codec { return headerValue(s) },
+				p: &j.Replay.Set, key: replayedHeader, item: func(s *Secret) codec { return headerValue(s) },
 			}),
 		)))),
 	)
+}
+
+// replayedHeader is a header that replayed writes may be sent. Each has an Idempotency-Key of its own: with one for all of them the other
+// side would carry out the first alone.
+func replayedHeader(s string) (kept, problem string) {
+	if kept, problem = settableHeader(s); strings.EqualFold(kept, "Idempotency-Key") && problem == "" {
+		problem = "cannot be set; each replayed write has its own"
+	}
+	return kept, problem
 }
 
 // journalKey is empty, or long enough that trying out keys is hopeless.

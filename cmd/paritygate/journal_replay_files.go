@@ -86,6 +86,6 @@ func (f *onFiles) stop(context.Context) error {
 }
 
 func (f *onFiles) remains(context.Context) (string, error) {
-	b := f.journal.Backlog(journal.Old)
-	return rollbackSafety(f.state, left{acknowledged: b.Acknowledged, unknown: b.Unknown, bypassed: f.state.WritesOnNew}).Reason, nil
+	l := left{bypassed: f.state.WritesOnNew}.with(f.journal.Backlog(journal.Old), 0)
+	return rollbackSafety(f.state, l).Reason, nil
 }

@@ -10,6 +10,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"paritygate/internal/admin"
 	"paritygate/internal/cutover"
 	"paritygate/internal/evidence"
 	"paritygate/internal/journal"
@@ -168,5 +169,24 @@ func TestWhyAResumeIsRefused(t *testing.T) {
 		if err := unreplayed(row.left); !strings.Contains(err.Error(), row.says) || !strings.Contains(err.Error(), "--discard --reason") {
 			t.Errorf("%+v: %v", row.left, err)
 		}
+	}
+}
+
+func TestAJournalThatCannotBeReadIsSaidToBe(t *testing.T) {
+	directory := filepath.Join(t.TempDir(), "journal")
+	written(t, directory, 1)
+	j, err := journal.Open(t.Context(), journal.Options{Directory: directory, Run: "run", Logger: zap.NewNop()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = j.Close() })
+	k := &keeper{}
+	k.held.Store(j)
+	if err := os.RemoveAll(directory); err != nil {
+		t.Fatal(err)
+	}
+	_, err = (&service{Program: &Program{keeper: k}}).Records(t.Context(), admin.RecordQuery{Limit: 1})
+	if e, ok := errors.AsType[*admin.Error](err); !ok || e.Code != admin.CodeUnavailable || !strings.Contains(e.Message, directory) {
+		t.Errorf("got %v", err)
 	}
 }

@@ -26,7 +26,10 @@ func (s *service) Records(ctx context.Context, q admin.RecordQuery) (admin.Recor
 	if damage != nil {
 		page.Damage = damage.Error()
 	}
-	return page, err
+	if err != nil {
+		return admin.Records{}, admin.Errorf(admin.CodeUnavailable, "%w", err)
+	}
+	return page, nil
 }
 
 // outcomeOpen is what the API calls the outcome of a write in flight.

@@ -11,6 +11,7 @@ import (
 	"paritygate/config"
 	"paritygate/internal/admin"
 	"paritygate/internal/cutover"
+	"paritygate/internal/journal"
 )
 
 // The exit codes.
@@ -79,6 +80,9 @@ func exitCode(err error) int {
 		return e.code
 	}
 	if _, ok := errors.AsType[config.Problems](err); ok {
+		return exitUsage
+	}
+	if errors.Is(err, journal.ErrKey) { // journal.key is not the one that the journal was written with
 		return exitUsage
 	}
 	e, ok := errors.AsType[*admin.Error](err)

@@ -222,7 +222,7 @@ func scriptFields(ts *testscript.TestScript, _ bool, args []string) {
 func scriptIDOf(ts *testscript.TestScript, _ bool, args []string) {
 	scriptUsage(ts, len(args) == 1, "idof METHOD")
 	for line := range strings.Lines(ts.ReadFile("stdout")) {
-		if f := strings.Fields(line); len(f) > 2 && f[2] == args[0] {
+		if f := strings.Fields(line); len(f) > 3 && f[3] == args[0] {
 			ts.Setenv("ID", f[1])
 			return
 		}

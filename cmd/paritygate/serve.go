@@ -15,6 +15,7 @@ import (
 
 	"paritygate/config"
 	"paritygate/internal/cutover"
+	"paritygate/internal/journal"
 )
 
 func newServe(o *options) *cobra.Command {
@@ -96,7 +97,7 @@ func newValidate(o *options) *cobra.Command {
 			return nil
 		},
 	}
-	cmd.Flags().BoolVar(&probe, "probe", false, "also reach both backends and the databases")
+	cmd.Flags().BoolVar(&probe, "probe", false, "also reach both backends and the databases, and try whether the journal can be written")
 	return cmd
 }
 
@@ -114,30 +115,32 @@ func (o *options) showConfig(c *compiled) error {
 	return err
 }
 
-// probeAll says of each part whether it can be reached, and fails if one cannot.
+// probeAll says of each part whether it can be reached or written, and fails if one cannot.
 func probeAll(ctx context.Context, o *options, c *compiled) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*probeTimeout)
 	defer cancel()
+	const reachable = "reachable"
 	type finding struct {
-		part string
-		err  error
+		part, well string
+		err        error
 	}
 	found := []finding{
-		{"backends.old", reach(ctx, c.old)},
-		{"backends.new", reach(ctx, c.new)},
+		{"backends.old", reachable, reach(ctx, c.old)},
+		{"backends.new", reachable, reach(ctx, c.new)},
+		{"journal.directory", "writable", journal.Probe(c.config.Journal.Directory, []byte(c.config.Journal.Key.Reveal()))},
 	}
 	if c.config.Databases != nil {
 		oldErr, newErr := probeDatabases(ctx, c)
 		parts := databaseParts(c, oldErr, newErr)
 		for _, part := range []string{"databases.old", "databases.new"} {
 			if err, configured := parts[part]; configured {
-				found = append(found, finding{part, err})
+				found = append(found, finding{part, reachable, err})
 			}
 		}
 	}
 	if c.config.Cutover.Fence != nil {
 		admin, verify := probeFence(ctx, c)
-		found = append(found, finding{"cutover.fence.dsn", admin}, finding{"cutover.fence.verify", verify})
+		found = append(found, finding{"cutover.fence.dsn", reachable, admin}, finding{"cutover.fence.verify", reachable, verify})
 	}
 	var failed []error
 	for _, f := range found {
@@ -145,7 +148,7 @@ func probeAll(ctx context.Context, o *options, c *compiled) error {
 			failed = append(failed, fmt.Errorf("%s: %w", f.part, f.err))
 			continue
 		}
-		fmt.Fprintf(o.sys.err, "%s: reachable\n", f.part)
+		fmt.Fprintf(o.sys.err, "%s: %s\n", f.part, f.well)
 	}
 	return errors.Join(failed...)
 }

@@ -137,9 +137,6 @@ func (s *serving) open(ctx context.Context, c *compiled) (*Program, error) {
 		case <-tick.C:
 		}
 	}
-	if errors.Is(err, journal.ErrKey) {
-		return nil, exit(exitUsage, "%w", err)
-	}
 	if errors.Is(err, journal.ErrOtherRun) || errors.Is(err, cutover.ErrDrift) || errors.Is(err, cutover.ErrNothingToRecover) || errors.Is(err, evidence.ErrOtherRun) {
 		return nil, exit(exitRefused, "%w", err)
 	}
