@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 )
@@ -70,6 +71,8 @@ func TestNobodyLeavesASpool(t *testing.T) {
 	dir := t.TempDir()
 	j := open(t, Options{Directory: dir, Body: 1, disk: unsynced})
 	held, release := make(chan struct{}), make(chan struct{})
+	free := sync.OnceFunc(func() { close(release) })
+	defer free()
 	go func() {
 		_ = j.exclusively(func() error {
 			close(held)
@@ -82,7 +85,7 @@ func TestNobodyLeavesASpool(t *testing.T) {
 	leave()
 	begun := j.beginSoon(gone, put(New, "/1"))
 	waitFor(t, func() bool { return j.waiters() == 1 })
-	close(release)
+	free()
 	if err := <-begun; err != nil || spools(dir) != 1 {
 		t.Errorf("%v, %v", err, entriesOf(dir))
 	}

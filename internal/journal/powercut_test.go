@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // platter is what of a directory a power cut would leave: the content of each file as it was when the file was last synced, and the names as
@@ -267,5 +269,28 @@ func TestCompressionIsCutAnywhere(t *testing.T) {
 				t.Errorf("left: %v", entriesOf(dir))
 			}
 		})
+	}
+}
+
+// TestRotationSyncsFirst cuts the power when a segment's successor says how much of it counts: all that must be there by then.
+func TestRotationSyncsFirst(t *testing.T) {
+	dir := t.TempDir()
+	p := newPlatter(dir)
+	d := p.disk()
+	image, sync := "", d.syncDir
+	d.syncDir = func(f *os.File) error {
+		err := sync(f)
+		if _, rotated := p.names[segmentName(2)]; rotated && image == "" {
+			image = p.cut(t, false)
+		}
+		return err
+	}
+	j := open(t, Options{Directory: dir, Segment: 1, Interval: time.Hour, disk: d})
+	w := put(New, "/1")
+	w.Body = bytes.Repeat([]byte("x"), 4<<10)
+	mustBegin(t, j, w)
+	mustBegin(t, j, put(New, "/2"))
+	if got := brief(all(t, image, nil)); !strings.Contains(got, "/1") {
+		t.Errorf("%d bytes: %s", len(got), got)
 	}
 }

@@ -57,6 +57,7 @@ type replay struct {
 	report  func(Progress)
 	log     *survey
 	touched *touched
+	late    map[uint64]carriedAs // by the hash of a resource; nil: there are none
 	renamed *renamed
 	tail    recordReader // what is written meanwhile
 	caught  uint64
@@ -107,6 +108,9 @@ func (p *replay) run(ctx context.Context, oldest uint64) (Summary, error) {
 		if errors.Is(err, ErrDamaged) {
 			return p.end(err), nil
 		}
+		return p.sum, err
+	}
+	if err := p.overtaking(ctx); err != nil {
 		return p.sum, err
 	}
 	if p.o.DryRun {

@@ -332,6 +332,24 @@ func TestReplayTellsWhatWasWrittenWhileItSent(t *testing.T) {
 	}
 }
 
+// TestReplaySendsNothingOverLaterWrites leaves out the first writes, and sends them after the rest: what was written later stands.
+func TestReplaySendsNothingOverLaterWrites(t *testing.T) {
+	log := &memory{}
+	log.writes("PUT /a 200", "PUT /b 200", "POST /c 200", "PUT /a/ 200")
+	b := &backend{}
+	if sum := log.replay(t.Context(), ReplayOptions{To: Old, From: "0badcafe-5"}, b); sum.Stopped != nil || sum.Sent != 2 || sum.Left != 2 {
+		t.Fatalf("%+v", sum)
+	}
+	var o *Overtaken
+	if sum := log.replay(t.Context(), ReplayOptions{To: Old}, b); !errors.As(sum.Stopped, &o) || o.ID != "0badcafe-1" || o.By != "0badcafe-7" || sum.Sent != 0 || sum.Conflicts != 1 {
+		t.Errorf("%+v", sum)
+	}
+	log.add(&Record{Seq: log.last() + 1, Type: ResolvedRecord, ID: "0badcafe-1", Mark: &Mark{To: Old, Sent: true}})
+	if sum := log.replay(t.Context(), ReplayOptions{To: Old}, b); sum.Stopped != nil || sum.Sent != 1 || b.got[len(b.got)-1] != "PUT /b" {
+		t.Errorf("%+v %q", sum, b.got)
+	}
+}
+
 func TestReplayInterrupted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log := &memory{}

@@ -13,7 +13,7 @@ func (p *replay) obstacle(t *task) error {
 	if seq := p.renamed.uses(t); seq != 0 && t.excused == 0 {
 		return &Renamed{ID: t.id, Method: t.write.Method, Target: pathOf(t.write.Target), To: p.o.To, MadeBy: p.log.id(seq), Differs: p.differs(seq)}
 	}
-	return nil
+	return p.overtaken(t)
 }
 
 // differs looks up how the answers to a write differed; empty if it cannot be found.

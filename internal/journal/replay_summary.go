@@ -100,7 +100,8 @@ func (p *replay) end(stopped error) Summary {
 		}
 		var c *Conflict
 		var n *Renamed
-		if errors.As(stopped, &c) || errors.As(stopped, &n) {
+		var o *Overtaken
+		if errors.As(stopped, &c) || errors.As(stopped, &n) || errors.As(stopped, &o) {
 			s.Conflicts++
 		}
 		var u *Unanswered
