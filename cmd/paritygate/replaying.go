@@ -327,6 +327,7 @@ func replayStop(err error) *admin.ReplayStop {
 	stop := &admin.ReplayStop{Code: "failed", Message: err.Error()}
 	var (
 		conflict   *journal.Conflict
+		overtaken  *journal.Overtaken
 		renamed    *journal.Renamed
 		answered   *journal.Answered
 		unanswered *journal.Unanswered
@@ -336,6 +337,8 @@ func replayStop(err error) *admin.ReplayStop {
 	switch {
 	case errors.As(err, &conflict):
 		stop.Code, stop.ID = "conflict", conflict.ID
+	case errors.As(err, &overtaken):
+		stop.Code, stop.ID = "conflict", overtaken.ID
 	case errors.As(err, &renamed):
 		stop.Code, stop.ID = "renamed", renamed.ID
 	case errors.As(err, &answered):

@@ -41,6 +41,9 @@ func (c *Crossed) Error() string {
 		"then `paritygate journal resolve %s --sent` leaves it at that, and `--not-sent` sends it once more", w.To, w.ID, w.Method, w.Target, w.OtherID, stamp(w.Other), w.How, w.ID)
 }
 
+// Unwrap makes it a Conflict.
+func (c *Crossed) Unwrap() error { return &c.With }
+
 // Renamed says that a write uses an id which the target does not have, or has for something else.
 type Renamed struct {
 	ID, Method, Target string
