@@ -20,6 +20,7 @@ type notebook struct {
 
 	refuse      error             // of Begin
 	begin       func(*note)       // called by Begin before it returns
+	written     bool              // Begin has the write on the disk already when it is given up
 	answered    func(*note) error // called by Answered before it returns
 	spoolRoom   int               // bytes a spool takes; 0: all
 	refuseSpool error
@@ -51,7 +52,7 @@ func (b *notebook) Begin(ctx context.Context, w *JournalWrite) (JournalEntry, er
 	if b.begin != nil {
 		b.begin(n)
 	}
-	if err := ctx.Err(); err != nil {
+	if err := ctx.Err(); err != nil && !b.written {
 		return nil, err
 	}
 	b.mu.Lock()

@@ -25,7 +25,8 @@ func TestWriteIsRecordedBeforeItIsForwarded(t *testing.T) {
 			t.Error("the backend had the write before it was recorded")
 		}
 	}
-	resp, body := r.do("POST", "/orders?a=1;b", strings.NewReader("x=1"), "Content-Type", "text/plain", "Idempotency-Key", "k")
+	resp, body := r.do("POST", "/orders?a=1;b", strings.NewReader("x=1"), "Content-Type", "text/plain", "Idempotency-Key", "k",
+		"X-Forwarded-For", "203.0.113.9", "Connection", "X-Hop", "X-Hop", "1", "Paritygate-Shadow", "1")
 	if resp.StatusCode != 201 || body != "made x=1" {
 		t.Fatalf("%d %q", resp.StatusCode, body)
 	}
@@ -37,6 +38,11 @@ func TestWriteIsRecordedBeforeItIsForwarded(t *testing.T) {
 	if w.At != New || w.Epoch != 2 || w.Method != "POST" || w.Target != "/orders?a=1;b" || w.Route != "write" || w.Scheme != "http" ||
 		w.Client != "127.0.0.1" || w.Header.Get("Idempotency-Key") != "k" || string(n.body) != "x=1" || w.Header.Get("Connection") != "" {
 		t.Errorf("%+v %q", w, n.body)
+	}
+	for _, name := range []string{"X-Forwarded-For", "X-Hop", "Paritygate-Shadow", "Content-Length"} { // a replay would believe or repeat them
+		if w.Header.Get(name) != "" {
+			t.Errorf("%s is recorded", name)
+		}
 	}
 	if a.Status != 201 || a.Counts != 201 || !a.Whole || string(a.Body) != "made x=1" || a.Size != 8 || a.SHA256 != sha256.Sum256([]byte("made x=1")) ||
 		a.Header.Get("Location") != "/orders/17" || a.Duration <= 0 {
@@ -215,16 +221,20 @@ func TestNothingIsSentOfAWriteThatNeverLeft(t *testing.T) {
 }
 
 func TestAbandonedWhileItIsRecorded(t *testing.T) {
-	var reached atomic.Bool
-	r, book := startJournaled(t, JournalFirst, http.HandlerFunc(func(http.ResponseWriter, *http.Request) { reached.Store(true) }))
-	book.begin = func(*note) {
-		r.proxy.Abandon(New)
-	}
-	resp, body := r.do("POST", "/x", strings.NewReader("y"))
-	if resp.StatusCode != 503 || !strings.Contains(body, "writes_refused") || reached.Load() {
-		t.Errorf("%d %s, reached new: %v", resp.StatusCode, body, reached.Load())
-	}
-	if n := r.proxy.Writes(New); n.Unanswered != 0 || n.InFlight != 0 {
-		t.Errorf("%+v", n)
+	for _, written := range []bool{false, true} {
+		var reached atomic.Bool
+		r, book := startJournaled(t, JournalFirst, http.HandlerFunc(func(http.ResponseWriter, *http.Request) { reached.Store(true) }))
+		book.written = written
+		book.begin = func(*note) { r.proxy.Abandon(New) }
+		resp, body := r.do("POST", "/x", strings.NewReader("y"))
+		if resp.StatusCode != 503 || !strings.Contains(body, "writes_refused") || reached.Load() {
+			t.Errorf("%d %s, reached new: %v", resp.StatusCode, body, reached.Load())
+		}
+		if n := r.proxy.Writes(New); n.Unanswered != 0 || n.InFlight != 0 {
+			t.Errorf("%+v", n)
+		}
+		if written && !slices.Equal(book.only(t).happened(), []string{"begun", "not sent"}) {
+			t.Errorf("recorded as %v", book.only(t).happened())
+		}
 	}
 }
