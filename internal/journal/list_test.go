@@ -1,7 +1,11 @@
 package journal
 
 import (
+	"bytes"
+	"context"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -193,4 +197,47 @@ func TestListWhileItIsWritten(t *testing.T) {
 	p.rotate()
 	p.outcome(flying, 200)
 	want(map[uint64]Outcome{left: Unknown, flying: Acknowledged})
+}
+
+// TestListOfARunningJournal ends at damage in the segment that is written, names it, and finds nothing where all was purged.
+func TestListOfARunningJournal(t *testing.T) {
+	dir := t.TempDir()
+	j := open(t, Options{Directory: dir})
+	for _, target := range []string{"/1", "/2", "/3"} {
+		mustBegin(t, j, put(New, target))
+	}
+	list := func() (n int, damage *Damage) {
+		t.Helper()
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		damage, err := j.List(ctx, Query{}, func(Item) error { n++; return nil })
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n, damage
+	}
+	name := filepath.Join(dir, "00000001.jsonl")
+	whole, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for what, change := range map[string]func(b []byte) []byte{
+		"a byte":            func(b []byte) []byte { b[bytes.Index(b, []byte("/2"))] = '-'; return b },
+		"the end":           func(b []byte) []byte { return b[:bytes.Index(b, []byte("/2"))] },
+		"all but a newline": func([]byte) []byte { return []byte("\n") },
+	} {
+		if err := os.WriteFile(name, change(bytes.Clone(whole)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if n, damage := list(); n > 1 || damage == nil || damage.Segment != "00000001.jsonl" {
+			t.Errorf("%s is changed: %d writes are listed, damage %v", what, n, damage)
+		}
+		j.lists.drop()
+	}
+	if err := j.Purge(); err != nil {
+		t.Fatal(err)
+	}
+	if n, damage := list(); n != 0 || damage != nil {
+		t.Errorf("purged: %d writes are listed, damage %v", n, damage)
+	}
 }

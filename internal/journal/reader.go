@@ -34,6 +34,7 @@ type Reader struct {
 	header  *Record // of a segment that was entered, until it is returned
 	err     error   // for ever
 	torn    *Torn
+	skipped bool // damage was left behind, and told
 	lean    bool // only what Fates needs of a record is wanted
 	// durable, of a reader beside its writer, is the number of the last record that is on the disk for good.
 	durable func() uint64
@@ -120,7 +121,7 @@ func (r *Reader) step() (Record, error) {
 		return Record{}, io.EOF
 	}
 	record, err := r.advance()
-	if errors.Is(err, io.EOF) {
+	if errors.Is(err, io.EOF) && !r.skipped {
 		at := Damage{Segment: segmentBase(max(r.number, 1)) + plainEnding, What: fmt.Sprintf("record %d was durable, and the journal ends before it", durable)}
 		if r.segment != nil {
 			at.Segment, at.Offset = r.segment.file.name(), r.segment.end

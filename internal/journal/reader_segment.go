@@ -276,6 +276,6 @@ func (r *Reader) skip() bool {
 		return false
 	}
 	r.leave()
-	r.err, r.header, r.expect = nil, nil, 0
+	r.err, r.header, r.expect, r.skipped = nil, nil, 0, true
 	return true
 }

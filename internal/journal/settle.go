@@ -30,6 +30,9 @@ func (j *Journal) List(ctx context.Context, q Query, emit func(Item) error) (*Da
 	j.lists.mu.Lock()
 	defer j.lists.mu.Unlock()
 	j.catchUp(ctx)
+	if j.Status().Segments == 0 { // nothing was written yet, or all of it was purged
+		return nil, nil
+	}
 	l := j.lists.borrow(j)
 	err := l.List(ctx, q, emit)
 	return l.Damage(), err
