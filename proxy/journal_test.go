@@ -26,7 +26,7 @@ func TestWriteIsRecordedBeforeItIsForwarded(t *testing.T) {
 		}
 	}
 	resp, body := r.do("POST", "/orders?a=1;b", strings.NewReader("x=1"), "Content-Type", "text/plain", "Idempotency-Key", "k",
-		"X-Forwarded-For", "203.0.113.9", "Connection", "X-Hop", "X-Hop", "1", "Paritygate-Shadow", "1")
+		"X-Forwarded-For", "203.0.113.9", "Connection", "X-Hop", "X-Hop", "1", "Paritygate-Shadow", "1", "Expect", "100-continue")
 	if resp.StatusCode != 201 || body != "made x=1" {
 		t.Fatalf("%d %q", resp.StatusCode, body)
 	}
@@ -39,7 +39,7 @@ func TestWriteIsRecordedBeforeItIsForwarded(t *testing.T) {
 		w.Client != "127.0.0.1" || w.Header.Get("Idempotency-Key") != "k" || string(n.body) != "x=1" || w.Header.Get("Connection") != "" {
 		t.Errorf("%+v %q", w, n.body)
 	}
-	for _, name := range []string{"X-Forwarded-For", "X-Hop", "Paritygate-Shadow", "Content-Length"} { // a replay would believe or repeat them
+	for _, name := range []string{"X-Forwarded-For", "X-Hop", "Paritygate-Shadow", "Expect", "Content-Length"} { // a replay would believe or repeat them
 		if w.Header.Get(name) != "" {
 			t.Errorf("%s is recorded", name)
 		}

@@ -674,6 +674,18 @@ func TestCatchUpWaitsForOutcomesThatAreNotRecordedYet(t *testing.T) {
 	})
 }
 
+func TestCatchUpTrustsNoGap(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBook()
+		m := follow(t, b, &other{}, "")
+		defer m.end()
+		b.add(Record{Type: GapRecord, Mark: &Mark{To: New, Count: 2, From: time.Now()}})
+		if _, _, err := m.CatchUp(t.Context(), Old); err == nil {
+			t.Error("caught up with what is in no record")
+		}
+	})
+}
+
 func TestCatchUpTrustsNoJournalThatCannotBeWritten(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBook()
