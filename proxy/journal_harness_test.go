@@ -140,6 +140,7 @@ type roll struct {
 	room      int
 	discarded bool
 	opened    int
+	panics    bool // Open does
 }
 
 var errRollFull = errors.New("no space left")
@@ -159,6 +160,9 @@ func (r *roll) Write(p []byte) (int, error) {
 func (r *roll) Open() (io.ReadCloser, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.panics {
+		panic(http.ErrAbortHandler)
+	}
 	r.opened++
 	return io.NopCloser(bytes.NewReader(r.bytes)), nil
 }

@@ -238,3 +238,13 @@ func TestAbandonedWhileItIsRecorded(t *testing.T) {
 		}
 	}
 }
+
+func TestAPanicLeavesNoWriteWithoutAnOutcome(t *testing.T) {
+	r, book := startJournaled(t, JournalFirst, text(""))
+	book.begin = func(n *note) { n.write.Spool.(*roll).panics = true }
+	if resp, _, err := r.try("POST", "/x", bytes.NewReader(make([]byte, 100_000))); err == nil {
+		t.Errorf("answered %d", resp.StatusCode)
+	}
+	await(t, "its outcome", func() bool { return slices.Equal(book.only(t).happened(), []string{"begun", "not sent"}) })
+	await(t, "its end", func() bool { return r.proxy.Writes(New).InFlight == 0 })
+}
