@@ -136,3 +136,16 @@ func TestSenderKnowsWhatNeverLeft(t *testing.T) {
 		}
 	}
 }
+
+// TestAKeyIsNoReasonToSendTwice hides the key from the standard library's transport: for its sake that sends a request without a body a
+// second time, over another connection.
+func TestAKeyIsNoReasonToSendTwice(t *testing.T) {
+	s := sender(t, SenderOptions{New: BackendOptions{URL: parseURL(t, "https://new.example")}})
+	in := s.inbound(&JournalWrite{Method: "POST", Target: "/x", Header: http.Header{"X-Idempotency-Key": {"k"}}}, "journal-17")
+	r := s.backends[New].request(t.Context(), &asking{role: Authority, in: in, route: &route{}, once: true})
+	for _, name := range []string{"Idempotency-Key", "X-Idempotency-Key"} {
+		if r.Header.Get(name) != "" || len(r.Header[strings.ToLower(name)]) != 1 {
+			t.Errorf("%s: %v", name, r.Header)
+		}
+	}
+}
