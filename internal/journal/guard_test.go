@@ -40,7 +40,8 @@ func secretWrite(i int) *Write {
 			"Authorization": {"Bearer " + planted}, "Cookie": {"a=" + planted, "b=\xff" + planted}, "X-Tenant": {planted}, "Accept": {"*/*"},
 			"Referer": {"https://h/?q=1&token=" + planted},
 		},
-		Body: []byte(`{"n":` + strings.Repeat("1", i+1) + `,"password":"` + planted + `"}`),
+		Trailer: http.Header{"X-Sum": {"7"}, "Authorization": {"Bearer " + planted}},
+		Body:    []byte(`{"n":` + strings.Repeat("1", i+1) + `,"password":"` + planted + `"}`),
 	}
 }
 
@@ -166,7 +167,7 @@ func TestWithoutAKeyCredentialsAreLeftOut(t *testing.T) {
 	}
 	for _, r := range all(t, dir, nil) {
 		if w := r.Write; w != nil {
-			if diff := cmp.Diff([]string{"Authorization", "Cookie", "X-Tenant", "query:token", "query:sig"}, w.Withheld); diff != "" {
+			if diff := cmp.Diff([]string{"Authorization", "Cookie", "X-Tenant", "Authorization", "query:token", "query:sig"}, w.Withheld); diff != "" {
 				t.Fatal(diff)
 			}
 			if diff := cmp.Diff(http.Header{"Accept": {"*/*"}, "Referer": {"https://h/?q=1&token=[withheld]"}}, w.Header); diff != "" {
