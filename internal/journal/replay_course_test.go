@@ -350,6 +350,24 @@ func TestReplaySendsNothingOverLaterWrites(t *testing.T) {
 	}
 }
 
+// TestReplayKnowsItsOwnDeletes sends a DELETE again that was about to be sent when a process died: that nothing is there is what it was for.
+func TestReplayKnowsItsOwnDeletes(t *testing.T) {
+	for _, before := range []bool{true, false} {
+		log := &memory{}
+		log.writes("DELETE /a 204")
+		if before {
+			log.add(&Record{Seq: 3, Type: SendingRecord, ID: "0badcafe-1", Mark: &Mark{To: Old, Repeatable: true}})
+		}
+		sum := log.replay(t.Context(), ReplayOptions{To: Old}, &backend{status: 404})
+		if (sum.Stopped == nil) != before || (sum.Sent == 1) != before {
+			t.Errorf("sent before %t: %+v", before, sum)
+		}
+		if sum = log.replay(t.Context(), ReplayOptions{To: Old}, &backend{status: 404}); (sum.Stopped == nil) != before {
+			t.Errorf("sent before %t, the next replay: %+v", before, sum)
+		}
+	}
+}
+
 func TestReplayInterrupted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log := &memory{}

@@ -1,6 +1,10 @@
 package journal
 
-import "time"
+import (
+	"errors"
+	"net/http"
+	"time"
+)
 
 // obstacle finds what stands in the way of a write; nil if nothing does, or it is to be sent all the same.
 func (p *replay) obstacle(t *task) error {
@@ -51,4 +55,12 @@ func (p *replay) conflict(t *task, c *conflict) *Conflict {
 		ID: t.id, Method: t.write.Method, Target: pathOf(t.write.Target), Time: t.write.Time, To: p.o.To,
 		OtherID: p.log.id(c.seq), Other: time.Unix(0, c.at).UTC(), How: c.how, gap: c.gap,
 	}
+}
+
+// goneBefore reports whether a DELETE finds nothing because it arrived already: it was about to be sent when a process died, or got no answer.
+func (p *replay) goneBefore(t *task, a *Answer) bool {
+	if t.write.Method != http.MethodDelete || a.Status != http.StatusNotFound && a.Status != http.StatusGone {
+		return false
+	}
+	return t.failed != nil && !errors.Is(t.failed, ErrNotSent) || p.log.lost[t.intent]
 }

@@ -12,6 +12,7 @@ type survey struct {
 	running  map[uint64]bool   // intents without an outcome so far
 	excused  map[uint64]uint64 // writes that an operator wants sent, and the Seq of the record that says so
 	early    map[uint64]bool   // those of them that had no outcome when he said so: they count as answered when they arrived
+	lost     map[uint64]bool   // writes that were under way when a process died
 	from     uint64            // what is before is left out
 	total    int64             // to be sent
 	before   int64             // left out
@@ -20,7 +21,7 @@ type survey struct {
 
 func newSurvey(at Side, oldest uint64) *survey {
 	return &survey{
-		at: at, oldest: oldest, fates: NewFates(), running: map[uint64]bool{}, excused: map[uint64]uint64{}, early: map[uint64]bool{},
+		at: at, oldest: oldest, fates: NewFates(), running: map[uint64]bool{}, excused: map[uint64]uint64{}, early: map[uint64]bool{}, lost: map[uint64]bool{},
 	}
 }
 
@@ -61,6 +62,11 @@ func (s *survey) excuse(r *Record, seq uint64) {
 
 // finish counts. from is the id of the write to begin with, or empty.
 func (s *survey) finish(from string) error {
+	for seq := s.oldest; seq <= s.last; seq++ {
+		if f, ok := s.fates.Find(seq); ok && f.Carried == Sending {
+			s.lost[seq] = true
+		}
+	}
 	s.fates.Abandon()
 	if from != "" {
 		identity, seq, ok := SplitID(from)
