@@ -141,6 +141,9 @@ func TestWhatIsCalledSafe(t *testing.T) {
 			if r.Safe != row.safe || r.UnreplayedWrites != row.count || !strings.Contains(r.Reason, row.says) || (r.Reason == "") != row.safe {
 				t.Errorf("got %+v", r)
 			}
+			if d := doubted(r, true); d.Safe || d.Reason == "" || d.UnreplayedWrites != row.count {
+				t.Errorf("while store and journal disagree: %+v", d)
+			}
 		})
 	}
 }

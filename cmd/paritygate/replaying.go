@@ -349,6 +349,8 @@ func replayStop(err error) *admin.ReplayStop {
 		stop.Code = "away"
 	case errors.As(err, &damage):
 		stop.Code = "damage"
+		stop.Message += "; put the file back from a copy, and run the replay again (`paritygate journal verify` names all that is damaged), " +
+			"or carry over by hand what `journal list` and your own records show, and give up the rest with `resume --discard --reason TEXT`"
 	case errors.Is(err, journal.ErrUnavailable):
 		stop.Code = "journal"
 	case errors.Is(err, errWentOn):

@@ -113,6 +113,14 @@ func rollbackSafety(state cutover.State, l left) admin.Rollback {
 	return r
 }
 
+// doubted takes back that a rollback is safe while store, journal and fence disagree: what the store says of the phase may be wrong.
+func doubted(r admin.Rollback, disputed bool) admin.Rollback {
+	if disputed && r.Safe {
+		r.Safe, r.Reason = false, "nobody knows which side has the newest writes: `paritygate serve --recover-phase PHASE --reason TEXT` says it"
+	}
+	return r
+}
+
 // view is the journal as the status shows it.
 func (k *keeper) view(state cutover.State) admin.Journal {
 	v := admin.Journal{Mirror: k.program.mirror.view(), Directory: k.options.Directory, Sealed: len(k.options.Key) > 0, Bypassed: state.WritesOnNew, FreeBytes: k.free()}

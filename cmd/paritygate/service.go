@@ -36,7 +36,7 @@ func (s *service) Status(context.Context) (admin.Status, error) {
 			Eligible: total.Eligible(), Compared: compared(&total), MismatchRate: mismatchRate(&total),
 			UpperBound: bound.Upper(total.Units, total.BadUnits), Tolerance: c.Compare.Tolerance,
 		},
-		Rollback:   s.triggers.on(rollbackSafety(state, s.keeper.left(state)), *plan),
+		Rollback:   s.triggers.on(doubted(rollbackSafety(state, s.keeper.left(state)), s.machine.Disputed()), *plan),
 		Cutover:    admin.Flip{Steps: stepsAt(s.machine.Steps(), now)},
 		Fence:      admin.Fence{Configured: c.Cutover.Fence != nil, Standing: state.Fenced},
 		Journal:    s.keeper.view(state),

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"net/http"
 	"os"
@@ -180,5 +181,25 @@ func TestCompleteKeepsTheJournal(t *testing.T) {
 	}
 	if e := r.eventsOf("purge"); len(e) != 1 || !strings.Contains(e[0].Reason, "2 records in 1 segments") {
 		t.Errorf("the audit log has %+v", e)
+	}
+}
+
+func TestNothingIsCalledSafeWhileNobodyKnowsWhoHasTheWrites(t *testing.T) {
+	t.Parallel()
+	directory := filepath.Join(t.TempDir(), "journal")
+	written(t, directory, 3)
+	name := filepath.Join(directory, "00000001.jsonl")
+	segment, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	segment[bytes.Index(segment, []byte("/orders"))] = '-'
+	if err := os.WriteFile(name, segment, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	older, newer := newShop(t), newShop(t)
+	r := boot(t, strings.Replace(plainConfig, "name: bad", "name: run", 1)+"journal: {directory: "+directory+"}\n", "OLD", older.URL, "NEW", newer.URL)
+	if s := r.status(); s.Phase != cutover.Shadow || s.Rollback.Safe || !strings.Contains(s.Rollback.Reason, "--recover-phase") {
+		t.Errorf("an empty store beside a damaged journal: %+v", s.Rollback)
 	}
 }
