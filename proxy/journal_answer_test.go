@@ -182,6 +182,20 @@ func TestCallsCountByTheirCode(t *testing.T) {
 	}
 }
 
+// A gRPC call that failed has 200 as its status: what is recorded counts by the trailers that came.
+func TestAnAnswerCountsByTheCallsCode(t *testing.T) {
+	for _, row := range []struct {
+		grpc         bool
+		status, want int
+	}{{true, 200, 500}, {true, 503, 503}, {false, 200, 200}} {
+		h := &heldAnswer{hash: sha256.New(), err: io.EOF}
+		c := &call{in: &inbound{grpc: row.grpc}, resp: &http.Response{StatusCode: row.status, Trailer: http.Header{"Grpc-Status": {"13"}}}}
+		if a := h.answer(c); a.Counts != row.want || a.Status != row.status || !a.Whole {
+			t.Errorf("%+v: %+v", row, a)
+		}
+	}
+}
+
 // A call that streams goes on to old without a record; to new it is refused before anything is sent.
 func TestCallsThatStream(t *testing.T) {
 	t.Parallel()

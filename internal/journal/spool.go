@@ -101,7 +101,7 @@ func (s *Spool) prove() error {
 	if err != nil {
 		return err
 	}
-	defer body.Close() //nolint:errcheck // it was only read
+	defer func() { _ = body.Close() }()
 	_, err = io.Copy(io.Discard, body)
 	return err
 }
