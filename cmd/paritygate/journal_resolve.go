@@ -73,7 +73,7 @@ func (r *resolution) run(ctx context.Context) error {
 func (r *resolution) ask(run string, phase cutover.Phase, epoch uint64) error {
 	what := "the other backend has it, or must not get it"
 	if r.notSent {
-		what = "the other backend lacks it, the next replay sends it"
+		what = "the other backend lacks it, the next replay sends it, or the mirror"
 	}
 	return r.confirm(fmt.Sprintf("run %s, phase %s, epoch %d: write %s: %s", run, phase, epoch, r.id, what))
 }

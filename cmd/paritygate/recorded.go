@@ -100,5 +100,5 @@ func resolvedText(r admin.Record, sent bool) string {
 	if sent {
 		return fmt.Sprintf("%s: %s has it, or must not get it", what, other)
 	}
-	return fmt.Sprintf("%s: %s lacks it, the next replay sends it", what, other)
+	return fmt.Sprintf("%s: %s lacks it, the next replay sends it, or the mirror", what, other)
 }
