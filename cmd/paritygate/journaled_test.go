@@ -81,3 +81,26 @@ func TestAWriteWithoutAnAnswer(t *testing.T) {
 		}
 	}
 }
+
+// What old answers is compared only while the mirror has carried all that new accepted.
+func TestOldIsLevelOnceAllIsCarried(t *testing.T) {
+	p, _ := recording(t)
+	p.mirror = &mirroring{program: p, on: true}
+	plan := &cutover.Plan{Phase: cutover.Live, Stale: true}
+	if p.stale(plan) {
+		t.Error("stale with nothing to carry")
+	}
+	e, err := recorder{p}.Begin(t.Context(), &proxy.JournalWrite{At: proxy.New, Method: "PUT", Target: "/"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := e.Answered(&proxy.JournalAnswer{Status: 200, Counts: 200, Whole: true}); err != nil {
+		t.Fatal(err)
+	}
+	if !p.stale(plan) {
+		t.Error("not stale behind an acknowledged write")
+	}
+	if p.mirror.on = false; !p.stale(plan) {
+		t.Error("not stale without a mirror")
+	}
+}

@@ -277,3 +277,13 @@ func TestNewerFormat(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// A record that was made up must not have a file sent that is none of the journal's.
+func TestASpoolLiesInItsDirectory(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{"../secret", "/etc/hostname", "a/../../b"} {
+		if _, err := openSpool(dir, &Spool{Path: name}, nil); err == nil || !strings.Contains(err.Error(), "no name of a spool") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
