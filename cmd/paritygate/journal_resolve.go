@@ -25,6 +25,7 @@ write was not forwarded to: old, for a write that new took.
 
 --sent      the other backend has the write, or must not get it, such as one that changed nothing: it is done. No replay sends it.
 --not-sent  the other backend lacks it, and must get it: the next replay sends it, also where that backend wrote to the same thing since.
+            It arrives behind whatever was written meanwhile, and may undo that: look first.
 
 A write of which it is known is refused. Through the running proxy, or where none runs on the files; not while a replay runs.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
