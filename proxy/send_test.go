@@ -91,6 +91,28 @@ func TestSenderAsksAsTheClientWouldHave(t *testing.T) {
 	}
 }
 
+// What a trusted peer said of its client is recorded of trusted peers alone, so it is said again.
+func TestSenderSaysWhomATrustedPeerSpokeFor(t *testing.T) {
+	got := make(chan sent, 1)
+	backend := serve(t, recorderOf(got, func(http.ResponseWriter, *http.Request) {}))
+	s := sender(t, SenderOptions{Old: BackendOptions{URL: parseURL(t, backend.URL)}})
+	w := &JournalWrite{
+		Route: "write", Method: "PUT", Target: "/x", Host: "inside", Scheme: "http", Client: "10.0.0.9",
+		Header: http.Header{"X-Forwarded-For": {"192.0.2.7"}, "X-Forwarded-Proto": {"https"}, "X-Forwarded-Host": {"shop.example"}},
+	}
+	if _, err := s.Send(t.Context(), Old, w, "k"); err != nil {
+		t.Fatal(err)
+	}
+	r := <-got
+	for name, want := range map[string]string{
+		"X-Forwarded-For": "192.0.2.7, 10.0.0.9", "X-Forwarded-Proto": "https", "X-Forwarded-Host": "shop.example",
+	} {
+		if got := strings.Join(r.Header.Values(name), "|"); got != want {
+			t.Errorf("%s: %q, want %q", name, got, want)
+		}
+	}
+}
+
 func TestSenderSendsASpooledBody(t *testing.T) {
 	got := make(chan sent, 1)
 	backend := serve(t, recorderOf(got, func(http.ResponseWriter, *http.Request) {}))
