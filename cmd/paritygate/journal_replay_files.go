@@ -5,60 +5,37 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/prometheus/client_golang/prometheus"
-	"go.uber.org/zap"
-
 	"paritygate/internal/admin"
 	"paritygate/internal/cutover"
-	"paritygate/internal/evidence"
 	"paritygate/internal/journal"
 	"paritygate/proxy"
 )
 
 // onFiles makes replays in this process, while no proxy holds the store: it holds it meanwhile, so that none begins.
 type onFiles struct {
-	program *Program
-	journal *journal.Journal
-	state   cutover.State
-	config  *compiled
+	*runFiles
 	replays *replays
 }
 
 // offline replays on the files. unreached says why no proxy was asked.
 func (r *replayCommand) offline(ctx context.Context, unreached error) error {
-	c, err := load(r.o.config, r.o.sys.lookup)
+	files, err := openRunFiles(ctx, r.o, unreached)
 	if err != nil {
 		return err
 	}
-	log := zap.NewNop()
-	p := &Program{log: log, registry: prometheus.NewRegistry()}
-	p.current.Store(c)
-	if err := p.openStore(ctx, c); err != nil {
-		if errors.Is(err, evidence.ErrInUse) {
-			return fmt.Errorf("%w; and the proxy that holds it cannot be asked: %w", err, unreached)
-		}
+	defer files.close()
+	if !files.found || files.state.Phase != cutover.RolledBack {
+		return exit(exitRefused, "%w", replayMisplaced(files.state.Phase))
+	}
+	if err := files.openJournal(ctx); err != nil {
 		return err
 	}
-	defer func() { _ = p.store.Close() }() // what was appended is durable
-	state, found, err := (&stateStore{store: p.store}).Load(ctx)
-	if err != nil {
-		return err
-	}
-	if !found || state.Phase != cutover.RolledBack {
-		return exit(exitRefused, "%w", replayMisplaced(state.Phase))
-	}
-	j, err := journal.Open(ctx, journalOptions(p, c))
-	if err != nil {
-		return fmt.Errorf("journal.directory: %w", err)
-	}
-	defer func() { _ = j.Close() }() // all marks are durable
-	on := &onFiles{program: p, journal: j, state: state, config: c}
-	on.replays = newReplays(p)
+	on := &onFiles{runFiles: files, replays: newReplays(files.program)}
 	on.replays.sender = on.sender
 	var parts stack
-	parts.start(ctx, "journal", j.Run)
+	parts.start(ctx, "journal", files.journal.Run)
 	parts.start(ctx, "replay", on.replays.run)
-	err = r.make(ctx, on, fmt.Sprintf("run %s, phase %s, epoch %d, no proxy running", state.Run, state.Phase, state.Epoch))
+	err = r.make(ctx, on, fmt.Sprintf("run %s, phase %s, epoch %d, no proxy running", files.state.Run, files.state.Phase, files.state.Epoch))
 	return errors.Join(err, parts.stop())
 }
 

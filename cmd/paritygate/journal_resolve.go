@@ -6,9 +6,7 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"github.com/spf13/cobra"
-	"go.uber.org/zap"
 
 	"paritygate/internal/admin"
 	"paritygate/internal/cutover"
@@ -94,32 +92,19 @@ func (r *resolution) tell(after admin.Record, err error) error {
 
 // offline resolves on the files. unreached says why no proxy was asked.
 func (r *resolution) offline(ctx context.Context, unreached error) error {
-	c, err := load(r.o.config, r.o.sys.lookup)
+	files, err := openRunFiles(ctx, r.o, unreached)
 	if err != nil {
 		return err
 	}
-	p := &Program{log: zap.NewNop(), registry: prometheus.NewRegistry()}
-	p.current.Store(c)
-	if err := p.openStore(ctx, c); err != nil {
-		if errors.Is(err, evidence.ErrInUse) {
-			return fmt.Errorf("%w; and the proxy that holds it cannot be asked: %w", err, unreached)
-		}
+	defer files.close()
+	if err := files.openJournal(ctx); err != nil {
 		return err
 	}
-	defer func() { _ = p.store.Close() }() // what was appended is durable
-	state, _, err := (&stateStore{store: p.store}).Load(ctx)
-	if err != nil {
-		return err
-	}
-	j, err := journal.Open(ctx, journalOptions(p, c))
-	if err != nil {
-		return fmt.Errorf("journal.directory: %w", err)
-	}
-	defer func() { _ = j.Close() }() // all marks are durable
+	state := files.state
 	if err := r.ask(state.Run, state.Phase, state.Epoch); err != nil {
 		return err
 	}
 	event := evidence.Event{From: string(state.Phase), To: string(state.Phase), Epoch: state.Epoch}
-	after, err := p.resolve(ctx, j, event, journal.Resolution{ID: r.id, Sent: r.sent, By: admin.LocalActor, Reason: r.reason})
+	after, err := files.program.resolve(ctx, files.journal, event, journal.Resolution{ID: r.id, Sent: r.sent, By: admin.LocalActor, Reason: r.reason})
 	return r.tell(after, err)
 }
