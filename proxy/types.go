@@ -58,7 +58,7 @@ type Plan struct {
 // readsFrom reports whether the backend answers reads, all or some.
 func (p Plan) readsFrom(b Backend) bool { return p.Reads == b || b == New && p.Canary > 0 }
 
-// Router says where traffic goes. Plan is called for every request and is one atomic load.
+// Router says where traffic goes. Plan is called for every request and costs a few atomic loads.
 type Router interface {
 	Plan() Plan
 }

@@ -33,10 +33,16 @@ func TestJournalWithoutADisk(t *testing.T) {
 			back := way.lose(t, b)
 			b.refusing()
 			b.eventually("who looks is told", func() bool { return b.unwell(way.says) })
+			scraped := "\n" + b.metrics()
+			if !strings.Contains(scraped, "\nparitygate_journal_unavailable 1\n") || strings.Contains(scraped, "\nparitygate_journal_refused_writes_total 0\n") {
+				t.Error("the metrics that alerts go by do not tell of it")
+			}
 			back()
 			told := b.told()
 			b.eventually("writes are taken again", func() bool { return b.told() > told+50 })
-			b.eventually("nobody is told any more", func() bool { return !b.unwell(way.says) && b.status().Journal.Unavailable == "" })
+			b.eventually("nobody is told any more", func() bool {
+				return !b.unwell(way.says) && b.status().Journal.Unavailable == "" && strings.Contains(b.metrics(), "\nparitygate_journal_unavailable 0\n")
+			})
 			stop()
 			if n := b.status().Journal.InFlight; n != 0 {
 				t.Errorf("%d writes have no outcome, and all were answered", n)
